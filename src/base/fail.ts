@@ -1,0 +1,31 @@
+/**
+ * Two things are thrown, and each has one place where it is caught; everything else that can go wrong is a value.
+ * `Malformed` ends in `protocol/*` (or in the loader of a file), `KernelError` in `core/engine.ts` and the watchers
+ * beside it.
+ */
+
+/** The sender's fault: bytes or text that no reading of the standard allows. */
+export class Malformed extends Error {
+  override name = 'Malformed'
+}
+
+/** What the kernel refused, in words: what we were doing, its errno, the text of its extended acknowledgement. */
+export class KernelError extends Error {
+  override name = 'KernelError'
+  readonly doing: string
+  /** The symbolic name, `ENOENT`; numbers differ between processors (MIPS), names do not. */
+  readonly code: string
+  readonly said: string
+
+  constructor(doing: string, code: string, said = '') {
+    super(`${doing}: ${code}${said === '' ? '' : ` (kernel: ${said})`}`)
+    this.doing = doing
+    this.code = code
+    this.said = said
+  }
+}
+
+/** For the `default` of a switch over a closed union: does not compile while a case is missing. */
+export function unreachable(value: never): never {
+  throw new Error(`not one of the known cases: ${JSON.stringify(value)}`)
+}

@@ -1,0 +1,41 @@
+/** What the owner allows: ordered permission rules, default policy, limits. Values only; `decide.ts` reads them. */
+import type { IpRange, Mac, PortRange } from '../base/ip.ts'
+import type { Seconds } from '../base/time.ts'
+import type { Service, Transport } from './mapping.ts'
+
+/** One `config permission`, in file order; a field that is absent matches everything. First match wins. */
+export interface Rule {
+  readonly action: 'allow' | 'deny'
+  /** Position in the file, from 0, as the console numbers it. */
+  readonly number: number
+  /** Device of an internal interface. */
+  readonly device?: string
+  readonly transport: Transport | 'both'
+  /** External ports: RouterOS `dst-port`. */
+  readonly external?: PortRange
+  readonly internal?: PortRange
+  readonly internalAddress?: IpRange
+  readonly mac?: Mac
+  readonly services?: readonly Service[]
+  readonly comment: string
+}
+
+export interface Limits {
+  /** Mappings one internal host may hold. */
+  readonly perHost: number
+  readonly total: number
+  readonly minLease: Seconds
+  readonly maxLease: Seconds
+  /**
+   * What happens without a matching rule. `high-ports`, as shipped: external and internal ports from 1024 up are
+   * allowed, the known dangerous ones excepted.
+   */
+  readonly defaultAction: 'high-ports' | 'allow' | 'deny'
+}
+
+export interface Policy {
+  readonly rules: readonly Rule[]
+  readonly limits: Limits
+  /** `/ip nat-pmp set allow-port-forwarding`: no means that NAT-PMP answers but refuses every mapping. */
+  readonly forwarding: Readonly<Record<Service, boolean>>
+}

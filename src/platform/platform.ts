@@ -1,0 +1,153 @@
+/**
+ * All that differs between engines: types for everyone, code for `main.ts` alone. Nothing above this folder knows an
+ * engine's name, opens a socket, reads a clock or draws a random number in any other way.
+ *
+ * Common rules: handlers are called one at a time and never from inside the call that installs them; received bytes
+ * are copies that the handler may keep; `close()` twice is harmless, and after it no handler is called again.
+ */
+import type { Ip, Port } from '../base/ip.ts'
+import type { Clock, Instant, Milliseconds } from '../base/time.ts'
+
+/** A system call that failed; `code` is the symbolic errno (`EADDRINUSE`), since numbers differ between processors. */
+export class SystemError extends Error {
+  override name = 'SystemError'
+  readonly code: string
+  constructor(doing: string, code: string) {
+    super(`${doing}: ${code}`)
+    this.code = code
+  }
+}
+
+export interface Datagram {
+  readonly bytes: Uint8Array
+  readonly from: { readonly ip: Ip; readonly port: Port }
+}
+
+export interface UdpOptions {
+  /** One of the router's own addresses: datagrams to any other (broadcast, multicast, WAN) are not delivered. */
+  readonly address: Ip
+  readonly port: Port
+  /**
+   * Device that the address belongs to. Where the engine can (QuickJS), the socket is bound to it and takes nothing
+   * that came in elsewhere; on Node the guard in our nftables input chain does the same.
+   */
+  readonly device: string
+  /** Hops for multicast that leaves by this socket; multicast always leaves by `device`. */
+  readonly multicastTtl: number
+}
+
+export interface UdpSocket {
+  take(each: (datagram: Datagram) => void): void
+  /** From the bound address and port. What cannot be sent is dropped, as UDP does; never throws. */
+  send(bytes: Uint8Array, to: { readonly ip: Ip; readonly port: Port }): void
+  close(): void
+}
+
+/** linux/netlink.h protocols */
+export type NetlinkFamily = 'route' | 'netfilter'
+
+export interface NetlinkOptions {
+  readonly family: NetlinkFamily
+  /** Multicast group numbers (not masks) to join. */
+  readonly groups: readonly number[]
+  /** NETLINK_EXT_ACK where the engine can set it: errors then carry the kernel's own words. */
+  readonly extendedAck: boolean
+  /**
+   * Leave out what this process itself caused: datagrams whose header names one of these port ids. A socket filter
+   * on QuickJS; Node hands everything over, so a reader must look at the header too.
+   */
+  readonly ignoreFrom?: readonly number[]
+}
+
+export interface NetlinkSocket {
+  /** The port id the kernel gave us (`nlmsg_pid` of what we cause). */
+  readonly portId: number
+  /** One datagram, whole; throws `SystemError`. */
+  send(datagram: Uint8Array): void
+  /** `overrun`: the kernel dropped messages for us (ENOBUFS); whoever listens must read the state anew. */
+  take(each: (datagram: Uint8Array) => void, overrun: () => void): void
+  /**
+   * Delivers at once what has already arrived, where the engine can (QuickJS): the kernel answers while `send` runs,
+   * so a reply needs no turn of the event loop. Elsewhere it does nothing and the replies come by `take` in time.
+   */
+  drain(): void
+  close(): void
+}
+
+export interface Stream {
+  /** Bytes accepted but not yet handed to the kernel: what a writer looks at before it writes more. */
+  readonly pending: number
+  /** The other side, for internet streams. */
+  readonly peer: { readonly ip: Ip; readonly port: Port } | undefined
+  /** `ended` once, when the other side has finished or the connection broke. */
+  take(each: (bytes: Uint8Array) => void, ended: () => void): void
+  write(bytes: Uint8Array): void
+  /** Sends what is pending, then closes. */
+  end(): void
+  /** Closes at once. */
+  close(): void
+}
+
+/**
+ * `unix`: a path, made with mode 0600, replaced when nobody listens on it; a name that starts with NUL lives in the
+ * abstract space of the network namespace and vanishes with its owner.
+ */
+export type StreamAddress = { readonly unix: string } | { readonly address: Ip; readonly port: Port }
+
+export interface Listener {
+  close(): void
+}
+
+export interface Finished {
+  /** Exit status; 127 when the command does not exist, 124 when the time was up. */
+  readonly status: number
+  readonly stdout: string
+  readonly stderr: string
+}
+
+export type Signal = 'SIGTERM' | 'SIGINT' | 'SIGHUP'
+
+export interface Platform {
+  /** For people: `Node 20.20.2`, `QuickJS 2025-04-26`. */
+  readonly engine: string
+  /** Byte order of this machine: netlink headers use it. */
+  readonly littleEndian: boolean
+  /** Command line after the program (and bundle) name. */
+  readonly arguments: readonly string[]
+  /** CLOCK_BOOTTIME. */
+  readonly clock: Clock
+  /** Milliseconds since 1970, for the time stamp of a log line and nothing else. */
+  wallTime(): number
+  /** The one wake-up of the process: replaces the one set before; `undefined` cancels it. */
+  wakeAt(at: Instant | undefined, wake: () => void): void
+  random(length: number): Uint8Array
+  environment(name: string): string | undefined
+
+  udp(options: UdpOptions): Promise<UdpSocket>
+  netlink(options: NetlinkOptions): Promise<NetlinkSocket>
+  listen(at: StreamAddress, accept: (stream: Stream) => void): Promise<Listener>
+  connect(to: StreamAddress): Promise<Stream>
+  /** Whether a socket of this machine already uses the port on this address or on all addresses. */
+  portInUse(transport: 'tcp' | 'udp', address: Ip, port: Port): boolean
+
+  /** Whole content of a small file (sizes of /proc files are unknown beforehand); `undefined` when there is none. */
+  readFile(path: string): Uint8Array | undefined
+  /** Complete or not at all: written beside and renamed. Mode 0600. */
+  writeFile(path: string, bytes: Uint8Array): void
+  removeFile(path: string): void
+  /** With parents; harmless when it exists. */
+  makeDirectory(path: string): void
+  /** No shell: `command[0]` is looked up in PATH, the rest are its arguments. Never rejects. */
+  run(command: readonly string[], timeout: Milliseconds): Promise<Finished>
+
+  onSignal(signal: Signal, handle: () => void): void
+  /** A line to standard error (the log) or text to standard output (the console's answer). */
+  stderr(line: string): void
+  stdout(text: string): void
+  /** Text lines from standard input, for an interactive console; `undefined` at its end. */
+  readLine(): Promise<string | undefined>
+  /** Ends the process after what was written has left. */
+  exit(status: number): never
+  /** Every promise rejected without a handler and every error thrown out of a handler comes here; none ends us. */
+  onFault(handle: (error: unknown) => void): void
+}
