@@ -158,20 +158,21 @@ function ipv6Bytes(text: string): Uint8Array | undefined {
   if (!/^[0-9a-fA-F:.]{2,45}$/.test(text)) return undefined
   const halves = text.split('::')
   if (halves.length > 2) return undefined
-  const head = groupBytes(halves[0] as string)
-  const tail = halves.length === 2 ? groupBytes(halves[1] as string) : []
+  const head = groupBytes(halves[0] as string, halves.length === 1)
+  const tail = halves.length === 2 ? groupBytes(halves[1] as string, true) : []
   if (head === undefined || tail === undefined) return undefined
   const gap = 16 - head.length - tail.length
   if (halves.length === 2 ? gap < 2 : gap !== 0) return undefined
   return Uint8Array.from([...head, ...new Array<number>(gap).fill(0), ...tail])
 }
 
-function groupBytes(text: string): number[] | undefined {
+/** `atEnd`: only the last 32 bits may be written as IPv4 (RFC 4291 §2.2). */
+function groupBytes(text: string, atEnd: boolean): number[] | undefined {
   if (text === '') return []
   const bytes: number[] = []
   const groups = text.split(':')
   for (const [index, group] of groups.entries()) {
-    if (index === groups.length - 1 && group.includes('.')) {
+    if (atEnd && index === groups.length - 1 && group.includes('.')) {
       const v4 = parseIpv4(group)
       if (v4 === undefined) return undefined
       bytes.push(...ipBytes(v4))
