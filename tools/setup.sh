@@ -1,0 +1,89 @@
+#!/bin/sh
+# Installs what Portico's make targets need, and says so. The only place in the repository that does.
+#
+#   tools/setup.sh GROUP...
+#
+# A group is a list of Debian packages, tools/packages/GROUP.txt: the first comment line says what they are for, then
+# one package per line. The group `npm` stands for the packages of package-lock.json.
+# What is already there is left alone: a second run looks, finds nothing to do and says nothing.
+set -eu
+
+root=$(cd "$(dirname "$0")/.." && pwd)
+
+main() {
+  [ $# -gt 0 ] || fail "no group named. Groups: npm $(groups)"
+  for group in "$@"; do
+    case $group in
+      npm) install_npm ;;
+      *) install_debian "$group" ;;
+    esac
+  done
+}
+
+install_debian() {
+  list=$root/tools/packages/$1.txt
+  [ -f "$list" ] || fail "there is no group '$1'. Groups: npm $(groups)"
+  wanted=$(sed -e 's/#.*//' "$list" | tr -s ' \t\n' ' ')
+  missing=$(missing_of $wanted)
+  [ -n "$missing" ] || return 0
+
+  purpose=$(sed -n -e 's/^# *//p' "$list" | head -n 1)
+  say "Installing from Debian, $purpose:$missing"
+  [ "$(id -u)" = 0 ] || fail "installing needs root. Run the same command as root, or install yourself:$missing"
+  keep_services_down
+  quiet apt-get update -qq || fail "apt-get update failed (see above): the package lists could not be fetched"
+  # One by one, so that a failure names its package; what an earlier one brought along costs nothing.
+  for package in $missing; do
+    quiet apt-get install -y -qq -o DPkg::Lock::Timeout=300 --no-install-recommends "$package" || fail "the package '$package' could not be installed (see above)"
+    disable_service "$package"
+  done
+}
+
+install_npm() {
+  command -v node >/dev/null || fail "Node.js is missing: version 20 or later is needed"
+  mark=$root/node_modules/.package-lock.json
+  if [ -f "$mark" ] && [ ! "$root/package-lock.json" -nt "$mark" ]; then return 0; fi
+  say "Installing the npm packages that package-lock.json names (compiler, bundler, test runner), into node_modules"
+  (cd "$root" && quiet npm ci --no-progress) || fail "npm ci failed (see above)"
+  touch "$mark"
+}
+
+# Prints those of its arguments that dpkg does not know as installed, each with a blank before it.
+missing_of() {
+  present=" $(dpkg-query -W -f='${db:Status-Status} ${Package}\n' "$@" 2>/dev/null | sed -n 's/^installed //p' | tr '\n' ' ') "
+  for package in "$@"; do
+    case $present in *" $package "*) ;; *) printf ' %s' "$package" ;; esac
+  done
+}
+
+# Tests start their daemons themselves, in private network namespaces. Debian would start some at installation.
+keep_services_down() {
+  export DEBIAN_FRONTEND=noninteractive
+  [ ! -e /usr/sbin/policy-rc.d ] || return 0
+  trap 'rm -f /usr/sbin/policy-rc.d' EXIT
+  trap 'exit 130' INT TERM
+  printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d
+  chmod 755 /usr/sbin/policy-rc.d
+}
+
+disable_service() {
+  command -v systemctl >/dev/null || return 0
+  [ -e "/lib/systemd/system/$1.service" ] || return 0
+  systemctl disable "$1.service" >/dev/null 2>&1 || true
+}
+
+# Runs a command whose output matters only if it fails.
+quiet() {
+  if output=$("$@" 2>&1); then return 0; fi
+  printf '%s\n' "$output" | tail -n 30 >&2
+  return 1
+}
+
+groups() { cd "$root/tools/packages" && ls | sed -n 's/\.txt$//p' | tr '\n' ' '; }
+say() { printf '%s\n' "$*"; }
+fail() {
+  printf 'tools/setup.sh: %s\n' "$*" >&2
+  exit 1
+}
+
+main "$@"
