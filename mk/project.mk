@@ -1,4 +1,4 @@
-.PHONY: check lint format unit ok test project dev
+.PHONY: check lint format unit ok test project
 
 check: node_modules/.package-lock.json ## type check: source, engine edges, tests
 	npm run --silent check
@@ -17,8 +17,5 @@ project: node_modules/.package-lock.json ## rules of the tree: floors, lock file
 
 ok: lint check unit project ## am I done? lint, types, unit tests, rules of the tree
 
-test: ## everything that fits CI: all of ok, both engines, cross-built engines, kernel, clients, faults, fuzz
-	tools/test.sh
-
-dev: host bundle ## a lab with a running daemon and a shell on the router
-	node --experimental-strip-types tools/dev.ts
+test: ## everything that fits CI: ok, three engines, foreign processors, kernel, clients, faults, fuzz
+	node tools/test.mjs

@@ -1,0 +1,124 @@
+/**
+ * `make test`: every suite that fits CI, one after the other, with its time and its count, and a last line that sums
+ * them up: `N passed, N failed`. A suite that ends without a count, or with none run, is a failure: nothing is left
+ * out silently. `node tools/test.mjs NAME...` runs the named suites only.
+ */
+import { spawn } from 'node:child_process'
+import { mkdirSync, readFileSync, rmSync } from 'node:fs'
+
+const vitest = (name, config) => ({
+  name,
+  command: [
+    'npx',
+    'vitest',
+    'run',
+    '--config',
+    config,
+    '--reporter=default',
+    '--reporter=json',
+    `--outputFile.json=build/test/${name}.json`,
+  ],
+  count: () => {
+    const { numPassedTests, numFailedTests, numPendingTests, numFailedTestSuites, success } = JSON.parse(
+      readFileSync(`build/test/${name}.json`, 'utf8'),
+    )
+    const failed = numFailedTests + (numFailedTests === 0 && !success ? Math.max(1, numFailedTestSuites) : 0)
+    return { passed: numPassedTests, failed, skipped: numPendingTests }
+  },
+})
+/** A suite that prints `N passed, N failed` itself. */
+const plain = (name, ...command) => ({ name, command, count: output => lastCount(output) })
+/** A step whose exit status is its only result. */
+const step = (name, ...command) => ({
+  name,
+  command,
+  count: (_output, status) => ({ passed: status === 0 ? 1 : 0, failed: status === 0 ? 0 : 1, skipped: 0 }),
+})
+
+const SUITES = [
+  step('lint', 'make', '--no-print-directory', 'lint'),
+  step('types', 'make', '--no-print-directory', 'check'),
+  vitest('project', 'test/project/vitest.config.ts'),
+  vitest('unit', 'vitest.config.ts'),
+  step('bundle', 'make', '--no-print-directory', 'bundle', 'host', 'qjs'),
+  plain('unit-quickjs', 'make', '--no-print-directory', 'unit-quickjs'),
+  step('cross', 'make', '--no-print-directory', 'cross'),
+  plain('unit-cross', 'make', '--no-print-directory', 'unit-cross'),
+  vitest('engines', 'test/engines/vitest.config.ts'),
+  vitest('fuzz', 'test/fuzz/vitest.config.ts'),
+  vitest('kernel', 'test/kernel/vitest.config.ts'),
+  vitest('clients', 'test/clients/vitest.config.ts'),
+  vitest('faults', 'test/faults/vitest.config.ts'),
+  step('demo', 'make', '--no-print-directory', 'demo'),
+]
+
+await setUp()
+const wanted = process.argv.slice(2)
+const results = []
+for (const suite of SUITES) {
+  if (wanted.length === 0 || wanted.includes(suite.name)) results.push(await run(suite))
+}
+report(results)
+
+async function setUp() {
+  rmSync('build/test', { recursive: true, force: true })
+  mkdirSync('build/test', { recursive: true })
+  const { status } = await execute(['tools/setup.sh', 'npm', 'build', 'cross', 'lab', 'clients'])
+  if (status !== 0) process.exit(status)
+}
+
+async function run(suite) {
+  console.log(`\n=== ${suite.name}`)
+  const started = process.hrtime.bigint()
+  const { status, output } = await execute(suite.command)
+  const took = Number(process.hrtime.bigint() - started) / 1e9
+  return { name: suite.name, took, ...judged(suite, output, status) }
+}
+
+function judged(suite, output, status) {
+  let counted
+  try {
+    counted = suite.count(output, status)
+  } catch {
+    counted = undefined
+  }
+  if (counted === undefined || counted.passed + counted.failed === 0)
+    return { passed: 0, failed: 1, skipped: 0, note: 'ran no test' }
+  if (status !== 0 && counted.failed === 0) return { ...counted, failed: 1, note: `ended with status ${status}` }
+  return counted
+}
+
+function execute(command) {
+  return new Promise(resolve => {
+    const child = spawn(command[0], command.slice(1), { stdio: ['ignore', 'pipe', 'pipe'] })
+    let output = ''
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.on('data', chunk => {
+        process.stdout.write(chunk)
+        output = (output + chunk).slice(-200_000)
+      })
+    }
+    child.on('error', error => resolve({ status: 127, output: String(error) }))
+    child.on('close', status => resolve({ status: status ?? 1, output }))
+  })
+}
+
+/** Sums every line `N passed, N failed`: a target may run several engines. */
+function lastCount(output) {
+  const lines = [...output.matchAll(/^(?:[a-z0-9+-]+: )?(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$/gm)]
+  const sum = column => lines.reduce((total, line) => total + Number(line[column] ?? 0), 0)
+  return { passed: sum(1), failed: sum(2), skipped: sum(3) }
+}
+
+function report(results) {
+  console.log('\n=== summary')
+  for (const { name, took, passed, failed, skipped, note } of results) {
+    const figures = `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`
+    console.log(
+      `${name.padEnd(14)} ${took.toFixed(1).padStart(7)} s  ${figures}${note === undefined ? '' : `  (${note})`}`,
+    )
+  }
+  const total = key => results.reduce((sum, result) => sum + result[key], 0)
+  console.log(`\n${total('passed')} passed, ${total('failed')} failed, ${total('skipped')} skipped`)
+  process.exit(total('failed') === 0 && results.length > 0 ? 0 : 1)
+}
