@@ -1,0 +1,46 @@
+/**
+ * One alarm clock. Parts say when they want to be woken; the only timer of the process is set here. After anything
+ * that may have changed a part's wish, somebody calls `rearm()`; it is cheap and may be called too often.
+ */
+import type { Instant } from '../base/time.ts'
+import { earliest } from '../base/time.ts'
+import type { Platform } from '../platform/platform.ts'
+
+export interface Timed {
+  /** When `wake` should be called next; `undefined` while there is nothing to wait for. */
+  readonly wakeAt: Instant | undefined
+  /** May be called early or late or twice: a part does what is due at `now` and nothing else. */
+  wake(now: Instant): void
+}
+
+export class Timers {
+  readonly #platform: Platform
+  readonly #parts: Timed[] = []
+  #armed: Instant | undefined
+
+  constructor(platform: Platform) {
+    this.#platform = platform
+  }
+
+  add(...parts: readonly Timed[]): void {
+    this.#parts.push(...parts)
+    this.rearm()
+  }
+
+  rearm(): void {
+    const at = earliest(this.#parts.map(part => part.wakeAt))
+    if (at === this.#armed) return
+    this.#armed = at
+    this.#platform.wakeAt(at, () => this.#ring())
+  }
+
+  #ring(): void {
+    this.#armed = undefined
+    const now = this.#platform.clock.now()
+    for (const part of this.#parts) {
+      const due = part.wakeAt
+      if (due !== undefined && due <= now) part.wake(now)
+    }
+    this.rearm()
+  }
+}
