@@ -112,6 +112,8 @@ export interface Platform {
   readonly engine: string
   /** Byte order of this machine: netlink headers use it. */
   readonly littleEndian: boolean
+  /** `ENOENT` for 2; the numbers differ between processors (MIPS), so nothing above asks for a number. */
+  errnoName(errno: number): string
   /** Command line after the program (and bundle) name. */
   readonly arguments: readonly string[]
   /** CLOCK_BOOTTIME. */

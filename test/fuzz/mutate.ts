@@ -1,9 +1,7 @@
 /** Random changes to known good inputs, repeatable by a seed. */
 
-export interface Random {
-  /** A whole number 0..below-1. */
-  (below: number): number
-}
+/** A whole number 0..below-1. */
+export type Random = (below: number) => number
 
 /** xorshift32 (Marsaglia 2003): good enough to choose bytes, and the same on every machine. */
 export function random(seed: number): Random {
