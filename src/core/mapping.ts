@@ -75,9 +75,14 @@ export type Refusal =
   | 'no-port' // every port that the rules allow is taken
   | 'conflict' // the client insists on a port that is taken
   | 'no-uplink' // there is no external address
+  | 'busy' // more requests are waiting than we hold; datagram protocols stay silent and the client asks again
   | 'kernel' // the kernel did not accept the change
 
 export type Answer =
+  /**
+   * What this client was granted, `undefined` after a removal. The lease is the part that it asked for: a mapping
+   * made by the operator, or for longer by another service, may last beyond it.
+   */
   | { readonly ok: true; readonly mapping: Mapping | undefined }
   | {
       readonly ok: false

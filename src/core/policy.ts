@@ -1,5 +1,5 @@
 /** What the owner allows: ordered permission rules, default policy, limits. Values only; `decide.ts` reads them. */
-import type { IpRange, Mac, PortRange } from '../base/ip.ts'
+import type { Endpoint, IpRange, Mac, Port, PortRange } from '../base/ip.ts'
 import type { Seconds } from '../base/time.ts'
 import type { Service, Transport } from './mapping.ts'
 
@@ -8,7 +8,7 @@ export interface Rule {
   readonly action: 'allow' | 'deny'
   /** Position in the file, from 0, as the console numbers it. */
   readonly number: number
-  /** Device of an internal interface. */
+  /** The internal interface that asks, or the external one that is asked for: the seeds' scripts name the latter. */
   readonly device?: string
   readonly transport: Transport | 'both'
   /** External ports: RouterOS `dst-port`. */
@@ -26,6 +26,8 @@ export interface Limits {
   readonly total: number
   readonly minLease: Seconds
   readonly maxLease: Seconds
+  /** Datagrams and calls one host may send, with a burst of twice as many; 0 is no limit. */
+  readonly requestsPerSecond: number
   /**
    * What happens without a matching rule. `high-ports`, as shipped: external and internal ports from 1024 up are
    * allowed, the known dangerous ones excepted.
@@ -38,4 +40,13 @@ export interface Policy {
   readonly limits: Limits
   /** `/ip nat-pmp set allow-port-forwarding`: no means that NAT-PMP answers but refuses every mapping. */
   readonly forwarding: Readonly<Record<Service, boolean>>
+}
+
+/** One `config mapping`: owned by the operator, never expires. `both` transports are two of these. */
+export interface StaticMapping {
+  readonly transport: Transport
+  readonly external: Port
+  readonly internal: Endpoint
+  /** One line of at most 64 bytes. */
+  readonly label: string
 }
