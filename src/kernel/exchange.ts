@@ -1,0 +1,216 @@
+/**
+ * Requests to the kernel and their replies over one netlink socket, matched by sequence number. Where the engine can
+ * (QuickJS), the reply has already arrived when `send` returns, and `drain` completes the promise at once.
+ */
+import { KernelError, Malformed } from '../base/fail.ts'
+import type { NetlinkSocket } from '../platform/platform.ts'
+import type { Message, Verdict } from '../wire/netlink.ts'
+import { FLAG, messages, TYPE, verdict } from '../wire/netlink.ts'
+import type { Batch } from '../wire/nftables.ts'
+
+/** What must be known of the processor; `Platform` offers it. */
+export interface Machine {
+  readonly littleEndian: boolean
+  errnoName(errno: number): string
+}
+
+/** Builds a request with the given sequence number. */
+export type Build = (sequence: number) => Uint8Array
+
+/** One message of a batch that the kernel refused; the whole batch is undone then. */
+export interface Failure {
+  /** Number of the message in the batch, from 0; `batch` when the batch as a whole was refused. */
+  readonly message: number | 'batch'
+  /** Symbolic errno, `ENOENT`. */
+  readonly code: string
+  readonly said: string
+  /** Where in the message the offending attribute begins, counted from its netlink header. */
+  readonly offset: number | undefined
+}
+
+interface Wait {
+  /** Returns true when nothing more is expected. */
+  take(message: Message): boolean
+  fail(error: Error): void
+}
+
+interface BatchWait {
+  readonly first: number
+  readonly last: number
+  readonly failures: Failure[]
+  readonly done: (failures: readonly Failure[]) => void
+  readonly fail: (error: Error) => void
+}
+
+const LAST_SEQUENCE = 0x7fff_ffff
+const DUMP_TRIES = 20
+
+export class Exchange {
+  readonly #socket: NetlinkSocket
+  readonly #machine: Machine
+  readonly #waits = new Map<number, Wait>()
+  #batches: BatchWait[] = []
+  #sequence = 1
+  /** The kernel runs one dump at a time for a socket. */
+  #dumps: Promise<unknown> = Promise.resolve()
+
+  constructor(socket: NetlinkSocket, machine: Machine) {
+    this.#socket = socket
+    this.#machine = machine
+    socket.take(
+      datagram => this.#take(datagram),
+      () => this.#abandon('ENOBUFS'),
+    )
+  }
+
+  get portId(): number {
+    return this.#socket.portId
+  }
+
+  /**
+   * Sends a batch; nothing in the result means that it is committed. An acknowledgement of a message is none of the
+   * batch: the last message's comes after every error, a refusal of the whole batch is addressed to its beginning
+   * (nfnetlink.c, nfnetlink_rcv_batch). Rejects with `KernelError` when the outcome is unknown or nothing was sent.
+   */
+  batch(doing: string, batch: Batch): Promise<readonly Failure[]> {
+    const first = this.#next(batch.size + 2)
+    return new Promise((done, fail) => {
+      if (batch.size === 0) return done([])
+      const wait: BatchWait = { first, last: first + batch.size, failures: [], done, fail }
+      this.#batches.push(wait)
+      this.#send(doing, batch.finish(first), error => {
+        this.#batches = this.#batches.filter(each => each !== wait)
+        fail(error)
+      })
+    })
+  }
+
+  /** A request with one reply, which resolves; a refusal rejects with `KernelError`. */
+  ask(doing: string, build: Build): Promise<Message> {
+    return this.#request(doing, build, (message, done) => done(message))
+  }
+
+  /** A request that wants no more than an acknowledgement (`FLAG.ack`). */
+  tell(doing: string, build: Build): Promise<void> {
+    return this.#request(doing, build, () => undefined)
+  }
+
+  /**
+   * All messages of a dump. Repeated while the kernel says that it was interrupted, or while the parts disagree on
+   * `generation`: dumps of set elements are not flagged (nf_tables_api.c), but every part carries the generation.
+   */
+  dump(doing: string, build: Build, generation?: (message: Message) => number): Promise<Message[]> {
+    const run = this.#dumps.then(() => this.#dumpUntilSteady(doing, build, generation))
+    this.#dumps = run.catch(() => undefined)
+    return run
+  }
+
+  close(): void {
+    this.#abandon('ECANCELED')
+    this.#socket.close()
+  }
+
+  async #dumpUntilSteady(doing: string, build: Build, generation?: (message: Message) => number): Promise<Message[]> {
+    for (let tries = 0; tries < DUMP_TRIES; tries++) {
+      const parts: Message[] = []
+      let interrupted = false
+      await this.#request(doing, build, message => {
+        if ((message.flags & FLAG.interrupted) !== 0) interrupted = true
+        if (message.type !== TYPE.done) parts.push(message)
+      })
+      if (!interrupted && (generation === undefined || new Set(parts.map(generation)).size <= 1)) return parts
+    }
+    throw new KernelError(doing, 'EINTR', 'the ruleset changes faster than it can be read')
+  }
+
+  /** `each` gets what is neither an acknowledgement nor a refusal; those, and the end of a dump, settle the promise. */
+  #request<T>(doing: string, build: Build, each: (message: Message, done: (value: T) => void) => void): Promise<T> {
+    const sequence = this.#next(1)
+    return new Promise((done, fail) => {
+      let settled = false
+      const finish = (value: T) => {
+        settled = true
+        done(value)
+      }
+      const take = (message: Message) => {
+        if (message.type !== TYPE.error && message.type !== TYPE.done) {
+          each(message, finish)
+          return settled
+        }
+        const said = verdict(message, this.#machine.littleEndian)
+        if (message.type === TYPE.done) each(message, finish)
+        if (said.errno === 0) finish(undefined as T)
+        else fail(new KernelError(doing, this.#machine.errnoName(said.errno), said.said))
+        return true
+      }
+      this.#waits.set(sequence, { take, fail })
+      this.#send(doing, build(sequence), error => {
+        this.#waits.delete(sequence)
+        fail(error)
+      })
+    })
+  }
+
+  #send(doing: string, datagram: Uint8Array, failed: (error: Error) => void): void {
+    try {
+      this.#socket.send(datagram)
+    } catch (error) {
+      return failed(new KernelError(doing, codeOf(error), 'could not be sent'))
+    }
+    this.#socket.drain()
+  }
+
+  #take(datagram: Uint8Array): void {
+    try {
+      for (const message of messages(datagram, this.#machine.littleEndian)) this.#deliver(message)
+    } catch (error) {
+      if (!(error instanceof Malformed)) throw error
+      this.#abandon('EBADMSG') // the kernel does not send such; whoever waits must not wait for ever
+    }
+  }
+
+  #deliver(message: Message): void {
+    const wait = this.#waits.get(message.sequence)
+    if (wait !== undefined) {
+      if (wait.take(message)) this.#waits.delete(message.sequence)
+      return
+    }
+    if (message.type !== TYPE.error) return
+    const batch = this.#batches.find(each => message.sequence >= each.first && message.sequence <= each.last)
+    if (batch !== undefined) this.#deliverToBatch(batch, message)
+  }
+
+  #deliverToBatch(batch: BatchWait, message: Message): void {
+    const said = verdict(message, this.#machine.littleEndian)
+    const index = message.sequence - batch.first
+    if (said.errno !== 0) batch.failures.push(this.#failure(index, said))
+    if (message.sequence !== batch.last && index !== 0) return
+    this.#batches = this.#batches.filter(each => each !== batch)
+    batch.done(batch.failures)
+  }
+
+  #failure(index: number, { errno, said, offset }: Verdict): Failure {
+    return { message: index === 0 ? 'batch' : index - 1, code: this.#machine.errnoName(errno), said, offset }
+  }
+
+  /** Replies may be lost: nobody may wait for them any longer, and what became of the requests is unknown. */
+  #abandon(code: string): void {
+    const waiting = [...this.#waits.values(), ...this.#batches]
+    this.#waits.clear()
+    this.#batches = []
+    for (const wait of waiting) wait.fail(new KernelError('waiting for a netlink reply', code, 'replies were lost'))
+  }
+
+  /** Takes `count` sequence numbers in a row and returns the first; 0 is never used, events carry it. */
+  #next(count: number): number {
+    if (this.#sequence + count > LAST_SEQUENCE) this.#sequence = 1
+    const first = this.#sequence
+    this.#sequence += count
+    return first
+  }
+}
+
+/** The symbolic errno of an error of the platform. */
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : String(error)
+}
