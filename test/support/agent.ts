@@ -66,7 +66,7 @@ export class Agent {
   #read = 0
 
   constructor(script: string, name: string, netns: string) {
-    this.#process = new Background(['python3', '-u', script, name], { netns })
+    this.#process = new Background(['/usr/bin/python3', '-u', script, name], { netns })
     void this.#process.ended.then(() => this.#fail())
     void this.#listen()
   }

@@ -1,0 +1,18 @@
+/** What the client tests run against: Portico on both engines, or miniupnpd (`SERVER=miniupnpd`) to test the tests. */
+import type { Lab } from '../support/lab.ts'
+import { startMiniupnpd } from '../support/miniupnpd.ts'
+import { type Engine, type StartOptions, startDaemon } from '../support/server.ts'
+
+export type Subject = Engine | 'miniupnpd'
+
+const wish = process.env['SERVER']
+
+export const SUBJECTS: readonly Subject[] = wish === undefined ? ['quickjs', 'node'] : (wish.split(',') as Subject[])
+
+export async function startSubject(
+  lab: Lab,
+  subject: Subject,
+  options: StartOptions = {},
+): Promise<{ stop(): Promise<number>; readonly output: string }> {
+  return subject === 'miniupnpd' ? startMiniupnpd(lab) : startDaemon(lab, { ...options, engine: subject })
+}
