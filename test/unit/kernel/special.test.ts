@@ -1,0 +1,63 @@
+import { describe, expect, test } from 'vitest'
+import type { Ip } from '../../../src/base/ip.ts'
+import { isUnicast, reachOf } from '../../../src/kernel/special.ts'
+
+describe('reachOf()', () => {
+  test.each([
+    ['11.22.33.44', 'public'],
+    ['9.255.255.255', 'public'],
+    ['10.0.0.0', 'private'],
+    ['10.255.255.255', 'private'],
+    ['11.0.0.0', 'public'],
+    ['100.63.255.255', 'public'],
+    ['100.64.0.0', 'shared'],
+    ['100.127.255.255', 'shared'],
+    ['100.128.0.0', 'public'],
+    ['169.253.255.255', 'public'],
+    ['169.254.0.1', 'private'],
+    ['172.15.255.255', 'public'],
+    ['172.16.0.0', 'private'],
+    ['172.31.255.255', 'private'],
+    ['172.32.0.0', 'public'],
+    ['192.0.0.2', 'shared'],
+    ['192.0.1.0', 'public'],
+    ['192.0.2.5', 'private'],
+    ['192.88.99.1', 'public'],
+    ['192.167.255.255', 'public'],
+    ['192.168.0.0', 'private'],
+    ['192.169.0.0', 'public'],
+    ['198.17.255.255', 'public'],
+    ['198.18.0.1', 'private'],
+    ['198.19.255.255', 'private'],
+    ['198.20.0.0', 'public'],
+    ['198.51.100.7', 'private'],
+    ['203.0.113.7', 'private'],
+    ['223.255.255.255', 'public'],
+    ['240.0.0.1', 'private'],
+    ['0.0.0.0', undefined],
+    ['0.1.2.3', undefined],
+    ['127.0.0.1', undefined],
+    ['224.0.0.1', undefined],
+    ['239.255.255.255', undefined],
+    ['255.255.255.255', undefined],
+  ])('%s is %s', (ip, reach) => {
+    expect(reachOf(ip as Ip)).toBe(reach)
+  })
+})
+
+describe('isUnicast()', () => {
+  test.each([
+    ['192.168.1.7', true],
+    ['2001:db8::1', true],
+    ['fe80::1', true],
+    ['0.0.0.0', false],
+    ['127.0.0.1', false],
+    ['224.0.0.1', false],
+    ['255.255.255.255', false],
+    ['::', false],
+    ['::1', false],
+    ['ff02::1', false],
+  ])('%s: %s', (ip, unicast) => {
+    expect(isUnicast(ip as Ip)).toBe(unicast)
+  })
+})
