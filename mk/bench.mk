@@ -1,0 +1,12 @@
+.PHONY: bench bench-tools
+BENCH_TOOLS := build/bench/load build/bench/firstpacket build/bench/watch build/bench/copyrules
+
+bench: dist/portico.mjs host bench-tools ## side by side with miniupnpd in one run, about ten minutes (QUICK=1: one minute, to see that it works)
+	node test/bench/run.mjs
+
+bench-tools: $(BENCH_TOOLS)
+
+build/bench/%: test/bench/%.c
+	@tools/setup.sh bench
+	@mkdir -p $(@D)
+	cc -std=gnu11 -O2 -Wall -Wextra -Werror -o $@ $<
