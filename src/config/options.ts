@@ -1,0 +1,436 @@
+/**
+ * The option table: everything an owner can set, said once. The UCI loader, the validator
+ * (`tools/build-validators.mjs`), the console, REST, export, LuCI's texts and `docs/configuration.md` all read it.
+ * To add an option, add a row here, run `node tools/build-validators.mjs` and `node tools/build-docs.mjs`, and use the
+ * value where it matters.
+ */
+
+import type { Port } from '../base/ip.ts'
+import type { Seconds } from '../base/time.ts'
+import { seconds } from '../base/time.ts'
+import type { Service } from '../core/mapping.ts'
+import type { Kind } from './kinds.ts'
+import {
+  address,
+  addressRange,
+  choice,
+  count,
+  flag,
+  mac,
+  markBit,
+  networkName,
+  port,
+  portRange,
+  service,
+  text,
+} from './kinds.ts'
+
+/** The version whose options are all in force; an option with a later `since` is accepted and does nothing yet. */
+export const RELEASE = '0.1'
+
+interface About {
+  readonly help: string
+  /** The first version in which the option does something. */
+  readonly since: string
+  /** The property's name in RouterOS, where it has one (or where its console is extended by ours). */
+  readonly routeros: string
+  /** For the owner's page and for tests. */
+  readonly example: string
+}
+
+export interface Option<V> extends About {
+  // biome-ignore lint/suspicious/noExplicitAny: kinds of different values stand in one table.
+  readonly kind: Kind<any>
+  readonly isList: boolean
+  readonly need: 'required' | 'optional'
+  /** What holds where the option is not set. */
+  readonly default: V | undefined
+}
+
+interface Common {
+  readonly help: string
+  readonly since: string
+  /** Menus of the console that show the section. */
+  readonly menus: readonly string[]
+  readonly options: Readonly<Record<string, Option<unknown>>>
+}
+
+/** `config portico 'name'`, once. */
+export interface Settings extends Common {
+  readonly is: 'settings'
+  readonly type: 'portico'
+}
+
+/** `config type`, as often as the owner likes, up to `most`. */
+export interface Rows extends Common {
+  readonly is: 'rows'
+  readonly type: string
+  readonly most: number
+}
+
+/** What the loader makes of a section: every option that has a default or is required is there. */
+export type Values<S extends Common> = {
+  readonly [K in keyof S['options']]: S['options'][K] extends Option<infer V> ? V : never
+}
+
+const FIRST = '0.1'
+const WITH_UPNP = '0.2'
+const PROTOCOL = choice<'tcp' | 'udp' | 'both'>({ tcp: 'tcp', udp: 'udp', both: 'both' })
+const ALL_SERVICES: readonly Service[] = ['upnp', 'nat-pmp']
+
+const natPmp = {
+  enabled: withDefault(flag, false, {
+    help: 'Serve NAT-PMP (RFC 6886) to the internal interfaces.',
+    since: FIRST,
+    routeros: 'enabled',
+    example: '1',
+  }),
+  allow_port_forwarding: withDefault(flag, true, {
+    help: 'Open ports on request. With no, clients learn the external address and every request for a port is refused.',
+    since: FIRST,
+    routeros: 'allow-port-forwarding',
+    example: '1',
+  }),
+}
+
+const upnp = {
+  enabled: withDefault(flag, false, {
+    help: 'Serve UPnP IGD to the internal interfaces.',
+    since: WITH_UPNP,
+    routeros: 'enabled',
+    example: '1',
+  }),
+  allow_disable_external_interface: withDefault(flag, false, {
+    help: 'Let a UPnP client take the external interface down.',
+    since: WITH_UPNP,
+    routeros: 'allow-disable-external-interface',
+    example: '0',
+  }),
+  allow_disable_internal_interface: withDefault(flag, false, {
+    help: 'Let a UPnP client take an internal interface down.',
+    since: WITH_UPNP,
+    routeros: 'allow-disable-internal-interface',
+    example: '0',
+  }),
+  show_dummy_rule: withDefault(flag, true, {
+    help: 'Show clients one placeholder while no mapping exists, as some of them expect.',
+    since: WITH_UPNP,
+    routeros: 'show-dummy-rule',
+    example: '1',
+  }),
+  nat_traversal: withDefault(flag, true, {
+    help: 'Open ports on request.',
+    since: WITH_UPNP,
+    routeros: 'nat-traversal',
+    example: '1',
+  }),
+  http_port: withDefault(port, 5000 as Port, {
+    help: 'TCP port of the UPnP description and control pages, on the internal interfaces only.',
+    since: WITH_UPNP,
+    routeros: 'http-port',
+    example: '5000',
+  }),
+}
+
+const limits = {
+  per_host: withDefault(count(1, 131070), 64, {
+    help: 'Mappings that one host may hold.',
+    since: FIRST,
+    routeros: 'per-host',
+    example: '64',
+  }),
+  total: withDefault(count(1, 131070), 2048, {
+    help: 'Mappings that all hosts together may hold.',
+    since: FIRST,
+    routeros: 'total',
+    example: '2048',
+  }),
+  min_lease: withDefault(count<Seconds>(1, 86400, 'seconds'), seconds(120), {
+    help: 'Shortest lease where the protocol lets the router choose. NAT-PMP never grants more than was asked.',
+    since: FIRST,
+    routeros: 'min-lease',
+    example: '120',
+  }),
+  max_lease: withDefault(count<Seconds>(60, 31536000, 'seconds'), seconds(86400), {
+    help: 'Longest lease; a client that asks for more gets this.',
+    since: FIRST,
+    routeros: 'max-lease',
+    example: '86400',
+  }),
+  default_action: withDefault(
+    choice<'high-ports' | 'allow' | 'deny'>({ high_ports: 'high-ports', allow: 'allow', deny: 'deny' }),
+    'high-ports',
+    {
+      help: 'What happens to a request that no permission matches. high_ports: ports from 1024 up are allowed, the known dangerous ones excepted.',
+      since: FIRST,
+      routeros: 'default-action',
+      example: 'deny',
+    },
+  ),
+  requests_per_second: withDefault(count(0, 1000000), 100, {
+    help: 'Requests a second that one host may send, with a burst of twice as many; what exceeds it is dropped in silence. 0 is no limit.',
+    since: FIRST,
+    routeros: 'requests-per-second',
+    example: '100',
+  }),
+}
+
+const system = {
+  mark: withDefault(markBit, 0x40000000, {
+    help: 'Bit of the packet mark that tells the firewall which forwarded traffic belongs to a mapping.',
+    since: FIRST,
+    routeros: 'mark',
+    example: '0x40000000',
+  }),
+  log_level: withDefault(
+    choice<'error' | 'warning' | 'info' | 'debug'>({
+      error: 'error',
+      warning: 'warning',
+      info: 'info',
+      debug: 'debug',
+    }),
+    'info',
+    {
+      help: 'Least important message that reaches the system log.',
+      since: FIRST,
+      routeros: 'log-level',
+      example: 'debug',
+    },
+  ),
+}
+
+const interfaceOptions = {
+  interface: required(networkName, {
+    help: 'A network of /etc/config/network (lan) or a device (br-lan).',
+    since: FIRST,
+    routeros: 'interface',
+    example: 'lan',
+  }),
+  type: required(choice<'internal' | 'external'>({ internal: 'internal', external: 'external' }), {
+    help: 'internal: clients are served here. external: the internet is here; the first usable one is active.',
+    since: FIRST,
+    routeros: 'type',
+    example: 'internal',
+  }),
+  service: listOf(service, ALL_SERVICES, {
+    help: 'The services that use this interface.',
+    since: FIRST,
+    routeros: 'service',
+    example: 'nat_pmp',
+  }),
+  forced_ip: optional(address, {
+    help: 'External interface only: the address that clients are told, where it is not the one the interface has.',
+    since: FIRST,
+    routeros: 'forced-ip',
+    example: '198.51.100.7',
+  }),
+  disabled: withDefault(flag, false, {
+    help: 'Keep the section and ignore it.',
+    since: FIRST,
+    routeros: 'disabled',
+    example: '1',
+  }),
+}
+
+const permission = {
+  action: required(choice<'allow' | 'deny'>({ allow: 'allow', deny: 'deny' }), {
+    help: 'What to do with a request that matches.',
+    since: FIRST,
+    routeros: 'action',
+    example: 'allow',
+  }),
+  interface: optional(networkName, {
+    help: 'Only requests that come in by this internal interface, or that ask for a port on this external one, as RouterOS scripts write it.',
+    since: FIRST,
+    routeros: 'interface',
+    example: 'guest',
+  }),
+  protocol: withDefault(PROTOCOL, 'both', {
+    help: 'Transport protocol of the mapping.',
+    since: FIRST,
+    routeros: 'protocol',
+    example: 'udp',
+  }),
+  dst_port: optional(portRange, {
+    help: 'External ports.',
+    since: FIRST,
+    routeros: 'dst-port',
+    example: '1024-65535',
+  }),
+  internal_port: optional(portRange, {
+    help: 'Ports on the internal host.',
+    since: FIRST,
+    routeros: 'internal-port',
+    example: '32400',
+  }),
+  internal_address: optional(addressRange, {
+    help: 'Internal hosts: an address, a prefix or a range.',
+    since: FIRST,
+    routeros: 'internal-address',
+    example: '192.168.1.0/24',
+  }),
+  mac: optional(mac, {
+    help: 'The host with this MAC address.',
+    since: FIRST,
+    routeros: 'mac',
+    example: '00:11:22:aa:bb:cc',
+  }),
+  service: listOf(service, ALL_SERVICES, {
+    help: 'Services the request may come by.',
+    since: FIRST,
+    routeros: 'service',
+    example: 'upnp',
+  }),
+  comment: withDefault(text, '', {
+    help: 'For people; the journal shows it where this permission decides.',
+    since: FIRST,
+    routeros: 'comment',
+    example: 'Plex server',
+  }),
+  disabled: withDefault(flag, false, {
+    help: 'Keep the section and ignore it.',
+    since: FIRST,
+    routeros: 'disabled',
+    example: '1',
+  }),
+}
+
+const mapping = {
+  protocol: required(PROTOCOL, {
+    help: 'Transport protocol; both makes two mappings.',
+    since: FIRST,
+    routeros: 'protocol',
+    example: 'tcp',
+  }),
+  external_port: required(port, {
+    help: 'Port that the world dials.',
+    since: FIRST,
+    routeros: 'external-port',
+    example: '8443',
+  }),
+  internal_address: required(address, {
+    help: 'Host that answers.',
+    since: FIRST,
+    routeros: 'internal-address',
+    example: '192.168.1.10',
+  }),
+  internal_port: optional(port, {
+    help: 'Its port; the external port where it is not set.',
+    since: FIRST,
+    routeros: 'internal-port',
+    example: '443',
+  }),
+  comment: withDefault(text, '', {
+    help: 'For people.',
+    since: FIRST,
+    routeros: 'comment',
+    example: 'web server',
+  }),
+  disabled: withDefault(flag, false, {
+    help: 'Keep the section and ignore it.',
+    since: FIRST,
+    routeros: 'disabled',
+    example: '1',
+  }),
+}
+
+/** Sections by their id: the name of `config portico 'name'`, or the type of the others. */
+export const sections = {
+  nat_pmp: {
+    is: 'settings',
+    type: 'portico',
+    help: 'The NAT-PMP service.',
+    since: FIRST,
+    menus: ['/ip nat-pmp', '/ip upnp natpmp'],
+    options: natPmp,
+  },
+  upnp: {
+    is: 'settings',
+    type: 'portico',
+    help: 'The UPnP service.',
+    since: WITH_UPNP,
+    menus: ['/ip upnp'],
+    options: upnp,
+  },
+  limits: {
+    is: 'settings',
+    type: 'portico',
+    help: 'Quotas, lease lengths and the default policy.',
+    since: FIRST,
+    menus: ['/ip upnp limits'],
+    options: limits,
+  },
+  system: {
+    is: 'settings',
+    type: 'portico',
+    help: 'How Portico fits into the router.',
+    since: FIRST,
+    menus: ['/ip upnp system'],
+    options: system,
+  },
+  interface: {
+    is: 'rows',
+    type: 'interface',
+    most: 64,
+    help: 'Roles of the interfaces. Where none has the role external, it is taken by the networks of the firewall zones with masq 1 (else by the network that holds the default route); where none is internal, by lan.',
+    since: FIRST,
+    menus: ['/ip nat-pmp interfaces', '/ip upnp interfaces'],
+    options: interfaceOptions,
+  },
+  permission: {
+    is: 'rows',
+    type: 'permission',
+    most: 1000,
+    help: 'Who may open which port. The first permission that matches decides; an option that is not set matches everything.',
+    since: FIRST,
+    menus: ['/ip upnp permissions'],
+    options: permission,
+  },
+  mapping: {
+    is: 'rows',
+    type: 'mapping',
+    most: 1000,
+    help: 'Mappings of the router’s owner: they never expire, and no client can remove them.',
+    since: FIRST,
+    menus: ['/ip upnp mappings'],
+    options: mapping,
+  },
+} as const satisfies Readonly<Record<string, Settings | Rows>>
+
+export type SectionId = keyof typeof sections
+export type SectionValues<I extends SectionId> = Values<(typeof sections)[I]>
+
+export const sectionIds = Object.keys(sections) as readonly SectionId[]
+
+/** A table of options that all kinds of section share, without their value types. */
+export const optionsOf = (id: SectionId): Readonly<Record<string, Option<unknown>>> => sections[id].options
+
+/** The value a section's option has where the file does not set it. */
+export function defaultsOf<I extends SectionId>(id: I): Partial<SectionValues<I>> {
+  const values: Record<string, unknown> = {}
+  for (const [name, option] of Object.entries(optionsOf(id))) values[name] = option.default
+  return values as Partial<SectionValues<I>>
+}
+
+/** Whether a version (`0.1`) already has what came with `since`. */
+export function isInForce(since: string, release: string = RELEASE): boolean {
+  const [major = 0, minor = 0] = since.split('.').map(Number)
+  const [ourMajor = 0, ourMinor = 0] = release.split('.').map(Number)
+  return ourMajor > major || (ourMajor === major && ourMinor >= minor)
+}
+
+function withDefault<T>(kind: Kind<T>, value: T, about: About): Option<T> {
+  return { kind, isList: false, need: 'optional', default: value, ...about }
+}
+
+function required<T>(kind: Kind<T>, about: About): Option<T> {
+  return { kind, isList: false, need: 'required', default: undefined, ...about }
+}
+
+function optional<T>(kind: Kind<T>, about: About): Option<T | undefined> {
+  return { kind, isList: false, need: 'optional', default: undefined, ...about }
+}
+
+function listOf<T>(kind: Kind<T>, value: readonly T[], about: About): Option<readonly T[]> {
+  return { kind, isList: true, need: 'optional', default: value, ...about }
+}

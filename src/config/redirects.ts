@@ -1,0 +1,106 @@
+/**
+ * The owner's static redirects, as the port choice must see them: their external ports are not ours to give, and a
+ * client that asks for the endpoint of one is told its port (RFC 6886 §3.3: a mapping that exists is repeated).
+ */
+import type { Endpoint, Ip, Port, PortRange } from '../base/ip.ts'
+import { inRange } from '../base/ip.ts'
+import type { Transport } from '../core/mapping.ts'
+import type { FirewallFile, Redirect } from './firewall-file.ts'
+import type { NetifdInterface } from './netifd.ts'
+
+export interface StaticRedirects {
+  /** Name of the redirect that has this external port; `undefined` when none has. */
+  taken(transport: Transport, external: Port): string | undefined
+  /** External port under which a redirect already makes this endpoint reachable for everybody. */
+  portOf(transport: Transport, internal: Endpoint): Port | undefined
+}
+
+export const NO_REDIRECTS: StaticRedirects = { taken: () => undefined, portOf: () => undefined }
+
+/**
+ * Redirects whose packets come in by the external interface. `address` is the external address where it is known:
+ * redirects for another (`src_dip`) are then left out.
+ */
+export function staticRedirects(
+  firewall: FirewallFile | undefined,
+  zones: ReadonlySet<string>,
+  address: Ip | undefined,
+): StaticRedirects {
+  const valid = (firewall?.redirects ?? []).filter(redirect => {
+    if (redirect.from !== '*' && !zones.has(redirect.from)) return false
+    return redirect.destination === undefined || address === undefined || inRange(address, redirect.destination)
+  })
+  if (valid.length === 0) return NO_REDIRECTS
+  const bits: Readonly<Record<Transport, Uint8Array>> = { tcp: portBits(valid, 'tcp'), udp: portBits(valid, 'udp') }
+  const owner = (transport: Transport, external: Port): Redirect | undefined =>
+    isSet(bits[transport], external)
+      ? valid.find(({ transports, external: ranges }) => transports.includes(transport) && covers(ranges, external))
+      : undefined
+  const hosts = byHost(valid)
+  return {
+    taken: (transport, external) => owner(transport, external)?.name,
+    portOf(transport, internal) {
+      for (const redirect of hosts.get(internal.ip) ?? []) {
+        const external = redirect.transports.includes(transport) ? externalFor(redirect, internal.port) : undefined
+        // An earlier redirect may take the packets of this port away.
+        if (external !== undefined && owner(transport, external) === redirect) return external
+      }
+      return undefined
+    },
+  }
+}
+
+/** Names of the firewall zones that own the external interface, by network, by device or by netifd's `data.zone`. */
+export function zonesOf(
+  firewall: FirewallFile | undefined,
+  netifd: readonly NetifdInterface[] | undefined,
+  external: { readonly name: string; readonly device: string },
+): ReadonlySet<string> {
+  const here = (netifd ?? []).filter(({ name, device }) => name === external.name || device === external.device)
+  const networks = new Set([external.name, ...here.map(({ name }) => name)])
+  const zones = (firewall?.zones ?? []).filter(
+    zone => zone.devices.includes(external.device) || zone.networks.some(name => networks.has(name)),
+  )
+  return new Set([...zones.map(({ name }) => name), ...here.flatMap(({ zone }) => zone ?? [])])
+}
+
+const covers = (ranges: readonly PortRange[], port: Port): boolean =>
+  ranges.some(({ first, last }) => first <= port && port <= last)
+
+/** One bit a port: the answer for a free port, by far the most frequent question, does not depend on how many there are. */
+function portBits(redirects: readonly Redirect[], transport: Transport): Uint8Array {
+  const bits = new Uint8Array(8192)
+  for (const { transports, external } of redirects) {
+    if (!transports.includes(transport)) continue
+    for (const { first, last } of external) {
+      for (let port: number = first; port <= last; port++) {
+        const at = port >> 3
+        bits[at] = (bits[at] as number) | (1 << (port & 7))
+      }
+    }
+  }
+  return bits
+}
+
+const isSet = (bits: Uint8Array, port: Port): boolean => (((bits[port >> 3] as number) >> (port & 7)) & 1) === 1
+
+/** Redirects that everybody can use, by the host they lead to. */
+function byHost(redirects: readonly Redirect[]): ReadonlyMap<Ip, readonly Redirect[]> {
+  const hosts = new Map<Ip, Redirect[]>()
+  for (const redirect of redirects) {
+    if (redirect.restricted || redirect.internal === undefined) continue
+    const before = hosts.get(redirect.internal)
+    if (before === undefined) hosts.set(redirect.internal, [redirect])
+    else before.push(redirect)
+  }
+  return hosts
+}
+
+/** nft keeps the port where the target range holds it, so equal ranges lead each port to itself. */
+function externalFor({ external, internalPorts }: Redirect, port: Port): Port | undefined {
+  if (internalPorts === undefined) return covers(external, port) ? port : undefined
+  if (internalPorts.first === internalPorts.last) return port === internalPorts.first ? external[0]?.first : undefined
+  const same =
+    external.length === 1 && external[0]?.first === internalPorts.first && external[0].last === internalPorts.last
+  return same && covers(external, port) ? port : undefined
+}
