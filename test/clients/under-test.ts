@@ -9,6 +9,9 @@ const wish = process.env['SERVER']
 
 export const SUBJECTS: readonly Subject[] = wish === undefined ? ['quickjs', 'node'] : (wish.split(',') as Subject[])
 
+/** The rows that look into the daemon run on Portico only. */
+export const ENGINES: readonly Engine[] = SUBJECTS.filter(subject => subject !== 'miniupnpd')
+
 export async function startSubject(
   lab: Lab,
   subject: Subject,

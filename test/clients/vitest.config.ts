@@ -6,6 +6,7 @@ export default defineConfig({
     include: ['test/clients/**/*.test.ts'],
     pool: 'forks',
     fileParallelism: false,
+    maxConcurrency: 10,
     testTimeout: 60_000,
     hookTimeout: 60_000,
     reporters: ['default'],

@@ -1,0 +1,26 @@
+.PHONY: demo clients faults setup-lab setup-clients
+
+setup-lab:
+	@tools/setup.sh npm build lab
+
+setup-clients:
+	@tools/setup.sh npm build lab clients
+
+# What an engine needs beside the bundle.
+ENGINE_TARGET.quickjs := host
+ENGINE_TARGET.qjs := qjs
+ENGINE_TARGET.node :=
+
+demo: ## see it work: a lab, a client, two ports, the world gets in (ENGINE=node for Node)
+	@tools/setup.sh npm build lab
+	@$(MAKE) --no-print-directory bundle $(ENGINE_TARGET.$(ENGINE))
+	@npx esbuild tools/demo.ts --bundle --platform=node --format=esm --target=node20 --outfile=build/demo.mjs --log-level=warning
+	@ENGINE=$(ENGINE) node build/demo.mjs
+
+clients: setup-clients ## programs of strangers, and NAT-PMP on the wire (SERVER=miniupnpd to compare)
+	@$(MAKE) --no-print-directory bundle host
+	npx vitest run --config test/clients/vitest.config.ts
+
+faults: setup-lab ## kill -9, flushed rulesets, floods, and what else routers go through
+	@$(MAKE) --no-print-directory bundle host
+	npx vitest run --config test/faults/vitest.config.ts
