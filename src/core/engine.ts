@@ -1,0 +1,376 @@
+/**
+ * The one place where a decision becomes an effect. Work is done in turns, one at a time: all wishes that wait are
+ * decided one after the other on a draft of the table, the kernel gets one batch for all, and only when it has
+ * confirmed does the table learn and does anybody hear an answer. Jobs (adoption, a new address, a new configuration,
+ * leases that end) stand in the same line, before the wishes, so nothing interleaves and there is no lock.
+ */
+import { KernelError } from '../base/fail.ts'
+import type { Ip, Port } from '../base/ip.ts'
+import { afterMs, type Clock, type Instant, type Milliseconds, milliseconds } from '../base/time.ts'
+import { fold } from './changes.ts'
+import { Reserved } from './choice.ts'
+import { type Decision, decide, type World } from './decide.ts'
+import { Draft } from './draft.ts'
+import type { Epoch } from './epoch.ts'
+import type { Firewall } from './firewall.ts'
+import type { Journal } from './journal.ts'
+import type { Answer, Change, Mapping, Transport, Wish } from './mapping.ts'
+import { applyMost } from './parts.ts'
+import type { Policy, StaticMapping } from './policy.ts'
+import { type Waiting, WishQueue } from './queue.ts'
+import { eventsOf } from './record-of.ts'
+import { settle } from './settle.ts'
+import type { Surroundings } from './surroundings.ts'
+import { type Mappings, Table, type TableView } from './table.ts'
+import type { Uplink } from './uplink.ts'
+
+export interface EngineParts {
+  readonly clock: Clock
+  readonly firewall: Firewall
+  readonly surroundings: Surroundings
+  readonly journal: Journal
+  readonly epoch: Epoch
+  readonly policy: Policy
+  /** After every turn: `wakeAt` may have changed. */
+  readonly settled: () => void
+}
+
+/** What became of a removal by the operator. */
+export type Removal = 'removed' | 'none' | 'static' | 'kernel'
+
+/** Wishes in one batch, and leases ended in one. */
+const TURN = 256
+const DUE = 1024
+const FIRST_RETRY = milliseconds(1000)
+const LAST_RETRY = milliseconds(32_000)
+
+const BUSY: Answer = { ok: false, why: 'busy', because: 'too many requests are waiting' }
+const READY = Promise.resolve()
+
+export class Engine {
+  readonly #parts: EngineParts
+  readonly #table = new Table()
+  readonly #reserved: Reserved
+  readonly #queue = new WishQueue()
+  readonly #jobs: (() => Promise<void>)[] = []
+  #policy: Policy
+  #statics: readonly StaticMapping[] = []
+  #uplink: Uplink = { is: 'down', device: undefined, why: 'not known yet' }
+  /** The address that the mappings in the table carry. */
+  #address: { readonly address: Ip; readonly told: Ip } | undefined
+  #running = false
+  /** What `settle` still has to do, because the kernel refused it. */
+  #unsettled: 'no' | 'move' | 'review' = 'no'
+  #maintaining = false
+  #retryAt: Instant | undefined
+  #backoff: Milliseconds = FIRST_RETRY
+
+  constructor(parts: EngineParts) {
+    this.#parts = parts
+    this.#policy = parts.policy
+    this.#reserved = new Reserved(parts.surroundings)
+  }
+
+  get mappings(): Mappings {
+    return this.#table
+  }
+
+  get policy(): Policy {
+    return this.#policy
+  }
+
+  get uplink(): Uplink {
+    return this.#uplink
+  }
+
+  /**
+   * The short way, without a promise: `answer` is called once, after the kernel has confirmed; at once with `busy`
+   * when there is no place in the queue. It must not throw.
+   */
+  ask(wish: Wish, answer: (answer: Answer) => void): void {
+    if (this.#queue.push({ wish, answer })) this.#start()
+    else answer(BUSY)
+  }
+
+  submit(wish: Wish): Promise<Answer> {
+    return new Promise(resolve => this.ask(wish, resolve))
+  }
+
+  /**
+   * At start: what the kernel holds becomes the table, and its epoch goes on; without mappings it begins anew. What
+   * cannot be in one table is removed from the kernel. Ended leases go in the first turn.
+   */
+  adopt(mappings: readonly Mapping[], epochStart: Instant | undefined): Promise<void> {
+    return this.#job(async now => {
+      const surplus: Change[] = []
+      for (const mapping of mappings) {
+        const { transport, external, internal } = mapping
+        const clash = this.#table.at(transport, external.port) ?? this.#table.of(transport, internal)
+        if (clash === undefined) this.#table.commit([{ act: 'add', mapping }])
+        else surplus.push({ act: 'remove', mapping })
+      }
+      const said = surplus.length === 0 ? undefined : await this.#tell(surplus)
+      if (said !== undefined) this.#trouble('removing mappings that contradict others', said, now)
+      const first = mappings[0]
+      if (first === undefined || epochStart === undefined) this.#parts.epoch.reset(now)
+      else this.#parts.epoch.resume(epochStart)
+      if (first === undefined) return
+      this.#address = { address: first.external.ip, told: first.external.ip }
+      this.#parts.journal.record({ what: 'adopted', count: this.#table.size }, now)
+    })
+  }
+
+  /**
+   * The uplink's state or address. While it is down, mappings stay and end on time, and requests are refused; a new
+   * address takes all of them over in one batch and begins a new epoch.
+   */
+  move(uplink: Uplink): Promise<void> {
+    return this.#job(async now => {
+      this.#uplink = uplink
+      this.#reserved.forget()
+      this.#parts.journal.record({ what: 'uplink', uplink }, now)
+      if (uplink.is === 'down') return
+      const before = this.#address
+      this.#address = { address: uplink.address, told: uplink.told }
+      await this.#settle('move', now)
+      if (before === undefined) return
+      if (before.address !== uplink.address || before.told !== uplink.told) this.#parts.epoch.reset(now)
+    })
+  }
+
+  /** A new configuration: what remains allowed is not touched. */
+  reconsider(policy: Policy, statics: readonly StaticMapping[]): Promise<void> {
+    return this.#job(async now => {
+      this.#policy = policy
+      this.#statics = statics
+      this.#reserved.forget()
+      await this.#settle('review', now)
+    })
+  }
+
+  /** By the operator, one dynamic mapping; a static one goes by the configuration. */
+  async remove(transport: Transport, external: Port, because: string): Promise<Removal> {
+    let removal: Removal = 'none'
+    await this.#job(async now => {
+      const mapping = this.#table.at(transport, external)
+      if (mapping === undefined) return
+      if (mapping.owner.via === 'operator') removal = 'static'
+      else removal = (await this.#removeAll([mapping], because, now)) === 1 ? 'removed' : 'kernel'
+    })
+    return removal
+  }
+
+  /** All that clients made for one host, as when its DHCP lease ends. How many went. */
+  async removeHost(host: Ip, because: string): Promise<number> {
+    let count = 0
+    await this.#job(async now => {
+      count = await this.#removeAll(this.#table.ofHost(host), because, now)
+    })
+    return count
+  }
+
+  /** All that clients made; the table begins anew (RFC 6886 §3.6), so the epoch does too. How many went. */
+  async flush(because: string): Promise<number> {
+    let count = 0
+    await this.#job(async now => {
+      count = await this.#removeAll([...this.#table.all()], because, now)
+      this.#parts.epoch.reset(now)
+    })
+    return count
+  }
+
+  /** Something that needs the table to stand still, as writing it anew to the kernel. */
+  async exclusive<T>(work: (mappings: Mappings) => Promise<T>): Promise<T> {
+    let result: { readonly value: T } | { readonly error: unknown } | undefined
+    await this.#job(async () => {
+      try {
+        result = { value: await work(this.#table) }
+      } catch (error) {
+        result = { error }
+      }
+    })
+    if (result !== undefined && 'value' in result) return result.value
+    throw result?.error
+  }
+
+  /** When the next lease ends, or what the kernel refused is tried again. */
+  get wakeAt(): Instant | undefined {
+    if (this.#maintaining) return undefined
+    return this.#retryAt ?? this.#table.nextExpiry
+  }
+
+  wake(now: Instant): void {
+    const at = this.wakeAt
+    if (at === undefined || at > now) return
+    this.#maintaining = true
+    this.#jobs.push(() => this.#maintain())
+    this.#start()
+  }
+
+  #job(work: (now: Instant) => Promise<void>): Promise<void> {
+    return new Promise(resolve => {
+      this.#jobs.push(async () => {
+        try {
+          await work(this.#parts.clock.now())
+        } finally {
+          resolve()
+        }
+      })
+      this.#start()
+    })
+  }
+
+  /** In a microtask, so that everything that one event delivers joins the same batch. */
+  #start(): void {
+    if (this.#running) return
+    this.#running = true
+    READY.then(() => this.#serve())
+  }
+
+  async #serve(): Promise<void> {
+    for (;;) {
+      const job = this.#jobs.shift()
+      if (job === undefined && this.#queue.length === 0) break
+      try {
+        await (job === undefined ? this.#turn() : job())
+      } catch (error) {
+        this.#trouble('a fault of this program', String(error), this.#parts.clock.now())
+      }
+      this.#parts.settled()
+    }
+    this.#running = false
+  }
+
+  async #turn(): Promise<void> {
+    const now = this.#parts.clock.now()
+    const due = this.wakeAt
+    if (due !== undefined && due <= now) await this.#maintain()
+    const batch = this.#queue.take(TURN)
+    const first = batch[0]
+    if (first !== undefined && batch.length === 1) await this.#alone(first, now)
+    else if (!(await this.#together(batch, now))) for (const one of batch) await this.#alone(one, now)
+  }
+
+  async #alone({ wish, answer }: Waiting, now: Instant): Promise<void> {
+    const decision = this.#decide(wish, this.#table, now)
+    const said = decision.changes.length === 0 ? undefined : await this.#apply(decision.changes)
+    this.#conclude({ wish, answer }, said === undefined ? decision : kernelSaysNo(said), now)
+  }
+
+  /** One batch for all; false when the kernel refused it, and then nothing has happened. */
+  async #together(batch: readonly Waiting[], now: Instant): Promise<boolean> {
+    const draft = new Draft(this.#table)
+    const decisions = batch.map(({ wish }) => {
+      const decision = this.#decide(wish, draft, now)
+      draft.commit(decision.changes)
+      return decision
+    })
+    const changes = fold(decisions.flatMap(decision => decision.changes))
+    if (changes.length > 0 && (await this.#apply(changes)) !== undefined) return false
+    for (const [index, decision] of decisions.entries()) this.#conclude(batch[index] as Waiting, decision, now)
+    return true
+  }
+
+  #decide(wish: Wish, table: TableView, now: Instant): Decision {
+    try {
+      return decide(wish, this.#world(table), now)
+    } catch (error) {
+      return kernelSaysNo(`a fault of this program: ${error}`)
+    }
+  }
+
+  #world(table: TableView): World {
+    const { surroundings } = this.#parts
+    return { table, policy: this.#policy, uplink: this.#uplink, surroundings, reserved: this.#reserved }
+  }
+
+  #conclude({ wish, answer }: Waiting, decision: Decision, now: Instant): void {
+    for (const event of eventsOf(wish, decision)) this.#parts.journal.record(event, now)
+    answer(decision.answer)
+  }
+
+  async #settle(what: 'move' | 'review', now: Instant): Promise<boolean> {
+    const review = what === 'review' || this.#unsettled === 'review'
+    const plan = settle(this.#table, this.#world(this.#table), this.#statics, review)
+    if (review) for (const problem of plan.problems) this.#parts.journal.record(problem, now)
+    const failed = await this.#change(plan.changes, plan.because, now)
+    if (failed === 0) this.#unsettled = 'no'
+    else {
+      this.#unsettled = review ? 'review' : 'move'
+      this.#retryLater(now)
+    }
+    const moved = plan.changes.filter(({ act }) => act === 'replace').length
+    if (moved > 0 && failed === 0 && this.#uplink.is === 'up') {
+      this.#parts.journal.record({ what: 'moved', count: moved, to: this.#uplink.address }, now)
+    }
+    return failed === 0
+  }
+
+  /** Of the mappings that belong to clients; how many went. */
+  async #removeAll(mappings: readonly Mapping[], because: string, now: Instant): Promise<number> {
+    const dynamic = mappings.filter(({ owner }) => owner.via !== 'operator')
+    const changes = dynamic.map((mapping): Change => ({ act: 'remove', mapping }))
+    return changes.length - (await this.#change(changes, new Map(dynamic.map(mapping => [mapping, because])), now))
+  }
+
+  /** As many of the changes as the kernel takes; how many it did not. */
+  async #change(changes: readonly Change[], because: ReadonlyMap<Mapping, string>, now: Instant): Promise<number> {
+    if (changes.length === 0) return 0
+    const { failed, said } = await applyMost(changes, this.#table, part => this.#apply(part))
+    for (const change of changes) {
+      if (change.act !== 'remove' || failed.has(change)) continue
+      const { mapping } = change
+      const reason = because.get(mapping)
+      if (reason === undefined) this.#parts.journal.record({ what: 'expired', mapping }, now)
+      else this.#parts.journal.record({ what: 'removed', mapping, because: reason }, now)
+    }
+    if (failed.size > 0) this.#trouble(`${failed.size} of ${changes.length} changes wait for the kernel`, said, now)
+    return failed.size
+  }
+
+  async #maintain(): Promise<void> {
+    this.#maintaining = true
+    const now = this.#parts.clock.now()
+    this.#retryAt = undefined
+    let failed = false
+    for (;;) {
+      const due = this.#table.due(now, DUE)
+      if (due.length === 0 || failed) break
+      const changes = due.map((mapping): Change => ({ act: 'remove', mapping }))
+      failed = (await this.#change(changes, new Map(), now)) > 0
+    }
+    if (this.#unsettled !== 'no') failed = !(await this.#settle(this.#unsettled, now)) || failed
+    if (failed) this.#retryLater(now)
+    else this.#backoff = FIRST_RETRY
+    this.#maintaining = false
+  }
+
+  /** Never at once: a kernel that refuses is left alone for a while, and for longer each time. */
+  #retryLater(now: Instant): void {
+    if (this.#retryAt !== undefined) return
+    this.#retryAt = afterMs(now, this.#backoff)
+    this.#backoff = Math.min(this.#backoff * 2, LAST_RETRY) as Milliseconds
+  }
+
+  /** The table learns what the kernel accepted and nothing else; what the kernel said when it did not. */
+  async #apply(changes: readonly Change[]): Promise<string | undefined> {
+    const said = await this.#tell(changes)
+    if (said === undefined) this.#table.commit(changes)
+    return said
+  }
+
+  async #tell(changes: readonly Change[]): Promise<string | undefined> {
+    try {
+      await this.#parts.firewall.apply(changes)
+      return undefined
+    } catch (error) {
+      return error instanceof KernelError ? error.message : `a fault of this program: ${error}`
+    }
+  }
+
+  #trouble(doing: string, said: string, now: Instant): void {
+    this.#parts.journal.record({ what: 'kernel', doing, said }, now)
+  }
+}
+
+const kernelSaysNo = (because: string): Decision => ({ answer: { ok: false, why: 'kernel', because }, changes: [] })

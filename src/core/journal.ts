@@ -1,0 +1,66 @@
+/**
+ * What happened to mappings: the latest events in a ring for people who ask, and a line for each to the log. A flood
+ * of grants must not flood the log: beyond a burst the lines are counted, and the ring still has the events.
+ */
+import type { Severity } from '../base/log.ts'
+import type { Instant } from '../base/time.ts'
+import { type Event, SEVERITY, textOf } from './record.ts'
+
+export interface Entry {
+  /** Counts from 1 without gaps; a reader sees by it what it missed. */
+  readonly number: number
+  readonly at: Instant
+  readonly event: Event
+}
+
+export type Sink = (severity: Severity, line: string) => void
+
+/** Log lines in one go, and lines a second in the long run. Warnings and errors are always written. */
+const BURST = 200
+const PER_SECOND = 20
+
+export class Journal {
+  readonly #sink: Sink
+  readonly #capacity: number
+  readonly #ring: Entry[] = []
+  #number = 0
+  #lines = BURST
+  #filled: Instant | undefined
+  #left = 0
+
+  constructor(sink: Sink, capacity = 500) {
+    this.#sink = sink
+    this.#capacity = capacity
+  }
+
+  record(event: Event, now: Instant): void {
+    const entry = { number: ++this.#number, at: now, event }
+    // A ring by number: entry n stands at (n - 1) % capacity.
+    this.#ring[(entry.number - 1) % this.#capacity] = entry
+    const severity = SEVERITY[event.what]
+    if (severity !== 'info' || this.#mayWrite(now)) this.#sink(severity, textOf(event))
+    else this.#left++
+  }
+
+  /** The latest events, oldest first; `after` leaves out what a reader already has. */
+  entries(after = 0): readonly Entry[] {
+    const first = Math.max(after + 1, this.#number - this.#ring.length + 1)
+    const found: Entry[] = []
+    for (let n = first; n <= this.#number; n++) found.push(this.#ring[(n - 1) % this.#capacity] as Entry)
+    return found
+  }
+
+  #mayWrite(now: Instant): boolean {
+    const elapsed = now - (this.#filled ?? now)
+    this.#filled = now
+    this.#lines = Math.min(BURST, this.#lines + (elapsed * PER_SECOND) / 1000)
+    if (this.#lines < 1) return false
+    this.#lines--
+    if (this.#left > 0) {
+      const count = this.#left
+      this.#left = 0
+      this.#sink(SEVERITY.quiet, textOf({ what: 'quiet', count }))
+    }
+    return true
+  }
+}

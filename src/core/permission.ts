@@ -1,0 +1,116 @@
+/**
+ * The owner's rules: in file order, first match wins; without a match the default policy decides. Both questions, "is
+ * this port allowed" and "which ports are", read the same rules in the same order.
+ */
+import { type Endpoint, inRange, type Mac, type PortRange } from '../base/ip.ts'
+import { oneLine } from '../base/text.ts'
+import type { Service, Transport } from './mapping.ts'
+import type { Policy, Rule } from './policy.ts'
+
+/** What a rule looks at, except the external port. */
+export interface Ask {
+  readonly service: Service
+  readonly transport: Transport
+  readonly internal: Endpoint
+  readonly mac: Mac | undefined
+  /** The internal and the external device; `undefined` is not known. */
+  readonly devices: readonly (string | undefined)[]
+}
+
+/** Why this external port is refused, for the journal; `undefined` when it is allowed. */
+export function refused(policy: Policy, ask: Ask, external: number): string | undefined {
+  for (const rule of policy.rules) {
+    if (rule.external !== undefined && !within(external, rule.external)) continue
+    if (covers(rule, ask)) return rule.action === 'allow' ? undefined : nameOf(rule)
+  }
+  return DEFAULTS[policy.limits.defaultAction](ask.internal.port, external)
+}
+
+/** Every external port that `refused` would let pass, as ranges; those that earlier rules allow come first. */
+export function allowedPorts(policy: Policy, ask: Ask): readonly PortRange[] {
+  const allowed: Range[] = []
+  let open: Range[] = [[1, 65535]]
+  for (const rule of policy.rules) {
+    if (open.length === 0) break
+    if (!covers(rule, ask)) continue
+    const range: Range = rule.external === undefined ? [1, 65535] : [rule.external.first, rule.external.last]
+    if (rule.action === 'allow') allowed.push(...common(open, range))
+    open = without(open, range)
+  }
+  for (const range of DEFAULT_PORTS[policy.limits.defaultAction]) {
+    if (DEFAULTS[policy.limits.defaultAction](ask.internal.port, range[0]) === undefined) {
+      allowed.push(...common(open, range))
+    }
+  }
+  return allowed.map(([first, last]) => ({ first, last }) as PortRange)
+}
+
+/**
+ * Services that no stranger should reach because an application asked for it: the list of OpenWrt's own proposal
+ * (luci pull request 8415) and the ports that worms and hijackers of port mappings went for (Eternal Silence: 139 and
+ * 445; Rapid7 R7-2014-17). Both sides of a mapping are looked at: an external port of this list draws the scanners.
+ */
+export const DANGEROUS: readonly { readonly ports: readonly [number, number]; readonly what: string }[] = [
+  { ports: [21, 21], what: 'FTP' },
+  { ports: [22, 22], what: 'SSH' },
+  { ports: [23, 23], what: 'Telnet' },
+  { ports: [53, 53], what: 'DNS' },
+  { ports: [80, 80], what: 'a web interface' },
+  { ports: [135, 139], what: 'Windows RPC and NetBIOS' },
+  { ports: [443, 443], what: 'a web interface' },
+  { ports: [445, 445], what: 'Windows file sharing' },
+  { ports: [3389, 3389], what: 'Windows remote desktop' },
+]
+
+type Range = readonly [first: number, last: number]
+type DefaultAction = Policy['limits']['defaultAction']
+
+const DEFAULTS: Record<DefaultAction, (internal: number, external: number) => string | undefined> = {
+  allow: () => undefined,
+  deny: () => 'default policy: deny',
+  'high-ports': (internal, external) => unsafe('internal', internal) ?? unsafe('external', external),
+}
+
+/** The external ports for which the default may say yes. */
+const DEFAULT_PORTS: Record<DefaultAction, readonly Range[]> = {
+  allow: [[1, 65535]],
+  deny: [],
+  'high-ports': DANGEROUS.reduce<Range[]>((open, { ports }) => without(open, ports), [[1024, 65535]]),
+}
+
+function unsafe(side: string, port: number): string | undefined {
+  const known = DANGEROUS.find(({ ports }) => port >= ports[0] && port <= ports[1])
+  if (known !== undefined) return `default policy: ${side} port ${port} is ${known.what}`
+  return port < 1024 ? `default policy: ${side} port ${port} is below 1024` : undefined
+}
+
+function covers(rule: Rule, ask: Ask): boolean {
+  if (rule.transport !== 'both' && rule.transport !== ask.transport) return false
+  if (rule.internal !== undefined && !within(ask.internal.port, rule.internal)) return false
+  if (rule.services !== undefined && !rule.services.includes(ask.service)) return false
+  if (rule.device !== undefined && !ask.devices.includes(rule.device)) return false
+  // A device that is not known by its link address may be the one that is denied, and need not be the one allowed.
+  if (rule.mac !== undefined && (ask.mac === undefined ? rule.action === 'allow' : rule.mac !== ask.mac)) return false
+  return rule.internalAddress === undefined || inRange(ask.internal.ip, rule.internalAddress)
+}
+
+const nameOf = (rule: Rule) =>
+  `permission ${rule.number}${rule.comment === '' ? '' : ` (${oneLine(rule.comment, 64)})`}`
+
+const within = (port: number, range: PortRange) => port >= range.first && port <= range.last
+
+function common(ranges: readonly Range[], [first, last]: Range): Range[] {
+  return ranges
+    .map(([from, to]): Range => [Math.max(from, first), Math.min(to, last)])
+    .filter(([from, to]) => from <= to)
+}
+
+function without(ranges: readonly Range[], [first, last]: Range): Range[] {
+  return ranges.flatMap(([from, to]): Range[] => {
+    const parts: Range[] = [
+      [from, Math.min(to, first - 1)],
+      [Math.max(from, last + 1), to],
+    ]
+    return parts.filter(part => part[0] <= part[1])
+  })
+}

@@ -1,0 +1,119 @@
+/** What the journal records: a closed list of events, and for each its one line of text. */
+import type { Ip, Port } from '../base/ip.ts'
+import type { Severity } from '../base/log.ts'
+import { oneLine } from '../base/text.ts'
+import type { Mapping, Owner, Refusal, Transport } from './mapping.ts'
+import type { NoiseKind } from './noise.ts'
+import type { Uplink } from './uplink.ts'
+
+export type Event =
+  | { readonly what: 'granted'; readonly mapping: Mapping; readonly asked: Port | 'any' }
+  /** By another service or another device than before; plain renewals are not recorded. */
+  | { readonly what: 'renewed'; readonly mapping: Mapping; readonly was: Mapping }
+  | {
+      readonly what: 'refused'
+      readonly owner: Owner
+      readonly transport: Transport
+      readonly internal: Port | 'all'
+      readonly external: Port | 'any' | 'delete'
+      readonly why: Refusal
+      readonly because: string
+    }
+  | { readonly what: 'expired'; readonly mapping: Mapping }
+  /** `because`: who or what ended it: `by its client`, `by the operator`, a rule. */
+  | { readonly what: 'removed'; readonly mapping: Mapping; readonly because: string }
+  | { readonly what: 'uplink'; readonly uplink: Uplink }
+  | { readonly what: 'moved'; readonly count: number; readonly to: Ip }
+  | { readonly what: 'adopted'; readonly count: number }
+  /** A `config mapping` that cannot be made. */
+  | {
+      readonly what: 'static-refused'
+      readonly transport: Transport
+      readonly external: Port
+      readonly because: string
+    }
+  | { readonly what: 'kernel'; readonly doing: string; readonly said: string }
+  | {
+      readonly what: 'noise'
+      readonly kind: NoiseKind
+      readonly from: Ip | 'others'
+      readonly count: number
+      readonly seconds: number
+    }
+  /** More lines than the log should bear: the ring has them, the log has their number. */
+  | { readonly what: 'quiet'; readonly count: number }
+
+type What = Event['what']
+
+export const SEVERITY: Record<What, Severity> = {
+  granted: 'info',
+  renewed: 'info',
+  refused: 'info',
+  expired: 'info',
+  removed: 'info',
+  uplink: 'warning',
+  moved: 'info',
+  adopted: 'info',
+  'static-refused': 'warning',
+  kernel: 'error',
+  noise: 'warning',
+  quiet: 'warning',
+}
+
+/** One line without a line end; text from clients has gone through `oneLine`. */
+export function textOf(event: Event): string {
+  const texts: { readonly [W in What]: (event: Extract<Event, { readonly what: W }>) => string } = TEXT
+  return (texts[event.what] as (event: Event) => string)(event)
+}
+
+const TEXT: { readonly [W in What]: (event: Extract<Event, { readonly what: W }>) => string } = {
+  granted: ({ mapping, asked }) =>
+    `granted ${shown(mapping)} to ${whose(mapping.owner)} for ${leaseOf(mapping)}` +
+    `${asked !== 'any' && asked !== mapping.external.port ? `, instead of ${asked}` : ''}${labelOf(mapping)}`,
+  renewed: ({ mapping, was }) =>
+    `renewed ${shown(mapping)} for ${leaseOf(mapping)} by ${whose(mapping.owner)}${seen(mapping)}, ` +
+    `before by ${whose(was.owner)}${seen(was)}`,
+  refused: ({ owner, transport, internal, external, why, because }) =>
+    `refused ${whose(owner)} ${external === 'delete' ? 'deletion of ' : ''}${transport} internal port ${internal}` +
+    `${external === 'delete' ? '' : `, external ${external}`}: ${why}, ${oneLine(because, 160)}`,
+  expired: ({ mapping }) => `expired ${shown(mapping)} of ${whose(mapping.owner)}${labelOf(mapping)}`,
+  removed: ({ mapping, because }) =>
+    `removed ${shown(mapping)} of ${whose(mapping.owner)}${labelOf(mapping)}: ${oneLine(because, 160)}`,
+  uplink: ({ uplink }) =>
+    uplink.is === 'down'
+      ? `external interface ${uplink.device ?? '(none)'} is down: ${oneLine(uplink.why, 160)}`
+      : `external interface ${uplink.device} has ${uplink.address}${REACH[uplink.reach]}` +
+        `${uplink.told === uplink.address ? '' : `, clients are told ${uplink.told}`}`,
+  moved: ({ count, to }) => `moved ${count} mappings to ${to}`,
+  adopted: ({ count }) => `adopted ${count} mappings that the kernel holds`,
+  'static-refused': ({ transport, external, because }) =>
+    `static mapping ${transport} ${external} is left out: ${oneLine(because, 160)}`,
+  kernel: ({ doing, said }) => `${doing}: ${oneLine(said, 240)}`,
+  noise: ({ kind, from, count, seconds }) => `dropped ${count} ${NOISE[kind]} from ${from} in ${seconds} s`,
+  quiet: ({ count }) => `${count} more lines left out here; /log print has the latest`,
+}
+
+const NOISE: Record<NoiseKind, string> = {
+  malformed: 'malformed datagrams',
+  reflected: 'datagrams that are responses',
+  stranger: 'datagrams of no internal host',
+  'too-many': 'requests above the limit',
+  busy: 'requests for which there was no place',
+}
+
+const REACH: Record<Extract<Uplink, { readonly is: 'up' }>['reach'], string> = {
+  public: '',
+  private: ' (private: the world cannot reach it)',
+  shared: ' (shared by the provider, RFC 6598: the world cannot reach it)',
+}
+
+const shown = ({ transport, external, internal }: Mapping) =>
+  `${transport} ${external.ip}:${external.port} -> ${internal.ip}:${internal.port}`
+
+const whose = (owner: Owner) => (owner.via === 'operator' ? 'the operator' : `${owner.via} ${owner.client}`)
+
+const leaseOf = ({ lease }: Mapping) => (lease === 'forever' ? 'ever' : `${lease.lifetime} s`)
+
+const labelOf = ({ label }: Mapping) => (label === '' ? '' : ` (${oneLine(label, 64)})`)
+
+const seen = ({ mac }: Mapping) => (mac === undefined ? '' : ` (${mac})`)

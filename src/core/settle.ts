@@ -1,0 +1,109 @@
+/**
+ * What must change so that the table agrees with the configuration and the uplink: mappings that the rules no longer
+ * allow go, static mappings come and go, and all move to the present external address. Pure, like `decide`.
+ */
+import type { Ip } from '../base/ip.ts'
+import { noLongerAllowed, type World } from './decide.ts'
+import { Draft } from './draft.ts'
+import { type Change, type Mapping, sameEndpoint } from './mapping.ts'
+import type { StaticMapping } from './policy.ts'
+import type { Event } from './record.ts'
+import { portKey, type Table } from './table.ts'
+
+export interface Plan {
+  /** Removals first, so that ports and endpoints are free before they are given anew. */
+  readonly changes: readonly Change[]
+  /** Why a mapping goes. */
+  readonly because: ReadonlyMap<Mapping, string>
+  readonly problems: readonly Extract<Event, { readonly what: 'static-refused' }>[]
+}
+
+/** `review`: also ask of every mapping whether it is still allowed, as after a change of the configuration. */
+export function settle(table: Table, world: World, statics: readonly StaticMapping[], review: boolean): Plan {
+  const because = new Map<Mapping, string>()
+  const wanted = wantedStatics(statics)
+  for (const mapping of table.all()) {
+    const reason =
+      mapping.owner.via === 'operator'
+        ? notConfigured(mapping, wanted.byPort)
+        : review
+          ? noLongerAllowed(mapping, world)
+          : undefined
+    if (reason !== undefined) because.set(mapping, reason)
+  }
+  if (world.uplink.is === 'down') return { changes: removals(because), because, problems: wanted.problems }
+  const { address } = world.uplink
+  const added = additions(table, because, wanted.byPort, address)
+  const moved: Change[] = []
+  for (const was of table.all()) {
+    if (because.has(was) || was.external.ip === address) continue
+    moved.push({ act: 'replace', was, mapping: { ...was, external: { ip: address, port: was.external.port } } })
+  }
+  return { changes: [...removals(because), ...moved, ...added], because, problems: wanted.problems }
+}
+
+const removals = (because: ReadonlyMap<Mapping, string>) =>
+  [...because.keys()].map((mapping): Change => ({ act: 'remove', mapping }))
+
+type ByPort = ReadonlyMap<number, StaticMapping>
+
+/** The configured ones by external port, without those that collide with an earlier one. */
+function wantedStatics(statics: readonly StaticMapping[]): {
+  readonly byPort: ByPort
+  readonly problems: Plan['problems']
+} {
+  const byPort = new Map<number, StaticMapping>()
+  const internal = new Set<string>()
+  const problems: Plan['problems'][number][] = []
+  for (const wanted of statics) {
+    const { transport, external } = wanted
+    const key = portKey(transport, external)
+    const inside = `${transport} ${wanted.internal.ip} ${wanted.internal.port}`
+    const clash = byPort.has(key) ? 'an earlier one has its external port' : undefined
+    const because = clash ?? (internal.has(inside) ? 'an earlier one leads to the same internal port' : undefined)
+    if (because !== undefined) {
+      problems.push({ what: 'static-refused', transport, external, because })
+      continue
+    }
+    byPort.set(key, wanted)
+    internal.add(inside)
+  }
+  return { byPort, problems }
+}
+
+function notConfigured(mapping: Mapping, wanted: ByPort): string | undefined {
+  const same = wanted.get(portKey(mapping.transport, mapping.external.port))
+  return same !== undefined && isMade(mapping, same) ? undefined : 'no longer configured'
+}
+
+const isMade = (mapping: Mapping, wanted: StaticMapping) =>
+  sameEndpoint(mapping.internal, wanted.internal) && mapping.label === wanted.label
+
+/** Static mappings that are missing. A client's mapping that stands in the way goes, and is added to `because`. */
+function additions(table: Table, because: Map<Mapping, string>, wanted: ByPort, address: Ip): Change[] {
+  const draft = new Draft(table)
+  draft.commit(removals(because))
+  const added: Change[] = []
+  for (const { transport, external, internal, label } of wanted.values()) {
+    const present = draft.at(transport, external)
+    if (present?.owner.via === 'operator') continue
+    for (const inTheWay of new Set([present, draft.of(transport, internal)])) {
+      if (inTheWay === undefined) continue
+      because.set(inTheWay, 'a static mapping takes its place')
+      draft.commit([{ act: 'remove', mapping: inTheWay }])
+    }
+    const mapping: Mapping = {
+      transport,
+      external: { ip: address, port: external },
+      internal,
+      owner: { via: 'operator' },
+      lease: 'forever',
+      label,
+      mac: undefined,
+    }
+    const change: Change = { act: 'add', mapping }
+    draft.commit([change])
+    added.push(change)
+  }
+  return added
+}

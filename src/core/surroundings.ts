@@ -1,0 +1,17 @@
+/** What the core must know of the router around it; asked at the moment of a decision. */
+import type { Endpoint, Ip, Port } from '../base/ip.ts'
+import type { Transport } from './mapping.ts'
+
+export interface Surroundings {
+  /** Who already uses this external port: a program of the router itself, or a redirect of the owner's firewall. */
+  taken(transport: Transport, external: Port): 'router' | 'redirect' | undefined
+  /** The external port by which a redirect of the owner's firewall already leads to this internal endpoint. */
+  redirected(transport: Transport, internal: Endpoint): Port | undefined
+  /**
+   * Why this address may not ask or be mapped to, `undefined` when it may: the router's own, broadcast, loopback, not
+   * on the network of an internal interface (`device`: the one that the request came in by, where there is one).
+   */
+  barred(host: Ip, device: string | undefined): string | undefined
+  /** The internal device on whose network the address lies. */
+  deviceOf(host: Ip): string | undefined
+}
