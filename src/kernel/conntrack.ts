@@ -1,0 +1,215 @@
+/**
+ * Ends the running flows of mappings that are no more: a flow's translation lives in its conntrack entry, so it would
+ * go on for as long as it talks (RFC 6886 leaves that open; a permission that was withdrawn must not).
+ *
+ * What cannot be ended from here: an internal host that goes on sending after its mapping went begins a new outbound
+ * flow, as any host may; and before Linux 6.4 an entry that a flow table has taken over stays until it goes idle.
+ */
+import type { Endpoint, Ip } from '../base/ip.ts'
+import { isIpv4 } from '../base/ip.ts'
+import type { Log } from '../base/log.ts'
+import type { Mapping, Transport } from '../core/mapping.ts'
+import type { NetlinkSocket, Platform } from '../platform/platform.ts'
+import type { Flow } from '../wire/conntrack.ts'
+import { conntrackDump, deleteRequest, IPS, readFlow } from '../wire/conntrack.ts'
+import { FLAG, message } from '../wire/netlink.ts'
+import { Exchange } from './exchange.ts'
+import type { Request } from './follow.ts'
+
+export interface Conntrack {
+  /**
+   * Deletes the entries of all flows that go through these mappings: inbound (and hairpin) ones, and outbound ones that
+   * left under the mapped external port. Call it when the kernel no longer maps, or new flows begin at once. Never
+   * rejects: what could not be deleted is logged and not counted. Calls that come while one is at work are done
+   * together after it.
+   */
+  endFlows(removed: readonly Mapping[]): Promise<{ readonly ended: number }>
+  close(): void
+}
+
+/** Resolves when the socket is open; rejects with `SystemError`. */
+export async function openConntrack(platform: Platform, log: Log): Promise<Conntrack> {
+  const socket = await platform.netlink({ family: 'netfilter', groups: [], extendedAck: true })
+  const exchange = new Exchange(inTurns(socket), platform)
+  return new FlowEnder(exchange, platform.littleEndian, log)
+}
+
+/** Up to as many mappings, or else internal hosts, the kernel is asked for their flows; beyond that for all flows. */
+const FEW = 2
+/** Entries found before they are deleted; when a mapping has more flows, the search is repeated. */
+const MOST_FLOWS = 4096
+/** Requests under way: their acknowledgements fit the receive buffer of the socket. */
+const AT_ONCE = 64
+/** A host that opens flows faster than they are deleted does not hold us for ever. */
+const MOST_ROUNDS = 64
+
+interface Waiting {
+  readonly keys: readonly string[]
+  readonly done: (result: { readonly ended: number }) => void
+}
+
+/** The part of a mapping that flows show. */
+export type Way = Pick<Mapping, 'transport' | 'external' | 'internal'>
+
+class FlowEnder implements Conntrack {
+  readonly #exchange: Exchange
+  readonly #littleEndian: boolean
+  readonly #log: Log
+  #ways = new Map<string, Way>()
+  #waiting: Waiting[] = []
+  #busy = false
+
+  constructor(exchange: Exchange, littleEndian: boolean, log: Log) {
+    this.#exchange = exchange
+    this.#littleEndian = littleEndian
+    this.#log = log
+  }
+
+  endFlows(removed: readonly Mapping[]): Promise<{ readonly ended: number }> {
+    if (removed.length === 0) return Promise.resolve({ ended: 0 })
+    const keys = removed.map(wayKey)
+    for (const [index, mapping] of removed.entries()) this.#ways.set(keys[index] as string, mapping)
+    return new Promise(done => {
+      this.#waiting.push({ keys, done })
+      if (!this.#busy) void this.#work()
+    })
+  }
+
+  close(): void {
+    this.#exchange.close()
+  }
+
+  /** Never rejects. */
+  async #work(): Promise<void> {
+    this.#busy = true
+    while (this.#waiting.length > 0) {
+      const ways = this.#ways
+      const waiting = this.#waiting
+      this.#ways = new Map()
+      this.#waiting = []
+      const ended = new Map<string, number>()
+      try {
+        await this.#end(ways, ended)
+      } catch (error) {
+        this.#log('warning', 'conntrack', 'flows of removed mappings could not be ended', { why: String(error) })
+      }
+      for (const { keys, done } of waiting) done({ ended: keys.reduce((sum, key) => sum + (ended.get(key) ?? 0), 0) })
+    }
+    this.#busy = false
+  }
+
+  /** Counts in `ended` by the key of the way. */
+  async #end(ways: ReadonlyMap<string, Way>, ended: Map<string, number>): Promise<void> {
+    for (const request of requestsFor([...ways.values()], this.#littleEndian)) {
+      for (let round = 0; round < MOST_ROUNDS; round++) {
+        const { flows, more } = await this.#search(request, ways)
+        const deleted = await this.#delete(flows, ended)
+        if (!more || deleted === 0) break
+      }
+    }
+  }
+
+  async #search(request: Request, ways: ReadonlyMap<string, Way>): Promise<{ flows: [string, Flow][]; more: boolean }> {
+    const flows: [string, Flow][] = []
+    let more = false
+    const build = (sequence: number) => this.#datagram(request, FLAG.request | FLAG.dump, sequence)
+    await this.#exchange.scan('listing flows', build, entry => {
+      const flow = readFlow(entry, this.#littleEndian)
+      const key = flow && wayOf(flow, ways)
+      if (flow === undefined || key === undefined) return
+      if (flows.length < MOST_FLOWS) flows.push([key, flow])
+      else more = true
+    })
+    return { flows, more }
+  }
+
+  /** Resolves with the number deleted. */
+  async #delete(flows: readonly [string, Flow][], ended: Map<string, number>): Promise<number> {
+    let deleted = 0
+    const refused = new Map<string, number>()
+    for (let at = 0; at < flows.length; at += AT_ONCE) {
+      const some = flows.slice(at, at + AT_ONCE)
+      const outcomes = await Promise.all(some.map(([, flow]) => this.#deleteOne(flow)))
+      for (const [index, outcome] of outcomes.entries()) {
+        const [key] = some[index] as [string, Flow]
+        if (outcome === 'ended') {
+          deleted++
+          ended.set(key, (ended.get(key) ?? 0) + 1)
+        } else refused.set(outcome, (refused.get(outcome) ?? 0) + 1)
+      }
+    }
+    refused.delete('ENOENT') // it ended by itself meanwhile
+    for (const [code, count] of refused) {
+      this.#log('warning', 'conntrack', 'flows of a removed mapping go on', { flows: count, errno: code })
+    }
+    return deleted
+  }
+
+  /** `ended`, or the symbolic errno of the refusal. */
+  #deleteOne(flow: Flow): Promise<string> {
+    const request = deleteRequest(flow, this.#littleEndian)
+    const build = (sequence: number) => this.#datagram(request, FLAG.request | FLAG.ack, sequence)
+    return this.#exchange.tell('ending a flow', build).then(
+      () => 'ended',
+      (error: unknown) => (error instanceof Error && 'code' in error ? String(error.code) : String(error)),
+    )
+  }
+
+  #datagram({ type, payload }: Request, flags: number, sequence: number): Uint8Array {
+    return message({ type, flags, sequence }, payload, NONE, this.#littleEndian)
+  }
+}
+
+const NONE = new Uint8Array(0)
+
+/**
+ * The key of the way that a flow takes, `undefined` when it takes none of `ways`. Inbound: the world dialled the
+ * external endpoint and the internal one replies. Outbound: the internal endpoint dialled and replies come to the
+ * external one. A flow that was not translated takes no way, whatever its addresses.
+ */
+export function wayOf(flow: Flow, ways: ReadonlyMap<string, unknown>): string | undefined {
+  const { transport, original, reply, status } = flow
+  if ((status & IPS.destinationTranslated) !== 0) {
+    const key = keyOf(transport, original.destination, reply.source)
+    if (ways.has(key)) return key
+  }
+  if ((status & IPS.sourceTranslated) !== 0) {
+    const key = keyOf(transport, reply.destination, original.source)
+    if (ways.has(key)) return key
+  }
+  return undefined
+}
+
+export const wayKey = ({ transport, external, internal }: Way): string => keyOf(transport, external, internal)
+
+const keyOf = (transport: Transport, external: Endpoint, internal: Endpoint): string =>
+  `${transport} ${external.ip} ${external.port} ${internal.ip} ${internal.port}`
+
+/** The dumps whose answers hold every flow of the ways, and as few others as can be asked for. */
+export function requestsFor(ways: readonly Way[], littleEndian: boolean): readonly Request[] {
+  if (ways.length <= FEW) {
+    return ways.flatMap(({ transport, internal }) => {
+      const inside = { ip: internal.ip, only: { transport, port: internal.port } }
+      return [conntrackDump.towards(inside, littleEndian), conntrackDump.from(inside, littleEndian)]
+    })
+  }
+  const hosts: Ip[] = [...new Set(ways.map(({ internal }) => internal.ip))]
+  if (hosts.length <= FEW) {
+    return hosts.flatMap(ip => [conntrackDump.towards({ ip }, littleEndian), conntrackDump.from({ ip }, littleEndian)])
+  }
+  return [conntrackDump.all(hosts.every(isIpv4) ? 4 : 'both', littleEndian)]
+}
+
+/**
+ * The socket without `drain`: a dump of the whole table then arrives datagram by datagram, between other events, and
+ * does not hold up answers to clients.
+ */
+function inTurns(socket: NetlinkSocket): NetlinkSocket {
+  return {
+    portId: socket.portId,
+    send: datagram => socket.send(datagram),
+    take: (each, overrun) => socket.take(each, overrun),
+    drain: () => undefined,
+    close: () => socket.close(),
+  }
+}

@@ -1,0 +1,147 @@
+/**
+ * A copy of something the kernel holds, kept true by its notices. The order matters: first subscribe, then read all,
+ * then apply what was told meanwhile; a notice lost (overrun) means reading all again. Notices older than the reading
+ * are applied too: the last one about a thing is the truth about it, so the copy ends up right.
+ */
+import { KernelError, Malformed } from '../base/fail.ts'
+import type { Log } from '../base/log.ts'
+import type { NetlinkSocket, Platform } from '../platform/platform.ts'
+import type { Message } from '../wire/netlink.ts'
+import { FLAG, message, messages } from '../wire/netlink.ts'
+import { Exchange } from './exchange.ts'
+
+export interface Request {
+  readonly type: number
+  readonly payload: Uint8Array
+}
+
+export interface Followed {
+  /** For messages: `links`. */
+  readonly name: string
+  /** RTNLGRP numbers. */
+  readonly groups: readonly number[]
+  /** The dumps that together say everything. */
+  readonly dumps: readonly Request[]
+  /** The answers to `dumps`, in their order, take the place of all that was known. May throw `Malformed`. */
+  adopt(answers: readonly (readonly Message[])[]): void
+  /** One notice on top of it. May throw `Malformed`. */
+  apply(notice: Message): void
+}
+
+/** Notices kept while the state is read; beyond that it is read again. */
+const MOST_WAITING = 8192
+const NONE = new Uint8Array(0)
+
+export class Follower {
+  readonly #followed: Followed
+  readonly #notices: NetlinkSocket
+  readonly #exchange: Exchange
+  readonly #littleEndian: boolean
+  readonly #log: Log
+  /** Notices that came while the state is being read; `undefined` when it is not. */
+  #waiting: Message[] | undefined
+  /** Something was lost: the state must be read (again). */
+  #stale = true
+  #closed = false
+
+  /** Resolves when the copy is complete; rejects with `KernelError` or `SystemError`. */
+  static async open(platform: Platform, followed: Followed, log: Log): Promise<Follower> {
+    const options = { family: 'route', extendedAck: true } as const
+    const notices = await platform.netlink({ ...options, groups: followed.groups })
+    const requests = await platform.netlink({ ...options, groups: [] }).catch((error: unknown) => {
+      notices.close()
+      throw error
+    })
+    const follower = new Follower(followed, notices, new Exchange(requests, platform), platform.littleEndian, log)
+    try {
+      await follower.#read()
+    } catch (error) {
+      follower.close()
+      throw error
+    }
+    return follower
+  }
+
+  private constructor(followed: Followed, notices: NetlinkSocket, exchange: Exchange, littleEndian: boolean, log: Log) {
+    this.#followed = followed
+    this.#notices = notices
+    this.#exchange = exchange
+    this.#littleEndian = littleEndian
+    this.#log = log
+    notices.take(
+      datagram => this.#take(datagram),
+      () => this.#lost(),
+    )
+  }
+
+  /** One more dump, beside those that are followed. Rejects with `KernelError`. */
+  dump(doing: string, request: Request): Promise<readonly Message[]> {
+    return this.#exchange.dump(doing, sequence =>
+      message(
+        { type: request.type, flags: FLAG.request | FLAG.dump, sequence },
+        request.payload,
+        NONE,
+        this.#littleEndian,
+      ),
+    )
+  }
+
+  /** Takes in what has already been told, where the engine can. */
+  catchUp(): void {
+    if (!this.#closed) this.#notices.drain()
+  }
+
+  close(): void {
+    this.#closed = true
+    this.#notices.close()
+    this.#exchange.close()
+  }
+
+  #take(datagram: Uint8Array): void {
+    try {
+      for (const notice of messages(datagram, this.#littleEndian)) this.#notice(notice)
+    } catch (error) {
+      if (!(error instanceof Malformed)) throw error
+      this.#log('warning', this.#followed.name, 'a notice of the kernel could not be read', { why: error.message })
+    }
+    if (this.#stale) this.#readAgain()
+  }
+
+  #notice(notice: Message): void {
+    if (this.#waiting === undefined) this.#followed.apply(notice)
+    else if (this.#waiting.length < MOST_WAITING) this.#waiting.push(notice)
+    else this.#stale = true
+  }
+
+  #lost(): void {
+    this.#stale = true
+    this.#readAgain()
+  }
+
+  #readAgain(): void {
+    if (this.#waiting !== undefined) return // whoever reads now will see that the state is stale
+    this.#read().catch((error: unknown) => {
+      if (this.#closed) return
+      // Still stale: the next notice makes us try again, and there will be one, since changes are what made it fail.
+      this.#log('warning', this.#followed.name, 'the state could not be read', { why: String(error) })
+    })
+  }
+
+  async #read(): Promise<void> {
+    this.#waiting = []
+    try {
+      while (this.#stale && !this.#closed) {
+        this.#stale = false
+        const answers: (readonly Message[])[] = []
+        for (const request of this.#followed.dumps) answers.push(await this.dump(this.#followed.name, request))
+        this.#followed.adopt(answers)
+        for (const notice of this.#waiting.splice(0)) this.#followed.apply(notice)
+      }
+    } catch (error) {
+      this.#stale = true
+      throw error instanceof Malformed ? new KernelError(this.#followed.name, 'EBADMSG', error.message) : error
+    } finally {
+      this.#waiting = undefined
+    }
+  }
+}

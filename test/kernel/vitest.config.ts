@@ -1,0 +1,19 @@
+/**
+ * Tests on the real kernel. Every test file runs in a process with a network namespace of its own (`lo` is down at
+ * first), so it may change links, addresses, routes and rules as it likes, and all of it vanishes with the process.
+ */
+import { join } from 'node:path'
+import { defineConfig } from 'vitest/config'
+
+process.execPath = join(import.meta.dirname, '../support/private-node.sh') // what vitest forks its workers with
+
+export default defineConfig({
+  test: {
+    include: ['test/kernel/**/*.test.ts'],
+    pool: 'forks',
+    isolate: true,
+    fileParallelism: false,
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+  },
+})
