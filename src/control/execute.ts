@@ -1,0 +1,76 @@
+/** Commands on a world. What comes out is a value; how it looks is `print.ts`'s business. */
+import type { Command, Form, Item, Selection } from './grammar.ts'
+import type { ListMenu, Row, SettingsMenu } from './menu.ts'
+import type { Values } from './value.ts'
+import type { Condition } from './where.ts'
+import { holds } from './where.ts'
+import type { ControlWorld, Status } from './world.ts'
+
+export type Result =
+  | {
+      readonly is: 'list'
+      readonly menu: ListMenu
+      readonly form: Exclude<Form, 'count-only'>
+      readonly rows: readonly Row[]
+    }
+  | { readonly is: 'settings'; readonly menu: SettingsMenu; readonly values: Values }
+  | { readonly is: 'count'; readonly count: number }
+  | { readonly is: 'status'; readonly status: Status }
+  | { readonly is: 'help' }
+  | { readonly is: 'removed'; readonly ids: readonly string[] }
+  /** Well said, but it cannot be done. */
+  | { readonly is: 'refused'; readonly message: string }
+
+export async function execute(world: ControlWorld, command: Command): Promise<Result> {
+  switch (command.is) {
+    case 'help':
+      return { is: 'help' }
+    case 'status':
+      return { is: 'status', status: world.status() }
+    case 'remove':
+      return remove(world, command.menu, command.selection)
+    case 'print':
+      return print(world, command)
+  }
+}
+
+/** Rows of a menu that satisfy a condition, with the numbers they have in the whole list. */
+export function select(world: ControlWorld, menu: ListMenu, where: Condition | undefined): readonly Row[] {
+  const rows = menu.rows(world)
+  if (where === undefined) return rows
+  return rows.filter(row => holds(where, property => (property === '.id' ? row.id : row.values[property])))
+}
+
+function print(world: ControlWorld, { menu, form, where }: Command & { readonly is: 'print' }): Result {
+  if (menu.is === 'settings') {
+    return form === 'count-only' ? { is: 'count', count: 1 } : { is: 'settings', menu, values: menu.values(world) }
+  }
+  const rows = select(world, menu, where)
+  return form === 'count-only' ? { is: 'count', count: rows.length } : { is: 'list', menu, form, rows }
+}
+
+/** One after the other; the first that is refused ends it, and those before it stay removed, as in RouterOS. */
+async function remove(world: ControlWorld, menu: ListMenu, selection: Selection): Promise<Result> {
+  const rows = selection.by === 'find' ? select(world, menu, selection.where) : itemRows(world, menu, selection.items)
+  if (rows === undefined || menu.remove === undefined) return { is: 'refused', message: 'no such item' }
+  const ids: string[] = []
+  for (const row of rows) {
+    const answer = await menu.remove(world, row)
+    if (!answer.ok) return { is: 'refused', message: `failure: cannot remove item ${row.id}: ${answer.because}` }
+    ids.push(row.id)
+  }
+  return { is: 'removed', ids }
+}
+
+/** `undefined` when one of them does not exist: then nothing is removed. */
+function itemRows(world: ControlWorld, menu: ListMenu, items: readonly Item[]): readonly Row[] | undefined {
+  const rows = menu.rows(world)
+  const byId = new Map(rows.map(row => [row.id, row]))
+  const chosen = new Set<Row>()
+  for (const item of items) {
+    const row = 'id' in item ? byId.get(item.id) : rows[item.number]
+    if (row === undefined) return undefined
+    chosen.add(row)
+  }
+  return [...chosen]
+}

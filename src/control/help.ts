@@ -1,0 +1,25 @@
+/** `portico help`: the command tree, as it is. */
+import { commandsOf, MENUS, pathText, TOP_COMMANDS } from './menu.ts'
+
+export function helpText(): string {
+  const top = Object.entries(TOP_COMMANDS).map(([name, help]) => [name, help] as const)
+  const menus = MENUS.flatMap(menu =>
+    commandsOf(menu).map(
+      command => [`${pathText(menu)} ${command}`, command === 'print' ? menu.help : 'end some of them'] as const,
+    ),
+  )
+  const all = [...top, ...menus]
+  const widest = Math.max(...all.map(([name]) => name.length))
+  const body = all.map(([name, help]) => `  ${name.padEnd(widest)}  ${help}`)
+  return `${[USAGE, ...body, '', ...FORMS].join('\n')}\n`
+}
+
+const USAGE = 'portico [--run DIR] [--json] COMMAND\n'
+
+const FORMS = [
+  '  print detail|brief|terse|count-only   another form',
+  '  print where CONDITION ...             some items: dynamic, protocol=tcp, comment~"^Game", dst-port>1023',
+  '  remove *ID | NUMBER | [find where ...] the items to end',
+  '',
+  'Words may be shortened: /ip upn map pr. Quote what your shell would take: portico "/ip upnp mappings remove *1F".',
+]

@@ -1,0 +1,104 @@
+/**
+ * The console as a program: hands the words of its command line to the daemon and shows the answer. It knows no menu
+ * and reads no configuration.
+ */
+import { utf8Decode, utf8Encode } from '../base/text.ts'
+import type { Instant, Milliseconds } from '../base/time.ts'
+import { afterMs, milliseconds } from '../base/time.ts'
+import type { Platform, Stream } from '../platform/platform.ts'
+import type { Fault, HttpResponse } from '../wire/http.ts'
+import { encodeRequest, fieldOf, ResponseReader } from '../wire/http.ts'
+import { helpText } from './help.ts'
+import type { ConsoleRequest } from './server.ts'
+import { EXIT_FIELD } from './server.ts'
+
+/**
+ * Runs one command. `argv` are the words after `--run DIR`; `--json` may stand anywhere among them. Resolves with the
+ * exit status: 0 done, 1 refused or no daemon, 2 not understood. What was asked for goes to standard output, what
+ * went wrong to standard error.
+ */
+export async function runConsole(platform: Platform, argv: readonly string[], runDir: string): Promise<number> {
+  const words = argv.filter(word => word !== '--json' && word !== '--help')
+  if (argv.includes('--help') || words.length === 0) {
+    platform.stdout(helpText())
+    return argv.length === 0 ? 2 : 0
+  }
+  const strange = words.find(word => word.startsWith('--'))
+  if (strange !== undefined) return fail(platform, `unknown option ${strange}`, 2)
+  const request = { words, json: argv.includes('--json'), width: terminalWidth(platform) }
+  let stream: Stream
+  try {
+    stream = await platform.connect({ unix: `${runDir}/portico.sock` })
+  } catch (error) {
+    return fail(platform, noDaemon(runDir, error), 1)
+  }
+  const response = await exchange(platform, stream, request)
+  stream.close()
+  return show(platform, response)
+}
+
+const LIMITS = { head: 8192, fields: 64, body: 256 * 1024 * 1024 }
+const PATIENCE: Milliseconds = milliseconds(60_000)
+
+function show(platform: Platform, response: HttpResponse | Fault): number {
+  if ('is' in response) return fail(platform, `the daemon's answer cannot be read: ${response.why}`, 1)
+  const text = utf8Decode(response.body)
+  if (response.status !== 200) return fail(platform, `the daemon answers ${response.status}: ${text.trimEnd()}`, 1)
+  const exit = Number(fieldOf(response.fields, EXIT_FIELD) ?? 0)
+  if (exit !== 0) return fail(platform, text.trimEnd(), exit)
+  if (text !== '') platform.stdout(text)
+  return 0
+}
+
+/** Never rejects; the wake-up of the process is free for this, since the console does nothing else. */
+function exchange(platform: Platform, stream: Stream, request: ConsoleRequest): Promise<HttpResponse | Fault> {
+  const reader = new ResponseReader(LIMITS)
+  return new Promise(resolve => {
+    const done = (response: HttpResponse | Fault) => {
+      platform.wakeAt(undefined, () => {})
+      resolve(response)
+    }
+    const late: Instant = afterMs(platform.clock.now(), PATIENCE)
+    platform.wakeAt(late, () => done({ is: 'fault', status: 400, why: 'none came within a minute' }))
+    stream.take(
+      bytes => {
+        const response = reader.push(bytes)
+        if (response !== undefined) done(response)
+      },
+      () => done(reader.ended()),
+    )
+    const body = utf8Encode(JSON.stringify(request))
+    stream.write(
+      encodeRequest(
+        'POST',
+        '/console',
+        [
+          ['Host', 'portico'],
+          ['Connection', 'close'],
+        ],
+        body,
+      ),
+    )
+  })
+}
+
+function noDaemon(runDir: string, error: unknown): string {
+  return [
+    `portico: no daemon answers on ${runDir}/portico.sock (${error instanceof Error ? error.message : error})`,
+    '  start it:           /etc/init.d/portico start',
+    '  is it installed?    /etc/init.d/portico enabled && echo yes',
+    '  what did it say?    logread -e portico',
+    '  is it elsewhere?    portico --run DIR ...',
+  ].join('\n')
+}
+
+/** COLUMNS where the shell exports it, else 80. */
+function terminalWidth(platform: Platform): number {
+  const columns = Number(platform.environment('COLUMNS') ?? 80)
+  return columns >= 20 && columns <= 1000 ? Math.floor(columns) : 80
+}
+
+function fail(platform: Platform, message: string, status: number): number {
+  platform.stderr(message)
+  return status
+}

@@ -1,0 +1,94 @@
+/**
+ * What the daemon offers to the people who look at it. The control floor reads this and nothing else, and changes the
+ * world in one way only: `remove`.
+ */
+import type { Ip } from '../base/ip.ts'
+import type { Severity } from '../base/log.ts'
+import type { Instant, Seconds } from '../base/time.ts'
+import type { SectionValues } from '../config/options.ts'
+import type { Problem } from '../config/problems.ts'
+import type { Answer, Mapping, Refusal, Service } from '../core/mapping.ts'
+import type { Uplink } from '../core/uplink.ts'
+
+export interface ControlWorld {
+  now(): Instant
+  status(): Status
+  /** Values of a settings section by option name, as the loader made them (`SectionValues`), defaults filled in. */
+  settings(section: SettingsId): Readonly<Record<string, unknown>>
+  /** Roles in force, then those that are configured but disabled or invalid. */
+  interfaces(): readonly InterfaceRole[]
+  /** Permission rules in file order, the disabled ones too. */
+  permissions(): readonly SectionValues<'permission'>[]
+  /** In any order; the console sorts. */
+  mappings(): Iterable<Mapping>
+  /** Oldest first. */
+  journal(): Iterable<JournalLine>
+  /** As the router's owner: whoever holds it. Resolves when the kernel has confirmed; never rejects. */
+  remove(mapping: Mapping): Promise<Answer>
+}
+
+/** The named sections of `/etc/config/portico` (`config/options.ts`). */
+export type SettingsId = 'nat_pmp' | 'upnp' | 'limits' | 'system'
+
+export interface InterfaceRole {
+  /** As configured: a UCI network name or a device. */
+  readonly interface: string
+  /** The device it stands for, while there is one. */
+  readonly device: string | undefined
+  readonly type: 'internal' | 'external'
+  readonly services: readonly Service[]
+  readonly forcedIp: Ip | undefined
+  readonly disabled: boolean
+  /** Found in the system's own configuration, not in ours. */
+  readonly dynamic: boolean
+  /** Why the role is not in force although it is configured; a sentence for people. */
+  readonly invalid: string | undefined
+}
+
+export interface JournalLine {
+  /** Milliseconds since 1970. */
+  readonly time: number
+  readonly severity: Severity
+  /** `nat-pmp`, `upnp`, `uplink`, `config` ...; the severity is added when it is shown, as RouterOS does. */
+  readonly topics: readonly string[]
+  readonly message: string
+}
+
+export interface Status {
+  readonly version: string
+  /** `QuickJS 2025-04-26`, `Node 20.20.2`. */
+  readonly engine: string
+  readonly uptime: Seconds
+  readonly services: readonly ServiceStatus[]
+  readonly uplink: Uplink
+  /** Internal interfaces in force. */
+  readonly internal: readonly { readonly device: string; readonly address: Ip }[]
+  readonly held: number
+  readonly limits: { readonly total: number; readonly perHost: number }
+  /** Refused requests in the time that the journal reaches back, most frequent first. */
+  readonly refused: readonly RefusedLately[]
+  readonly problems: readonly Problem[]
+  readonly kernel: KernelStatus
+}
+
+export interface ServiceStatus {
+  readonly service: Service
+  readonly enabled: boolean
+  /** Addresses and ports it answers on, `192.168.1.1:5351`. */
+  readonly listening: readonly string[]
+  /** What keeps an enabled service from serving. */
+  readonly trouble: string | undefined
+}
+
+export interface RefusedLately {
+  readonly why: Refusal
+  readonly count: number
+  /** The last of them: `192.168.1.7 asked for tcp 22: permission 3 (no ssh)`. */
+  readonly last: string
+}
+
+export interface KernelStatus {
+  /** `6.18.5`, where known. */
+  readonly release: string | undefined
+  readonly features: readonly { readonly name: string; readonly present: boolean; readonly meaning: string }[]
+}

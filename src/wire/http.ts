@@ -1,0 +1,321 @@
+/**
+ * HTTP/1.1 and 1.0 between bytes and values, incremental and bounded (RFC 9110, RFC 9112). Both engines use it:
+ * QuickJS has no HTTP. Reading never throws; what is wrong with a request comes out as a `fault` with the status to
+ * answer, and nothing is read after it.
+ *
+ * Stricter than the RFC asks, on purpose: line ends are CRLF only, folded lines, repeated or conflicting lengths,
+ * repeated or missing `Host` (HTTP/1.1), and blanks around names are refused.
+ */
+import { utf8Encode } from '../base/text.ts'
+import type { BodyReader } from './http-body.ts'
+import { bodyReader } from './http-body.ts'
+import type { Fault, Fields, RequestLine } from './http-head.ts'
+import { fault, fieldOf, framingOf, listHolds, parseFields, parseRequestLine, parseStatusLine } from './http-head.ts'
+import { Inbox } from './http-inbox.ts'
+
+export type { Fault, Fields } from './http-head.ts'
+export { fieldOf } from './http-head.ts'
+
+export interface HttpRequest {
+  /** As sent: methods are case-sensitive. */
+  readonly method: string
+  /** Path and query as sent, `/rest/ip/upnp?x=1`, or `*`; of an absolute target too, its authority is dropped. */
+  readonly target: string
+  readonly minor: 0 | 1
+  readonly fields: Fields
+  readonly body: Uint8Array
+  /** Whether the sender means to send more on this connection (RFC 9112 §9.3). */
+  readonly keepAlive: boolean
+}
+
+export interface HttpResponse {
+  readonly status: number
+  /** Without the fields of the framing (Content-Length, Connection), which `encodeResponse` writes. */
+  readonly fields: Fields
+  readonly body: Uint8Array
+}
+
+export interface HttpLimits {
+  /** Bytes of start line and fields together. */
+  readonly head: number
+  readonly fields: number
+  readonly body: number
+}
+
+export const HTTP_LIMITS: HttpLimits = { head: 8192, fields: 64, body: 65536 }
+
+export type HttpEvent =
+  | { readonly is: 'request'; readonly request: HttpRequest }
+  /** The sender waits for `100 Continue` before it sends the body (RFC 9110 §10.1.1). */
+  | { readonly is: 'continue' }
+  | Fault
+
+/** Where a connection stands, for its deadlines: nothing of a request has come, or only a part. */
+export type ReaderState = 'between' | 'head' | 'body' | 'faulty'
+
+/** Reads requests one after the other: `push` what came, then `next` until `undefined` (needs more bytes). */
+export class RequestReader {
+  readonly #limits: HttpLimits
+  readonly #head: HeadScanner
+  readonly #inbox = new Inbox()
+  #body: { readonly reader: BodyReader; readonly head: RequestHead } | undefined
+  #faulty = false
+
+  constructor(limits: HttpLimits = HTTP_LIMITS) {
+    this.#limits = limits
+    this.#head = new HeadScanner(limits.head)
+  }
+
+  /** Bytes that wait for `next`: whoever does not call it must not push for ever. */
+  get buffered(): number {
+    return this.#inbox.length
+  }
+
+  get state(): ReaderState {
+    if (this.#faulty) return 'faulty'
+    if (this.#body !== undefined) return 'body'
+    return this.#inbox.length > 0 ? 'head' : 'between'
+  }
+
+  push(bytes: Uint8Array): void {
+    if (!this.#faulty) this.#inbox.push(bytes)
+  }
+
+  next(): HttpEvent | undefined {
+    if (this.#faulty) return undefined
+    const event = this.#body === undefined ? this.#readHead() : this.#readBody(this.#body)
+    if (event?.is === 'fault') {
+      this.#faulty = true
+      this.#inbox.skip(this.#inbox.length)
+    }
+    return event
+  }
+
+  #readHead(): HttpEvent | undefined {
+    const lines = this.#head.read(this.#inbox)
+    if (lines === undefined) return undefined
+    if ('is' in lines) return lines
+    const head = requestHead(lines, this.#limits.fields)
+    if ('is' in head) return head
+    const framing = framingOf(head.fields, head.line.minor)
+    if (framing === undefined) return { is: 'request', request: whole(head, new Uint8Array(0)) }
+    if (framing.is === 'fault') return framing
+    const expect = fieldOf(head.fields, 'expect')
+    this.#body = { reader: bodyReader(framing, this.#limits.body), head }
+    const event = this.#readBody(this.#body)
+    return event === undefined && head.line.minor === 1 && expect !== undefined ? { is: 'continue' } : event
+  }
+
+  #readBody(body: { readonly reader: BodyReader; readonly head: RequestHead }): HttpEvent | undefined {
+    const step = body.reader.read(this.#inbox)
+    if (step.is === 'more') return undefined
+    if (step.is === 'fault') return step
+    this.#body = undefined
+    return { is: 'request', request: whole(body.head, step.bytes) }
+  }
+}
+
+/** Reads one response, as a client; bodies of unknown length end with the connection (`ended`). */
+export class ResponseReader {
+  readonly #limits: HttpLimits
+  readonly #head: HeadScanner
+  readonly #inbox = new Inbox()
+  #open: { readonly status: number; readonly fields: Fields; readonly reader: BodyReader | undefined } | undefined
+
+  constructor(limits: HttpLimits) {
+    this.#limits = limits
+    this.#head = new HeadScanner(limits.head)
+  }
+
+  /** `undefined` while it is not whole; a fault when it never will be. */
+  push(bytes: Uint8Array): HttpResponse | Fault | undefined {
+    this.#inbox.push(bytes)
+    while (this.#open === undefined) {
+      const problem = this.#readHead()
+      if (problem !== undefined) return problem === 'more' ? undefined : problem
+    }
+    if (this.#inbox.length > this.#limits.body) return fault(413, 'the answer is too long')
+    const { reader, status, fields } = this.#open
+    if (reader === undefined) return undefined
+    const step = reader.read(this.#inbox)
+    if (step.is === 'more') return undefined
+    return step.is === 'fault' ? step : { status, fields, body: step.bytes }
+  }
+
+  /** The connection is at its end. */
+  ended(): HttpResponse | Fault {
+    if (this.#open === undefined || this.#open.reader !== undefined) return fault(400, 'the answer broke off')
+    const { status, fields } = this.#open
+    return { status, fields, body: this.#inbox.take(this.#inbox.length) }
+  }
+
+  #readHead(): Fault | 'more' | undefined {
+    const lines = this.#head.read(this.#inbox)
+    if (lines === undefined) return 'more'
+    if ('is' in lines) return lines
+    const line = parseStatusLine(lines[0] as string)
+    const fields = parseFields(lines.slice(1), this.#limits.fields)
+    if (line === undefined) return fault(400, 'no status line')
+    if ('is' in fields) return fields
+    if (line.status < 200) return undefined // 100 Continue and the like precede the answer
+    const empty = line.status === 204 || line.status === 304
+    const framing = empty ? ({ is: 'length', length: 0 } as const) : framingOf(fields, line.minor)
+    if (framing?.is === 'fault') return framing
+    const reader = framing === undefined ? undefined : bodyReader(framing, this.#limits.body)
+    this.#open = { status: line.status, fields, reader }
+    return undefined
+  }
+}
+
+/** Head and body of an answer to `request` (`undefined`: to bytes that were none, and the connection closes). */
+export function encodeResponse(
+  response: HttpResponse,
+  request: HttpRequest | undefined,
+  keepAlive: boolean,
+): Uint8Array {
+  const empty = response.status === 204 || response.status === 304
+  const length: Fields = empty ? [] : [['Content-Length', String(response.body.length)]]
+  const connection: Fields = [['Connection', keepAlive ? 'keep-alive' : 'close']]
+  const line = `HTTP/1.1 ${response.status} ${REASON[response.status] ?? 'Unknown'}`
+  const head = headText(line, [...response.fields, ...length, ...connection])
+  return withBody(head, empty || request?.method === 'HEAD' ? new Uint8Array(0) : response.body)
+}
+
+export function encodeRequest(method: string, target: string, fields: Fields, body: Uint8Array): Uint8Array {
+  const length: Fields = [['Content-Length', String(body.length)]]
+  return withBody(headText(`${method} ${target} HTTP/1.1`, [...fields, ...length]), body)
+}
+
+/** RFC 9110 §15.2.1 */
+export const CONTINUE: Uint8Array = utf8Encode('HTTP/1.1 100 Continue\r\n\r\n')
+
+/** Path and query of a request; percent signs are still in them. */
+export function splitTarget(target: string): { readonly path: string; readonly query: string } {
+  const mark = target.indexOf('?')
+  return mark < 0 ? { path: target, query: '' } : { path: target.slice(0, mark), query: target.slice(mark + 1) }
+}
+
+interface RequestHead {
+  readonly line: RequestLine
+  readonly fields: Fields
+}
+
+const REASON: Readonly<Record<number, string>> = {
+  200: 'OK',
+  201: 'Created',
+  204: 'No Content',
+  304: 'Not Modified',
+  400: 'Bad Request',
+  401: 'Unauthorized',
+  403: 'Forbidden',
+  404: 'Not Found',
+  405: 'Method Not Allowed',
+  406: 'Not Acceptable',
+  408: 'Request Timeout',
+  411: 'Length Required',
+  412: 'Precondition Failed',
+  413: 'Content Too Large',
+  414: 'URI Too Long',
+  415: 'Unsupported Media Type',
+  417: 'Expectation Failed',
+  429: 'Too Many Requests',
+  431: 'Request Header Fields Too Large',
+  500: 'Internal Server Error',
+  501: 'Not Implemented',
+  503: 'Service Unavailable',
+  505: 'HTTP Version Not Supported',
+}
+
+const CR = 13
+const LF = 10
+
+/** Finds the empty line at the end of a head, looking at each byte once; faults as early as they show. */
+class HeadScanner {
+  readonly #most: number
+  /** Bytes of the inbox already looked at, and where the lines among them start and end. */
+  #seen = 0
+  #line = 0
+  #ends: number[] = []
+
+  constructor(most: number) {
+    this.#most = most
+  }
+
+  read(inbox: Inbox): readonly string[] | Fault | undefined {
+    // RFC 9112 §2.2: an empty line before a request is to be overlooked. One: who sends more is no HTTP client.
+    while (this.#seen < inbox.length) {
+      const byte = inbox.at(this.#seen)
+      if (this.#seen >= this.#most) return this.#tooLong()
+      this.#seen++
+      if (byte === LF) {
+        if (this.#seen < 2 || inbox.at(this.#seen - 2) !== CR) return fault(400, 'a bare line feed')
+        const end = this.#endLine()
+        if (end !== undefined) return this.#lines(inbox, end)
+      } else if (this.#seen >= 2 && inbox.at(this.#seen - 2) === CR) return fault(400, 'a bare carriage return')
+      else if ((byte < 0x20 && byte !== 0x09 && byte !== CR) || byte === 0x7f) return fault(400, 'a control character')
+    }
+    return undefined
+  }
+
+  /** The head's size when this line end is its last. */
+  #endLine(): number | undefined {
+    const isEmpty = this.#seen - this.#line === 2
+    this.#line = this.#seen
+    if (isEmpty && this.#ends.length > 0 && !(this.#ends.length === 1 && this.#ends[0] === 2)) return this.#seen
+    this.#ends.push(this.#seen)
+    return undefined
+  }
+
+  #lines(inbox: Inbox, size: number): readonly string[] | Fault {
+    const text = inbox.takeText(size)
+    const lines = text.slice(0, -4).split('\r\n')
+    this.#seen = 0
+    this.#line = 0
+    this.#ends = []
+    return lines[0] === '' ? lines.slice(1) : lines
+  }
+
+  #tooLong(): Fault {
+    return this.#ends.length === 0 ? fault(414, 'the request line is too long') : fault(431, 'the head is too long')
+  }
+}
+
+function requestHead(lines: readonly string[], most: number): RequestHead | Fault {
+  const line = parseRequestLine(lines[0] as string)
+  if (line.is === 'fault') return line
+  const fields = parseFields(lines.slice(1), most)
+  if ('is' in fields) return fields
+  const hosts = fields.filter(([name]) => name === 'host').length
+  if (hosts > 1 || (line.minor === 1 && hosts === 0)) return fault(400, 'exactly one Host is needed')
+  const expect = fieldOf(fields, 'expect')
+  if (line.minor === 1 && expect !== undefined && expect.toLowerCase() !== '100-continue') {
+    return fault(417, 'an unknown expectation')
+  }
+  return { line, fields }
+}
+
+function whole({ line, fields }: RequestHead, body: Uint8Array): HttpRequest {
+  const connection = fieldOf(fields, 'connection')
+  const keepAlive = line.minor === 1 ? !listHolds(connection, 'close') : listHolds(connection, 'keep-alive')
+  return { method: line.method, target: withoutAuthority(line.target), minor: line.minor, fields, body, keepAlive }
+}
+
+function withoutAuthority(target: string): string {
+  if (!target.startsWith('http://')) return target
+  const path = target.slice('http://'.length).replace(/^[^/?]*/, '')
+  return path.startsWith('/') ? path : `/${path}`
+}
+
+/** Field values are ours, but may quote a stranger: what would end a line or the head becomes a blank. */
+function headText(line: string, fields: Fields): string {
+  const lines = fields.map(([name, value]) => `${name}: ${value.replace(/[^\t\x20-\x7e]/g, ' ')}`)
+  return `${[line, ...lines].join('\r\n')}\r\n\r\n`
+}
+
+function withBody(head: string, body: Uint8Array): Uint8Array {
+  const start = utf8Encode(head)
+  const message = new Uint8Array(start.length + body.length)
+  message.set(start)
+  message.set(body, start.length)
+  return message
+}

@@ -1,0 +1,59 @@
+/** A stream whose other side is the test: what the code under test wrote, and what the "network" does to it. */
+import { utf8Decode, utf8Encode } from '../../src/base/text.ts'
+import type { Stream } from '../../src/platform/platform.ts'
+
+export class MemoryStream implements Stream {
+  readonly peer: Stream['peer']
+  /** Bytes that the other side has not taken, as the code under test sees it. */
+  pending = 0
+  /** The other side stops taking: what is written stays pending. */
+  isStuck = false
+  state: 'open' | 'ended' | 'closed' = 'open'
+  #written: Uint8Array[] = []
+  #each: (bytes: Uint8Array) => void = () => {}
+  #ended: () => void = () => {}
+
+  constructor(peer?: Stream['peer']) {
+    this.peer = peer
+  }
+
+  take(each: (bytes: Uint8Array) => void, ended: () => void): void {
+    this.#each = each
+    this.#ended = ended
+  }
+
+  write(bytes: Uint8Array): void {
+    if (this.state !== 'open') return
+    this.#written.push(bytes)
+    if (this.isStuck) this.pending += bytes.length
+  }
+
+  end(): void {
+    if (this.state === 'open') this.state = 'ended'
+  }
+
+  close(): void {
+    this.state = 'closed'
+  }
+
+  /** From the other side. */
+  send(text: string | Uint8Array): void {
+    if (this.state === 'open') this.#each(typeof text === 'string' ? utf8Encode(text) : text)
+  }
+
+  finish(): void {
+    if (this.state === 'open') this.#ended()
+  }
+
+  /** All that was written since the last look. */
+  read(): string {
+    const text = this.#written.map(utf8Decode).join('')
+    this.#written = []
+    return text
+  }
+}
+
+/** Lets promises that are due run: enough rounds for any chain in these tests. */
+export async function settle(): Promise<void> {
+  for (let i = 0; i < 50; i++) await undefined
+}
