@@ -6,8 +6,8 @@ import { kernelView, tableView } from '../support/kernel.ts'
 import { GUEST, LAN, type Lab, makeLab, WAN, WORLD } from '../support/lab.ts'
 import { addressReply, askAddress, askMap, EXTERNAL_ADDRESS, mapRequest, PORT } from '../support/natpmp.ts'
 import { monotonic, sleep, until } from '../support/process.ts'
+import { expectReach } from '../support/reach.ts'
 import { defaultUci, type Server, startDaemon } from '../support/server.ts'
-import { expectReach } from './reach.ts'
 import { ENGINES } from './under-test.ts'
 
 const map = mapRequest({ transport: 'udp', internal: 4100, external: 4100 })

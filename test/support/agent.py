@@ -21,6 +21,11 @@ from natpmp_load import Latency, Load  # noqa: E402
 IP_RECVERR = 11  # linux/in.h
 ETH_P_IP = 0x0800  # linux/if_ether.h
 SO_BINDTODEVICE = 25  # asm-generic/socket.h
+SO_RCVBUFFORCE = 33  # asm-generic/socket.h
+NETLINK_NETFILTER = 12  # linux/netlink.h
+NFNLGRP_NFTABLES = 7  # linux/netfilter/nfnetlink.h
+NFT_MSG_NEWGEN = (10 << 8) | 15  # NFNL_SUBSYS_NFTABLES, linux/netfilter/nf_tables.h
+NFTA_GEN_PROC_PID, NFTA_GEN_PROC_NAME = 2, 3  # linux/netfilter/nf_tables.h
 
 NAME = sys.argv[1]
 handles = {}
@@ -223,6 +228,47 @@ class Sniffer:
         close_socket(self.socket)
 
 
+class Generations:
+    """Every committed change of nf_tables in this namespace: when, by which process (NFT_MSG_NEWGEN)."""
+
+    def __init__(self):
+        self.seen = []
+        self.socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_NETFILTER)
+        self.socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 1 << 26)
+        self.socket.bind((0, 1 << (NFNLGRP_NFTABLES - 1)))
+        threading.Thread(target=self.watch, daemon=True).start()
+
+    def watch(self):
+        while True:
+            try:
+                data = self.socket.recv(1 << 20)
+            except OSError:
+                return
+            self.note(data, time.monotonic())
+
+    def note(self, data, at):
+        while len(data) >= 20:
+            length, kind = struct.unpack_from('=IH', data)
+            if kind == NFT_MSG_NEWGEN:
+                attributes = dict(read_attributes(data[20:length]))
+                self.seen.append({
+                    'at': at,
+                    'pid': struct.unpack('!I', attributes[NFTA_GEN_PROC_PID])[0],
+                    'name': attributes[NFTA_GEN_PROC_NAME].rstrip(b'\0').decode(),
+                })
+            data = data[(length + 3) & ~3 :]
+
+    def close(self):
+        close_socket(self.socket)
+
+
+def read_attributes(data):
+    while len(data) >= 4:
+        length, kind = struct.unpack_from('=HH', data)
+        yield kind & 0x3FFF, data[4:length]
+        data = data[(length + 3) & ~3 :]
+
+
 def inject(device, target_mac, source, target, hex, ttl=64):
     """Sends a UDP datagram with any source address at all, by way of the device."""
     payload = bytes.fromhex(hex)
@@ -261,6 +307,7 @@ DO = {
     'tcp_ask': tcp_ask,
     'tcp_open': tcp_open,
     'tcp_say': tcp_say,
+    'generations': lambda: keep(Generations()),
     'sniff': lambda **r: keep(Sniffer(**r)),
     'sniffed': lambda handle: handles[handle].seen,
     'inject': inject,

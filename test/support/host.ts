@@ -26,6 +26,20 @@ export interface Sniffer {
   close(): Promise<void>
 }
 
+/** A committed change of nf_tables. */
+export interface Generation {
+  /** CLOCK_MONOTONIC, seconds: when the notice arrived. */
+  readonly at: number
+  /** Process that made it. */
+  readonly pid: number
+  readonly name: string
+}
+
+export interface Generations {
+  seen(): Promise<readonly Generation[]>
+  close(): Promise<void>
+}
+
 export interface Load {
   pause(): Promise<void>
   resume(): Promise<void>
@@ -111,6 +125,15 @@ export class Host {
   async sniff(device: string, ports: readonly number[]): Promise<Sniffer> {
     const handle = await this.#call({ do: 'sniff', device, ports })
     return { seen: () => this.#call({ do: 'sniffed', handle }) as Promise<Seen[]>, close: () => this.#close(handle) }
+  }
+
+  /** Watches nf_tables: who changed it, and when. */
+  async generations(): Promise<Generations> {
+    const handle = await this.#call({ do: 'generations' })
+    return {
+      seen: () => this.#call({ do: 'sniffed', handle }) as Promise<Generation[]>,
+      close: () => this.#close(handle),
+    }
   }
 
   /** A datagram with any source address, put on the link to the station with this MAC. */

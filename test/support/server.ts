@@ -40,7 +40,7 @@ export interface Server {
 export const COMMAND: Readonly<Record<Engine, readonly string[]>> = {
   quickjs: [join(root, 'build/host/porticod')],
   node: ['node', join(root, 'dist/portico.mjs')],
-  qjs: [join(root, 'build/host/qjs'), '--std', '-m', join(root, 'dist/portico.mjs')],
+  qjs: [join(root, 'build/host/qjs'), join(root, 'build/host/portico.mjs')],
 }
 
 /** Starts the daemon in the router and waits until it says `ready`. */

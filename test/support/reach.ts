@@ -1,8 +1,8 @@
 /** Whether the world gets through to a host of the LAN: the proof behind every client test. */
 import { expect } from 'vitest'
-import type { Host } from '../support/host.ts'
-import { type Lab, WAN, WORLD } from '../support/lab.ts'
-import type { Transport } from '../support/natpmp.ts'
+import type { Host } from './host.ts'
+import { type Lab, WAN, WORLD } from './lab.ts'
+import type { Transport } from './natpmp.ts'
 
 /** The world's word reaches the host's echo server on the external port, and the answer comes back. */
 export async function expectReach(lab: Lab, transport: Transport, external: number, host: Host): Promise<void> {

@@ -1,0 +1,113 @@
+/** SIGHUP: mappings that remain allowed are not touched, others go and are logged; a broken file changes nothing. */
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { tableView } from '../support/kernel.ts'
+import { type Lab, makeLab, WAN } from '../support/lab.ts'
+import { askMap } from '../support/natpmp.ts'
+import { sleep, until } from '../support/process.ts'
+import { expectNoReach } from '../support/reach.ts'
+import { defaultUci, type Server, startDaemon, type Uci } from '../support/server.ts'
+import { ENGINES } from './agreement.ts'
+
+const DENY_5000 = defaultUci({
+  more: "\nconfig permission\n\toption action 'deny'\n\toption dst_port '5000-5999'\n\toption comment 'no five thousands'\n",
+})
+
+describe.each(ENGINES)('on %s', engine => {
+  let lab: Lab
+  let server: Server
+  beforeEach(async () => {
+    lab = await makeLab()
+    server = await startDaemon(lab, { engine })
+    await Promise.all([lab.a.udpEcho(4000), lab.a.udpEcho(5000)])
+    for (const port of [4000, 5000]) await askMap(lab.a, { transport: 'udp', internal: port, external: port })
+  })
+  afterEach(() => lab?.close())
+
+  /** Applies the files; resolves with what was logged on it. */
+  const reload = async (uci: Uci) => {
+    const { length } = server.output
+    server.configure(uci)
+    server.process.signal('SIGHUP')
+    await until('it is logged', async () => (server.output.length > length ? true : undefined))
+    await sleep(200)
+    return server.output.slice(length)
+  }
+  const ports = async () => (await tableView(server)).map(({ external }) => external).sort()
+
+  test('a new deny rule removes what it covers, logs it, and leaves the rest, flows included', async () => {
+    const flow = await lab.world.udpFlow()
+    expect(await flow.ask([WAN, 4000], 'one')).toMatchObject({ got: 'reply' })
+    const counter = await packets(lab, 4000)
+    const log = await reload(DENY_5000)
+    expect(await ports()).toEqual([`${WAN}:4000`])
+    expect(log).toMatch(/5000/)
+    expect(log).toMatch(/permission|no five thousands/)
+    await expectNoReach(lab, 'udp', 5000)
+    expect(await flow.ask([WAN, 4000], 'two')).toMatchObject({ got: 'reply' })
+    // The very same element: its counter has not begun anew.
+    expect(await packets(lab, 4000)).toBeGreaterThanOrEqual(counter)
+    expect(counter).toBeGreaterThan(0)
+    expect(JSON.stringify(await server.json('/log print'))).toMatch(/5000/)
+    expect(await askMap(lab.a, { transport: 'udp', internal: 5000, external: 5000 })).not.toMatchObject({
+      external: 5000,
+    })
+  })
+
+  test.each([
+    ['a quote that never ends', "config portico 'nat_pmp'\n\toption enabled '1\n", /portico.*\b[23]\b/],
+    ['a word that is no keyword', "config portico 'nat_pmp'\n\toption enabled '1'\nfoo bar\n", /portico.*\b3\b/],
+    [
+      'a value out of range',
+      "config portico 'nat_pmp'\n\toption enabled '1'\n\nconfig portico 'limits'\n\toption per_host '0'\n",
+      /portico.*\b5\b/,
+    ],
+    [
+      'a value that is no number',
+      "config portico 'nat_pmp'\n\toption enabled '1'\n\nconfig portico 'limits'\n\toption max_lease 'tomorrow'\n",
+      /portico.*\b5\b/,
+    ],
+  ])(
+    '%s: the message has file and line, and the last good configuration stays in force',
+    async (_name, portico, message) => {
+      await reload(DENY_5000)
+      const log = await reload({ ...DENY_5000, portico })
+      expect(log).toMatch(message)
+      expect(await ports()).toEqual([`${WAN}:4000`])
+      expect(await askMap(lab.b, { transport: 'udp', internal: 5001, external: 5001 })).not.toMatchObject({
+        external: 5001,
+      })
+      expect(server.process.status).toBeUndefined()
+
+      await reload(defaultUci())
+      expect(await askMap(lab.b, { transport: 'udp', internal: 5001, external: 5001 })).toMatchObject({
+        result: 0,
+        external: 5001,
+      })
+    },
+  )
+
+  test('files that vanish change nothing', async () => {
+    server.configure({ portico: '' })
+    await lab.router.must(['rm', '-r', server.uciDirectory])
+    server.process.signal('SIGHUP')
+    await sleep(500)
+    expect(await ports()).toEqual([`${WAN}:4000`, `${WAN}:5000`])
+  })
+
+  test('a hundred SIGHUPs without a change touch nothing', async () => {
+    for (let n = 0; n < 100; n++) {
+      server.process.signal('SIGHUP')
+      await sleep(3)
+    }
+    await sleep(500)
+    expect(await ports()).toEqual([`${WAN}:4000`, `${WAN}:5000`])
+    expect(await lab.world.udpAsk([WAN, 4000], 'knock')).toMatchObject({ got: 'reply' })
+    expect(server.process.status).toBeUndefined()
+  })
+})
+
+/** Packets that the element of this external port has counted. */
+async function packets(lab: Lab, port: number): Promise<number> {
+  const text = await lab.router.must(['nft', 'list', 'map', 'inet', 'portico', 'dnat4'])
+  return Number(new RegExp(`udp \\. ${port} counter packets (\\d+)`).exec(text)?.[1] ?? Number.NaN)
+}

@@ -1,0 +1,103 @@
+/** Starts that must fail, with a message that says who, what, and what to do; and starts that must not. */
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { type Lab, makeLab, WAN } from '../support/lab.ts'
+import { askAddress } from '../support/natpmp.ts'
+import { Background, inNamespace, until } from '../support/process.ts'
+import { COMMAND, defaultUci, launchDaemon, startDaemon } from '../support/server.ts'
+import { ENGINES } from './agreement.ts'
+
+const PATIENCE = 10_000
+
+describe.each(ENGINES)('on %s', engine => {
+  let lab: Lab
+  beforeEach(async () => {
+    lab = await makeLab()
+  })
+  afterEach(() => lab?.close())
+
+  const ended = async (process: Background) => {
+    const late = setTimeout(() => process.signal('SIGKILL'), PATIENCE)
+    const status = await process.ended
+    clearTimeout(late)
+    return { status, output: process.output }
+  }
+
+  test('without CAP_NET_ADMIN: the message names it, status 1', async () => {
+    const { process } = launchDaemon(lab, {
+      engine,
+      wrapper: ['setpriv', '--bounding-set', '-net_admin', '--inh-caps', '-net_admin', '--'],
+    })
+    const { status, output } = await ended(process)
+    expect(output).toMatch(/CAP_NET_ADMIN/)
+    expect(output).not.toMatch(/\bat .*:\d+:\d+/)
+    expect(output).not.toMatch(/\bready\b/)
+    expect(status).toBe(1)
+  })
+
+  test('as a user without any right: the message names it, status 1', async () => {
+    const { process } = launchDaemon(lab, {
+      engine,
+      wrapper: ['setpriv', '--reuid', '65534', '--regid', '65534', '--clear-groups', '--'],
+    })
+    const { status, output } = await ended(process)
+    expect(output).toMatch(/CAP_NET_ADMIN|run directory|permission/i)
+    expect(output).not.toMatch(/\bat .*:\d+:\d+/)
+    expect(status).toBe(1)
+  })
+
+  test.each([
+    ['with the same run directory', 'run'],
+    ['with another run directory, on the same network', 'other-run'],
+  ])('a second instance %s refuses, and the first one serves on', async (_name, directory) => {
+    const first = await startDaemon(lab, { engine })
+    const command = [...COMMAND[engine], 'daemon', '--uci', first.uciDirectory, '--run', join(lab.directory, directory)]
+    const second = await ended(new Background(inNamespace(lab.router.netns, command)))
+    expect(second.status).toBe(1)
+    expect(second.output).toMatch(/already|another|second/i)
+    expect(second.output).not.toMatch(/\bat .*:\d+:\d+/)
+    expect(await askAddress(lab.a)).toMatchObject({ result: 0, address: WAN })
+    expect((await first.console('status')).status).toBe(0)
+    await first.stop()
+    expect((await startDaemon(lab, { engine })).process.status).toBeUndefined()
+  })
+
+  test('a stale control socket of a killed daemon is no hindrance', async () => {
+    const first = await startDaemon(lab, { engine })
+    await first.kill()
+    const second = await startDaemon(lab, { engine })
+    expect((await second.console('status')).status).toBe(0)
+  })
+
+  test('SIGTERM ends it cleanly, status 0, and the port is closed', async () => {
+    const server = await startDaemon(lab, { engine })
+    expect(await server.stop()).toBe(0)
+    expect(await lab.a.udpAsk(['192.168.88.1', 5351], Uint8Array.of(0, 0), 300)).toMatchObject({ got: 'refused' })
+  })
+
+  test('without a WAN at all it starts, answers network failure, and serves as soon as there is one', async () => {
+    await lab.router.must(['ip', '-batch', '-'], { input: 'link set wan0 down\naddress flush dev wan0\n' })
+    await startDaemon(lab, { engine })
+    expect(await askAddress(lab.a)).toMatchObject({ result: 3, address: '0.0.0.0' })
+    await lab.router.must(['ip', '-batch', '-'], {
+      input: `address add ${WAN}/24 dev wan0\nlink set wan0 up\nroute add default via 11.22.33.1\n`,
+    })
+    await until('result 0', async () => ((await askAddress(lab.a)).result === 0 ? true : undefined))
+  })
+
+  test('a configuration that does not parse: it starts all the same, says file and line, and maps nothing that was not allowed', async () => {
+    const uci = defaultUci()
+    const server = launchDaemon(lab, {
+      engine,
+      uci: { ...uci, portico: `${uci['portico']}\nconfig permission\n\toption action 'deny\n` },
+    })
+    await until('it says what is wrong', async () =>
+      /portico.*line 1\d|portico:1\d/.test(server.output) ? true : undefined,
+    )
+    expect(server.process.status).toBeUndefined()
+    writeFileSync(join(server.uciDirectory, 'portico'), uci['portico'] as string)
+    server.process.signal('SIGHUP')
+    await until('it serves', async () => ((await askAddress(lab.a)).result === 0 ? true : undefined))
+  })
+})

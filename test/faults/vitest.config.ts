@@ -1,0 +1,13 @@
+import { defineConfig } from 'vitest/config'
+
+/** One file after the other: they measure times, and the machine has few processors. */
+export default defineConfig({
+  test: {
+    include: ['test/faults/**/*.test.ts'],
+    pool: 'forks',
+    fileParallelism: false,
+    testTimeout: 120_000,
+    hookTimeout: 60_000,
+    reporters: ['default'],
+  },
+})
