@@ -1,0 +1,149 @@
+/*
+ * porticod: QuickJS, the module `sys` and the bundle in one program.
+ *
+ *   porticod [--bundle FILE] WORDS...
+ *
+ * The bundle is part of the program; `--bundle FILE` runs another one instead (development, unit tests). A script can
+ * import the module `sys` and nothing else, and finds a global object `porticod`:
+ *   arguments    the words
+ *   engine       `QuickJS 2025-04-26`
+ *   setDispatch  takes the function that waits for events and handles one round of them, or undefined
+ * The program ends when there is neither a job nor a dispatch function, or by `sys.exit`; with status 1 when the
+ * script does not load or its top level fails.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "quickjs.h"
+
+extern const char portico_bundle[], portico_bundle_end[]; /* bundle.S; the end points at a NUL */
+JSModuleDef *js_init_module_sys(JSContext *ctx, const char *name);
+
+static JSValue dispatch;
+
+/* Prints the exception that is pending, or the value given, with its stack. */
+static void report(JSContext *ctx, JSValueConst error) {
+  const char *text = JS_ToCString(ctx, error);
+  fprintf(stderr, "%s\n", text ? text : "(an error that has no text)");
+  JS_FreeCString(ctx, text);
+  JSValue stack = JS_IsError(ctx, error) ? JS_GetPropertyStr(ctx, error, "stack") : JS_UNDEFINED;
+  if (JS_IsString(stack)) {
+    text = JS_ToCString(ctx, stack);
+    if (text) fputs(text, stderr);
+    JS_FreeCString(ctx, text);
+  }
+  JS_FreeValue(ctx, stack);
+}
+
+static void report_pending(JSContext *ctx) {
+  JSValue error = JS_GetException(ctx);
+  report(ctx, error);
+  JS_FreeValue(ctx, error);
+}
+
+static JSValue set_dispatch(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv) {
+  (void)self, (void)argc;
+  if (!JS_IsUndefined(argv[0]) && !JS_IsFunction(ctx, argv[0])) return JS_ThrowTypeError(ctx, "not a function");
+  JS_FreeValue(ctx, dispatch);
+  dispatch = JS_DupValue(ctx, argv[0]);
+  return JS_UNDEFINED;
+}
+
+static JSModuleDef *refuse_module(JSContext *ctx, const char *name, void *unused) {
+  (void)unused;
+  JS_ThrowReferenceError(ctx, "there is no module '%s' in this program", name);
+  return NULL;
+}
+
+static void add_globals(JSContext *ctx, int count, char **words) {
+  JSValue global = JS_GetGlobalObject(ctx);
+  JSValue host = JS_NewObject(ctx);
+  JSValue arguments = JS_NewArray(ctx);
+  for (int i = 0; i < count; i++) JS_SetPropertyUint32(ctx, arguments, (uint32_t)i, JS_NewString(ctx, words[i]));
+  JS_SetPropertyStr(ctx, host, "arguments", arguments);
+  JS_SetPropertyStr(ctx, host, "engine", JS_NewString(ctx, "QuickJS " QUICKJS_VERSION));
+  JS_SetPropertyStr(ctx, host, "setDispatch", JS_NewCFunction(ctx, set_dispatch, "setDispatch", 1));
+  JS_SetPropertyStr(ctx, global, "porticod", host);
+  JS_FreeValue(ctx, global);
+}
+
+static void run_jobs(JSRuntime *runtime) {
+  JSContext *ctx;
+  int result;
+  while ((result = JS_ExecutePendingJob(runtime, &ctx)) != 0)
+    if (result < 0) report_pending(ctx);
+}
+
+/* Exit status of the script. `top` is the promise of its top level. */
+static int run(JSRuntime *runtime, JSContext *ctx, JSValueConst top) {
+  for (;;) {
+    run_jobs(runtime);
+    if (JS_PromiseState(ctx, top) == JS_PROMISE_REJECTED) {
+      JSValue error = JS_PromiseResult(ctx, top);
+      report(ctx, error);
+      JS_FreeValue(ctx, error);
+      return 1;
+    }
+    if (JS_IsUndefined(dispatch)) return 0;
+    /* The function may replace itself while it runs. */
+    JSValue current = JS_DupValue(ctx, dispatch);
+    JSValue result = JS_Call(ctx, current, JS_UNDEFINED, 0, NULL);
+    if (JS_IsException(result)) report_pending(ctx);
+    JS_FreeValue(ctx, result);
+    JS_FreeValue(ctx, current);
+  }
+}
+
+/* A whole file with NUL behind it; NULL with errno. */
+static char *load(const char *path, size_t *length) {
+  FILE *file = fopen(path, "rbe");
+  if (!file) return NULL;
+  char *text = NULL;
+  long size = fseek(file, 0, SEEK_END) ? -1 : ftell(file);
+  if (size >= 0 && !fseek(file, 0, SEEK_SET) && (text = malloc((size_t)size + 1))) {
+    *length = fread(text, 1, (size_t)size, file);
+    text[*length] = 0;
+  }
+  fclose(file);
+  return text;
+}
+
+/* Descriptors 0 to 2 must be taken, or a socket would get the number that log lines are written to. */
+static void hold_standard_streams(void) {
+  int fd;
+  do fd = open("/dev/null", O_RDWR);
+  while (fd >= 0 && fd <= 2);
+  if (fd > 2) close(fd);
+}
+
+int main(int argc, char **argv) {
+  hold_standard_streams();
+  const char *source = portico_bundle, *name = "portico.mjs";
+  size_t length = (size_t)(portico_bundle_end - portico_bundle);
+  char *loaded = NULL;
+  int words = 1;
+  if (argc > 1 && strcmp(argv[1], "--bundle") == 0) {
+    if (argc < 3 || !(loaded = load(argv[2], &length))) {
+      fprintf(stderr, "porticod: --bundle %s: %s\n", argc < 3 ? "" : argv[2], argc < 3 ? "FILE missing" : strerror(errno));
+      return 1;
+    }
+    source = loaded, name = argv[2], words = 3;
+  }
+  JSRuntime *runtime = JS_NewRuntime();
+  JSContext *ctx = runtime ? JS_NewContext(runtime) : NULL;
+  if (!ctx) return fputs("porticod: no memory\n", stderr), 1;
+  JS_SetStripInfo(runtime, JS_STRIP_SOURCE); /* functions need no source text: it would stay in memory */
+  JS_SetModuleLoaderFunc(runtime, NULL, refuse_module, NULL);
+  js_init_module_sys(ctx, "sys");
+  dispatch = JS_UNDEFINED;
+  add_globals(ctx, argc - words, argv + words);
+
+  JSValue top = JS_Eval(ctx, source, length, name, JS_EVAL_TYPE_MODULE);
+  free(loaded);
+  if (JS_IsException(top)) return report_pending(ctx), 1;
+  return run(runtime, ctx, top);
+}

@@ -1,0 +1,142 @@
+/** TCP and unix streams on Node, with `node:net`. */
+import type { Server, Socket } from 'node:net'
+import type { Ip, Port } from '../base/ip.ts'
+import { parseIp } from '../base/ip.ts'
+import { systemError } from './node-errors.ts'
+import type { Listener, Stream, StreamAddress } from './platform.ts'
+
+type Call = (run: () => void) => void
+
+const textOf = (at: StreamAddress) => ('unix' in at ? at.unix.replace('\0', '@') : `${at.address} port ${at.port}`)
+
+export async function listenStream(at: StreamAddress, accept: (stream: Stream) => void, call: Call): Promise<Listener> {
+  const net = await import('node:net')
+  const fs = await import('node:fs')
+  const doing = `listening on ${textOf(at)}`
+  const open = () => {
+    const options = { allowHalfOpen: true, pauseOnConnect: true, noDelay: true }
+    return net.createServer(options, socket => call(() => accept(wrap(socket, call))))
+  }
+  try {
+    return listener(await bound(open(), at))
+  } catch (error) {
+    const path = 'unix' in at && !at.unix.startsWith('\0') ? at.unix : undefined
+    const taken = (error as { code?: string }).code === 'EADDRINUSE'
+    if (!taken || path === undefined || !(await abandoned(path))) throw systemError(doing, error)
+    fs.unlinkSync(path)
+  }
+  try {
+    return listener(await bound(open(), at))
+  } catch (error) {
+    throw systemError(doing, error)
+  }
+}
+
+function listener(server: Server): Listener {
+  return {
+    close() {
+      server.close(() => undefined)
+    },
+  }
+}
+
+function bound(server: Server, at: StreamAddress): Promise<Server> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.once('listening', () => {
+      server.removeListener('error', reject)
+      server.on('error', () => undefined)
+      resolve(server)
+    })
+    // The socket file is made inside listen(): mode 0600 from the first moment.
+    const before = process.umask(0o177)
+    try {
+      if ('unix' in at) server.listen({ path: at.unix, backlog: 64, exclusive: true })
+      else server.listen({ host: at.address, port: at.port, ipv6Only: true, backlog: 64, exclusive: true })
+    } finally {
+      process.umask(before)
+    }
+  })
+}
+
+/** Whether the path is a socket that nobody listens on any more. */
+async function abandoned(path: string): Promise<boolean> {
+  const net = await import('node:net')
+  const fs = await import('node:fs')
+  if (!fs.lstatSync(path, { throwIfNoEntry: false })?.isSocket()) return false
+  return new Promise(resolve => {
+    const probe = net.connect({ path })
+    probe.once('connect', () => {
+      probe.destroy()
+      resolve(false)
+    })
+    probe.once('error', error => resolve((error as { code?: string }).code === 'ECONNREFUSED'))
+  })
+}
+
+export async function connectStream(to: StreamAddress, call: Call): Promise<Stream> {
+  const net = await import('node:net')
+  const where = 'unix' in to ? { path: to.unix } : { host: to.address, port: to.port, noDelay: true }
+  return new Promise((resolve, reject) => {
+    const socket = net.connect({ ...where, allowHalfOpen: true })
+    const failed = (error: unknown) => reject(systemError(`connecting to ${textOf(to)}`, error))
+    socket.once('error', failed)
+    socket.once('connect', () => {
+      socket.removeListener('error', failed)
+      socket.pause()
+      resolve(wrap(socket, call))
+    })
+  })
+}
+
+function wrap(socket: Socket, call: Call): Stream {
+  let open = true
+  let ending = false
+  let told = false
+  let ended: () => void = () => undefined
+  const quiet = () => !open || ending
+  const tell = () => {
+    if (quiet() || told) return
+    told = true
+    call(ended)
+  }
+  // `close` follows an error, and says the same.
+  socket.on('error', () => undefined)
+  return {
+    get pending() {
+      return open ? socket.writableLength : 0
+    },
+    peer: peerOf(socket),
+    take(each, ended_) {
+      if (quiet()) return
+      ended = ended_
+      socket.removeAllListeners('data')
+      socket.on('data', (bytes: Buffer) => {
+        if (!quiet()) call(() => each(new Uint8Array(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.length)))
+      })
+      socket.once('end', tell)
+      socket.once('close', tell)
+      socket.resume()
+    },
+    write(bytes) {
+      // A copy: the caller may change its bytes afterwards.
+      if (!quiet() && bytes.length > 0 && socket.writable) socket.write(Buffer.from(bytes))
+    },
+    end() {
+      if (quiet()) return
+      ending = true
+      socket.resume()
+      socket.destroySoon()
+    },
+    close() {
+      open = false
+      socket.destroy()
+    },
+  }
+}
+
+function peerOf(socket: Socket): { ip: Ip; port: Port } | undefined {
+  const ip = parseIp((socket.remoteAddress ?? '').split('%')[0]?.replace(/^::ffff:(?=\d+\.)/, '') ?? '')
+  if (ip === undefined || socket.remotePort === undefined || socket.remotePort === 0) return undefined
+  return { ip, port: socket.remotePort as Port }
+}

@@ -1,0 +1,111 @@
+/** The platform on Node 20 and later. Node's modules are imported inside, so that the bundle loads on QuickJS too. */
+import { bootClock } from './node-clock.ts'
+import { openNetlink } from './node-netlink.ts'
+import { portInTables } from './node-ports.ts'
+import { connectStream, listenStream } from './node-streams.ts'
+import { files, lineReader, runner } from './node-system.ts'
+import { openUdp } from './node-udp.ts'
+import type { Platform } from './platform.ts'
+
+/** The longest time setTimeout takes. */
+const LONGEST_TIMER = 2 ** 31 - 1
+
+export async function createNodePlatform(): Promise<Platform> {
+  const fs = await import('node:fs')
+  const { randomFillSync } = await import('node:crypto')
+  const { endianness } = await import('node:os')
+  const { getSystemErrorName } = await import('node:util')
+  const littleEndian = endianness() === 'LE'
+  const { fault, call, onFault } = faults()
+  const uptime = () => Number(fs.readFileSync('/proc/uptime', 'utf8').split(' ')[0])
+  const clock = bootClock(uptime, () => Number(process.hrtime.bigint() / 1000n) / 1000)
+  const table = (name: string) => (fs.existsSync(name) ? fs.readFileSync(name, 'latin1') : '')
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined)
+  return {
+    engine: `Node ${process.versions.node}`,
+    littleEndian,
+    errnoName: errno => nameOf(getSystemErrorName, errno),
+    arguments: process.argv.slice(2),
+    clock,
+    wallTime: () => Date.now(),
+    wakeAt: alarm(clock, call),
+    random: length => new Uint8Array(randomFillSync(new Uint8Array(length)).buffer),
+    environment: name => process.env[name],
+    udp: options => openUdp(options, call),
+    netlink: options => openNetlink(options, call, fault),
+    listen: (at, accept) => listenStream(at, accept, call),
+    connect: to => connectStream(to, call),
+    portInUse(transport, address, port) {
+      const tables = [table(`/proc/net/${transport}`), table(`/proc/net/${transport}6`)]
+      return portInTables(tables, littleEndian, address, port)
+    },
+    ...(await files()),
+    run: await runner(),
+    onSignal(signal, handle) {
+      process.removeAllListeners(signal)
+      process.on(signal, () => call(handle))
+    },
+    stderr: line => void process.stderr.write(`${line}\n`),
+    stdout: text => void process.stdout.write(text),
+    readLine: lineReader(),
+    exit: status => process.exit(status),
+    onFault,
+  }
+}
+
+/** Errors thrown out of handlers and promises rejected without one. */
+function faults() {
+  let report: (error: unknown) => void = error => {
+    process.stderr.write(`fault: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`)
+  }
+  const fault = (error: unknown) => {
+    try {
+      report(error)
+    } catch {
+      process.stderr.write('the report of a fault failed itself\n')
+    }
+  }
+  process.on('unhandledRejection', fault)
+  process.on('uncaughtException', fault)
+  return {
+    fault,
+    call(run: () => void) {
+      try {
+        run()
+      } catch (error) {
+        fault(error)
+      }
+    },
+    onFault(handle: (error: unknown) => void) {
+      report = handle
+    },
+  }
+}
+
+/**
+ * Node has no timer on CLOCK_BOOTTIME: one that is due while the machine sleeps rings late by the length of the sleep.
+ * Kernel timeouts end the leases in any case.
+ */
+function alarm(clock: Platform['clock'], call: (run: () => void) => void): Platform['wakeAt'] {
+  let timer: NodeJS.Timeout | undefined
+  return (at, wake) => {
+    clearTimeout(timer)
+    if (at === undefined) return
+    const set = () => {
+      timer = setTimeout(ring, Math.min(LONGEST_TIMER, Math.max(0, at - clock.now())))
+    }
+    const ring = () => {
+      if (clock.now() < at) set()
+      else call(wake)
+    }
+    set()
+  }
+}
+
+function nameOf(lookUp: (errno: number) => string, errno: number): string {
+  try {
+    return lookUp(-errno)
+  } catch {
+    return `E${errno}`
+  }
+}
