@@ -41,7 +41,7 @@ struct totals {
 };
 
 static struct request requests[REQUESTS];
-static uint32_t latencies[REQUESTS]; /* nanoseconds, in the order of the replies */
+static uint32_t latencies[REQUESTS]; /* in units of 10 ns, in the order of the replies */
 
 static int sock;
 static uint32_t server = 0, first_host = 0, hosts = 1, lifetime = 3600;
@@ -189,7 +189,7 @@ static int by_size(const void *a, const void *b) {
 static double microseconds(uint32_t n, double quantile) {
   if (n == 0) return 0;
   uint32_t at = (uint32_t)(quantile * (n - 1) + 0.5);
-  return latencies[at] / 1000.0;
+  return latencies[at] / 100.0;
 }
 
 static void report(const char *op, uint32_t first, uint32_t count, uint32_t window, uint64_t took, uint32_t n,
@@ -232,7 +232,7 @@ static void exchange(const char *op, uint32_t first, uint32_t count, uint32_t wi
         t.strange++;
         continue;
       }
-      uint64_t took = at - r->sent;
+      uint64_t took = (at - r->sent) / 10;
       latencies[answers++] = took > UINT32_MAX ? UINT32_MAX : (uint32_t)took;
       account(r, in.bytes[k], map, &t);
       r->state = DONE;
