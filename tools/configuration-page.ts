@@ -58,7 +58,15 @@ config mapping
 \`\`\`
 `
 
-const RULES = `## When something is wrong
+const RULES = `## Values
+
+On and off are written \`1\`, \`on\`, \`true\`, \`yes\`, \`enabled\` and \`0\`, \`off\`, \`false\`, \`no\`, \`disabled\`. A list is several
+lines \`list service 'upnp'\`, or one \`option\` with blanks between the words. Text with blanks needs quotes.
+
+The console column says what the option is called in \`portico\`'s RouterOS console; what RouterOS itself does not have
+is marked as an extension.
+
+## When something is wrong
 
 A file that does not parse, or a value that is out of range, is reported with file, line and what was expected:
 
@@ -71,24 +79,23 @@ An option or section that Portico does not know is reported and ignored.
 
 An interface is refused as internal, whatever the file says, when it carries the default route or is an external
 interface too: serving clients there would let strangers open ports.
-
-Whether a value is on or off can be written as \`1\`, \`on\`, \`true\`, \`yes\`, \`enabled\` and \`0\`, \`off\`, \`false\`, \`no\`,
-\`disabled\`.
 `
 
 function sectionText(id: SectionId): string {
   const section = sections[id]
   const heading = section.is === 'settings' ? `config portico '${id}'` : `config ${id}`
   const count = section.is === 'rows' ? `, up to ${section.most} times` : ', once'
+  const isExtension = 'extension' in section
+  const extension = isExtension ? ' (an extension: RouterOS has no such menu)' : ''
   const rows = Object.entries(optionsOf(id)).map(([name, option]) => row(name, option))
   return [
     `## \`${heading}\``,
     '',
     `${section.help}${later(section.since)}`,
     '',
-    `In the console: ${section.menus.map(menu => `\`${menu}\``).join(', ')}. In the file${count}.`,
+    `In the console: ${section.menus.map(menu => `\`${menu}\``).join(', ')}${extension}. In the file${count}.`,
     '',
-    '| option | RouterOS | value | default | example | meaning |',
+    '| option | console | value | default | example | meaning |',
     '|---|---|---|---|---|---|',
     ...rows,
     '',
@@ -96,8 +103,10 @@ function sectionText(id: SectionId): string {
 }
 
 function row(name: string, option: Option<unknown>): string {
-  const value = `${option.isList ? 'a list: ' : ''}${option.kind.expected}`
-  const cells = [`\`${name}\``, `\`${option.routeros}\``, value, defaultText(option), `\`${option.example}\``]
+  const expected = option.kind.name === 'flag' ? 'yes or no' : option.kind.expected
+  const value = `${option.isList ? 'a list: ' : ''}${expected}`
+  const console = `\`${option.routeros}\`${option.extension === true ? ' (extension)' : ''}`
+  const cells = [`\`${name}\``, console, value, defaultText(option), `\`${option.example}\``]
   return `| ${[...cells, `${option.help}${later(option.since)}`].map(cell => cell.replaceAll('|', '\\|')).join(' | ')} |`
 }
 

@@ -3,6 +3,7 @@ import { Malformed } from '../base/fail.ts'
 import type { Ip } from '../base/ip.ts'
 import { parseIpv4 } from '../base/ip.ts'
 import { utf8Decode } from '../base/text.ts'
+import { isDeviceName } from './network-file.ts'
 import { validators } from './validate.generated.ts'
 
 export interface NetifdInterface {
@@ -66,7 +67,7 @@ function readInterface(dumped: DumpedInterface): NetifdInterface {
   return {
     name: dumped.interface,
     up: dumped.up,
-    device: dumped.up ? dumped.l3_device : undefined,
+    device: dumped.up && isDeviceName(dumped.l3_device ?? '') ? dumped.l3_device : undefined,
     addresses,
     hasDefaultRoute: (dumped.route ?? []).some(
       ({ target, mask, table }) => target === '0.0.0.0' && mask === 0 && table === undefined,

@@ -7,8 +7,12 @@ export interface NetworkFile {
   readonly devices: ReadonlyMap<string, string | undefined>
 }
 
-/** linux/if.h IFNAMSIZ less the NUL; `dev_valid_name` forbids slash, colon and blanks. */
-export const isDeviceName = (name: string): boolean => /^[^\s/:]{1,15}$/.test(name) && name !== '.' && name !== '..'
+/**
+ * At most linux/if.h IFNAMSIZ less the NUL. The kernel admits nearly every character; what no tool makes, and what
+ * option `interface` does not admit either, is no device here.
+ */
+export const isDeviceName = (name: string): boolean =>
+  /^[A-Za-z0-9_.@+-]{1,15}$/.test(name) && name !== '.' && name !== '..'
 
 export function networkFile(file: UciFile): NetworkFile {
   const interfaces = new Map<string, UciSection>()

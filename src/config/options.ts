@@ -32,8 +32,10 @@ interface About {
   readonly help: string
   /** The first version in which the option does something. */
   readonly since: string
-  /** The property's name in RouterOS, where it has one (or where its console is extended by ours). */
+  /** The property's name in the console: RouterOS' own, or one in its manner. */
   readonly routeros: string
+  /** RouterOS has no such property. */
+  readonly extension?: true
   /** For the owner's page and for tests. */
   readonly example: string
 }
@@ -52,6 +54,8 @@ interface Common {
   readonly since: string
   /** Menus of the console that show the section. */
   readonly menus: readonly string[]
+  /** RouterOS has no such menu, so that every property in it is an extension. */
+  readonly extension?: true
   readonly options: Readonly<Record<string, Option<unknown>>>
 }
 
@@ -89,6 +93,7 @@ const natPmp = {
     help: 'Open ports on request. With no, clients learn the external address and every request for a port is refused.',
     since: FIRST,
     routeros: 'allow-port-forwarding',
+    extension: true,
     example: '1',
   }),
 }
@@ -110,6 +115,7 @@ const upnp = {
     help: 'Let a UPnP client take an internal interface down.',
     since: WITH_UPNP,
     routeros: 'allow-disable-internal-interface',
+    extension: true,
     example: '0',
   }),
   show_dummy_rule: withDefault(flag, true, {
@@ -122,12 +128,14 @@ const upnp = {
     help: 'Open ports on request.',
     since: WITH_UPNP,
     routeros: 'nat-traversal',
+    extension: true,
     example: '1',
   }),
   http_port: withDefault(port, 5000 as Port, {
     help: 'TCP port of the UPnP description and control pages, on the internal interfaces only.',
     since: WITH_UPNP,
     routeros: 'http-port',
+    extension: true,
     example: '5000',
   }),
 }
@@ -216,6 +224,7 @@ const interfaceOptions = {
     help: 'The services that use this interface.',
     since: FIRST,
     routeros: 'service',
+    extension: true,
     example: 'nat_pmp',
   }),
   forced_ip: optional(address, {
@@ -358,6 +367,7 @@ export const sections = {
     help: 'Quotas, lease lengths and the default policy.',
     since: FIRST,
     menus: ['/ip upnp limits'],
+    extension: true,
     options: limits,
   },
   system: {
@@ -366,6 +376,7 @@ export const sections = {
     help: 'How Portico fits into the router.',
     since: FIRST,
     menus: ['/ip upnp system'],
+    extension: true,
     options: system,
   },
   interface: {
@@ -384,15 +395,17 @@ export const sections = {
     help: 'Who may open which port. The first permission that matches decides; an option that is not set matches everything.',
     since: FIRST,
     menus: ['/ip upnp permissions'],
+    extension: true,
     options: permission,
   },
   mapping: {
     is: 'rows',
     type: 'mapping',
     most: 1000,
-    help: 'Mappings of the router’s owner: they never expire, and no client can remove them.',
+    help: 'Static mappings: they never expire, and no client can remove them.',
     since: FIRST,
     menus: ['/ip upnp mappings'],
+    extension: true,
     options: mapping,
   },
 } as const satisfies Readonly<Record<string, Settings | Rows>>

@@ -38,9 +38,9 @@ const netifd: Schema = {
         type: 'object',
         required: ['interface', 'up'],
         properties: {
-          interface: { type: 'string', pattern: '^[A-Za-z0-9_.@+-]{1,64}$' },
+          interface: TEXT,
           up: { type: 'boolean' },
-          l3_device: { type: 'string', pattern: '^[^\\s/:]{1,15}$' },
+          l3_device: TEXT,
           'ipv4-address': {
             type: 'array',
             items: { type: 'object', required: ['address', 'mask'], properties: { address: TEXT, mask: MASK } },

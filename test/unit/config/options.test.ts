@@ -1,0 +1,161 @@
+import { describe, expect, test } from 'vitest'
+import page from '../../../docs/configuration.md?raw'
+import packageFile from '../../../package.json'
+import { utf8Encode } from '../../../src/base/text.ts'
+import type { KindName } from '../../../src/config/kinds.ts'
+import { fileNames, load } from '../../../src/config/load.ts'
+import type { Option, SectionId } from '../../../src/config/options.ts'
+import { defaultsOf, isInForce, optionsOf, RELEASE, sectionIds, sections } from '../../../src/config/options.ts'
+import { describe as inWords } from '../../../src/config/problems.ts'
+import { schemas } from '../../../src/config/schema.ts'
+import { madeFrom, validators } from '../../../src/config/validate.generated.ts'
+import { configurationPage } from '../../../tools/configuration-page.ts'
+
+const all: readonly (readonly [title: string, id: SectionId, name: string, option: Option<unknown>])[] =
+  sectionIds.flatMap(id =>
+    Object.entries(optionsOf(id)).map(([name, option]) => [`${id} ${name}`, id, name, option] as const),
+  )
+
+/** A section with its required options at their examples, and one option at a value. */
+function file(id: SectionId, name: string, value: string): string {
+  const lines = [sections[id].is === 'settings' ? `config portico '${id}'` : `config ${id}`]
+  for (const [other, option] of Object.entries(optionsOf(id))) {
+    if (other !== name && option.need === 'required') lines.push(`\toption ${other} '${option.example}'`)
+  }
+  return [...lines, `\toption ${name} '${value}'`].join('\n')
+}
+
+const loaded = (text: string) => load({ portico: utf8Encode(text) }, fileNames('/etc/config'))
+
+/** What each kind of value cannot be, beyond the limits of its range. */
+const WRONG: Record<KindName, readonly string[]> = {
+  flag: ['maybe', '2', '-1', 'Yes ', 'yesno'],
+  count: ['-1', '+1', '1.5', '1e3', '0x10', ' 1', '1 ', 'ten', '99999999999999999999', 'NaN', 'Infinity'],
+  choice: ['x', 'TCP', 'tcp udp', 'constructor', '__proto__'],
+  port: ['0', '65536', '70610', '-1', '+80', '0x50', '1e3', '80-90', 'http', ' 80'],
+  'port-range': ['0', '65536', '70000', '1-65536', '0-0', '80-', '-80', '80-90-100', '80:90', '80,90', '80 - 90', 'x'],
+  address: ['192.168.1', '192.168.1.256', '192.168.1.010', '192.168.1.1/24', '::1', 'router', '1.2.3.4 ', '0x7f.1'],
+  'address-range': ['192.168.1.0/33', '192.168.1.20-192.168.1.10', '192.168.1.1-::1', '10/8', '192.168.1.1-', 'lan'],
+  mac: ['00:11:22:aa:bb', '00:11:22:aa:bb:cc:dd', '001122aabbcc', '0:1:2:3:4:5', '00:11:22:aa:bb:gg'],
+  name: ['br lan', 'eth0;reboot', 'a/b', 'eth0:1', '$(x)', 'x'.repeat(65), 'küche'],
+  text: [],
+  mark: ['0', '3', '0x3', '0x100000000', '-1', '0x', '1.5', '0b1'],
+}
+
+describe('the option table', () => {
+  test.each(all)('%s: its example is accepted', (_title, id, name, option) => {
+    const { config, problems } = loaded(file(id, name, option.example))
+    expect(problems.filter(({ weight }) => weight === 'error').map(inWords)).toEqual([])
+    expect(config).toBeDefined()
+  })
+
+  test.each(all)('%s: the example and the default are printed as they are read', (_title, _id, _name, option) => {
+    expect(option.kind.read(option.kind.print(option.kind.read(option.example)))).toEqual(
+      option.kind.read(option.example),
+    )
+    if (option.default === undefined) return
+    const values = option.isList ? (option.default as readonly unknown[]) : [option.default]
+    for (const value of values) expect(option.kind.read(option.kind.print(value))).toEqual(value)
+  })
+
+  test.each(all.filter(([, , , option]) => option.kind.name !== 'text'))(
+    '%s: what it cannot be is an error that names line and expectation',
+    (_title, id, name, option) => {
+      const { range } = option.kind
+      const beyond = range === undefined ? [] : [`${range[0] - 1}`, `${range[1] + 1}`]
+      for (const wrong of [...beyond, ...WRONG[option.kind.name]]) {
+        const text = file(id, name, wrong)
+        // A list takes several words; a wrong one among them is enough.
+        const { config, problems } = loaded(text)
+        const line = text.split('\n').length
+        const message = `/etc/config/portico:${line}: option ${name} '${wrong.slice(0, 64)}': expected ${option.kind.expected}`
+        expect(problems.filter(({ weight }) => weight === 'error').map(inWords)).toEqual([message])
+        expect(config).toBeUndefined()
+      }
+    },
+  )
+
+  test.each(all.filter(([, , , option]) => option.kind.range !== undefined))(
+    '%s: both ends of its range',
+    (_t, id, name, option) => {
+      // The shortest longest lease lies below the shortest lease as shipped, which is an error of its own.
+      for (const value of option.kind.range ?? []) {
+        const text = file(id, name, `${value}`)
+        const { config } = loaded(name === 'max_lease' ? `${text}\n\toption min_lease '1'` : text)
+        expect(config).toBeDefined()
+      }
+    },
+  )
+
+  test.each(all.filter(([, , , option]) => option.need === 'required'))(
+    '%s: must be there',
+    (_title, id, name, option) => {
+      const text = file(id, name, '')
+      const { config, problems } = loaded(text)
+      expect(problems.map(inWords)).toEqual([
+        `/etc/config/portico:1: section ${id} has no option ${name}: expected ${option.kind.expected}`,
+      ])
+      expect(config).toBeUndefined()
+    },
+  )
+
+  test.each(all.filter(([, , , option]) => !option.isList))('%s: is no list', (_title, id, name, option) => {
+    const text = file(id, name, '').replace(/\toption \w+ ''$/, `\tlist ${name} '${option.example}'`)
+    const { problems } = loaded(text)
+    expect(problems.map(({ message }) => message)).toContain(
+      `list ${name} '${option.example}': expected one value, not a list`,
+    )
+  })
+
+  test.each(all)('%s: has names and words', (_title, _id, name, option) => {
+    expect(name).toMatch(/^[a-z][a-z0-9_]*$/)
+    expect(option.routeros).toBe(name.replaceAll('_', '-'))
+    expect(option.help).toMatch(/^\S.*\.$/)
+    expect(option.since).toMatch(/^\d+\.\d+$/)
+  })
+
+  test('a default is within its own schema', () => {
+    for (const id of sectionIds) {
+      const values = Object.fromEntries(Object.entries(defaultsOf(id)).filter(([, value]) => value !== undefined))
+      const check = validators[id] as unknown as {
+        (values: unknown): boolean
+        errors: readonly { keyword: string }[] | null
+      }
+      check(values)
+      expect((check.errors ?? []).filter(({ keyword }) => keyword !== 'required')).toEqual([])
+    }
+  })
+})
+
+describe('versions', () => {
+  test('RELEASE is the version of the package', () => {
+    expect(packageFile.version.startsWith(`${RELEASE}.`)).toBe(true)
+  })
+  const rows: readonly (readonly [since: string, release: string, expected: boolean])[] = [
+    ['0.1', '0.1', true],
+    ['0.2', '0.1', false],
+    ['0.2', '0.10', true],
+    ['0.10', '0.2', false],
+    ['1.0', '0.9', false],
+    ['0.9', '1.0', true],
+  ]
+  test.each(rows)('isInForce(%s, %s) is %s', (since, release, expected) => {
+    expect(isInForce(since, release)).toBe(expected)
+  })
+  test('an option of a later version is accepted, and its owner is told', () => {
+    const { config, problems } = loaded("config portico 'upnp'\n\toption enabled '1'\n\toption http_port '5000'\n")
+    expect(config?.upnp.enabled).toBe(true)
+    expect(problems.map(inWords)).toEqual([
+      '/etc/config/portico:2: option enabled takes effect from version 0.2 on; this is 0.1',
+    ])
+  })
+})
+
+describe('what is made from the table is current', () => {
+  test('src/config/validate.generated.ts (node tools/build-validators.mjs)', () => {
+    expect(madeFrom).toBe(JSON.stringify(schemas()))
+  })
+  test('docs/configuration.md (node tools/build-docs.mjs)', () => {
+    expect(page).toBe(configurationPage())
+  })
+})
