@@ -71,14 +71,16 @@ export class Exchange {
    * Sends a batch; nothing in the result means that it is committed. An acknowledgement of a message is none of the
    * batch: the last message's comes after every error, a refusal of the whole batch is addressed to its beginning
    * (nfnetlink.c, nfnetlink_rcv_batch). Rejects with `KernelError` when the outcome is unknown or nothing was sent.
+   * `abandoned`: the kernel tries the batch and keeps nothing.
    */
-  batch(doing: string, batch: Batch): Promise<readonly Failure[]> {
+  batch(doing: string, batch: Batch, end: 'commit' | 'abandoned' = 'commit'): Promise<readonly Failure[]> {
     const first = this.#next(batch.size + 2)
-    return new Promise((done, fail) => {
+    return new Promise((done, reject) => {
       if (batch.size === 0) return done([])
+      const fail = deferred(reject)
       const wait: BatchWait = { first, last: first + batch.size, failures: [], done, fail }
       this.#batches.push(wait)
-      this.#send(doing, batch.finish(first), error => {
+      this.#send(doing, batch.finish(first, end), error => {
         this.#batches = this.#batches.filter(each => each !== wait)
         fail(error)
       })
@@ -105,6 +107,20 @@ export class Exchange {
     return run
   }
 
+  /**
+   * The messages of a dump as they arrive, for what is too long to keep; never repeated, so for state whose parts
+   * stand alone. When `each` throws `Malformed`, the promise rejects.
+   */
+  scan(doing: string, build: Build, each: (message: Message) => void): Promise<void> {
+    const run = this.#dumps.then(() =>
+      this.#request<void>(doing, build, message => {
+        if (message.type !== TYPE.done) each(message)
+      }),
+    )
+    this.#dumps = run.catch(() => undefined)
+    return run
+  }
+
   close(): void {
     this.#abandon('ECANCELED')
     this.#socket.close()
@@ -126,7 +142,8 @@ export class Exchange {
   /** `each` gets what is neither an acknowledgement nor a refusal; those, and the end of a dump, settle the promise. */
   #request<T>(doing: string, build: Build, each: (message: Message, done: (value: T) => void) => void): Promise<T> {
     const sequence = this.#next(1)
-    return new Promise((done, fail) => {
+    return new Promise((done, reject) => {
+      const fail = deferred(reject)
       let settled = false
       const finish = (value: T) => {
         settled = true
@@ -155,7 +172,8 @@ export class Exchange {
     try {
       this.#socket.send(datagram)
     } catch (error) {
-      return failed(new KernelError(doing, codeOf(error), 'could not be sent'))
+      failed(new KernelError(doing, codeOf(error), 'could not be sent'))
+      return
     }
     this.#socket.drain()
   }
@@ -207,6 +225,16 @@ export class Exchange {
     const first = this.#sequence
     this.#sequence += count
     return first
+  }
+}
+
+/**
+ * Rejects one microtask later. A reply may come while the promise is still being made (`drain`), and a promise that is
+ * rejected before anybody could attach a handler ends the stock `qjs`.
+ */
+function deferred(reject: (error: Error) => void): (error: Error) => void {
+  return error => {
+    Promise.resolve().then(() => reject(error))
   }
 }
 

@@ -239,15 +239,20 @@ export class Batch {
     return this.size - 1
   }
 
-  /** The datagram, a view into the writer. BATCH_BEGIN has `sequence`, message n `sequence + 1 + n`, BATCH_END the one after the last. */
-  finish(sequence: number): Uint8Array {
-    const last = this.#starts[this.#starts.length - 1] as number
-    endMessage(this.writer, this.#open(NFNL_MSG_BATCH_END, FLAG.request, FAMILY.unspecified, NFNL_SUBSYS_NFTABLES))
+  /**
+   * The datagram, a view into the writer. BATCH_BEGIN has `sequence`, message n `sequence + 1 + n`, BATCH_END the one
+   * after the last. `abandoned`: without BATCH_END, so that the kernel tries everything, answers, and keeps nothing.
+   */
+  finish(sequence: number, end: 'commit' | 'abandoned' = 'commit'): Uint8Array {
+    const changes = this.size
+    const last = this.#starts[changes] as number
+    if (end === 'commit')
+      endMessage(this.writer, this.#open(NFNL_MSG_BATCH_END, FLAG.request, FAMILY.unspecified, NFNL_SUBSYS_NFTABLES))
     const { view, littleEndian } = this.writer
     for (let i = 0; i < this.#starts.length; i++) {
       view.setUint32((this.#starts[i] as number) + 8, (sequence + i) >>> 0, littleEndian)
     }
-    if (this.#starts.length > 2) {
+    if (changes > 0) {
       view.setUint16(last + 6, view.getUint16(last + 6, littleEndian) | FLAG.ack, littleEndian)
     }
     return this.writer.bytes.subarray(0, this.writer.length)

@@ -1,0 +1,318 @@
+/**
+ * A mapping as elements of the kernel's sets: `dnat4` carries it whole (lease, owner, label), `snat4` and `taken` serve
+ * the way out. Elements are written from prepared templates, since this is the path of every request; the tests hold
+ * them against the tables of `wire/nftables.ts`.
+ *
+ * Userdata of a `dnat4` element: a comment that nft prints (`nat-pmp 192.168.88.10: label`) and, in a TLV of a private
+ * type that nft skips, what else must survive a restart.
+ */
+import { Malformed } from '../base/fail.ts'
+import type { Endpoint, Ip, Mac, Port } from '../base/ip.ts'
+import { ipBytes, ipFrom, ipv4Number, isIpv4, macFrom } from '../base/ip.ts'
+import { oneLine, utf8Decode, utf8Encode } from '../base/text.ts'
+import type { Instant } from '../base/time.ts'
+import { after, afterMs, inMilliseconds, milliseconds, seconds } from '../base/time.ts'
+import type { Lease, Mapping, Owner, Transport } from '../core/mapping.ts'
+import { Writer } from '../wire/netlink-attributes.ts'
+import { element } from '../wire/nftables.ts'
+import type { SeenElement } from '../wire/nftables-elements.ts'
+import type { MappingSet } from './ruleset.ts'
+import { joined, PROTOCOL, SETS, text, tlv, UDATA_COMMENT } from './ruleset.ts'
+
+/** First of the types that libnftnl leaves to others (NFTNL_UDATA_SET_ELEM_MAX is far below). */
+const PRIVATE_TLV = 0x80
+const METADATA_VERSION = 1
+/** With it comment and metadata stay below 190 bytes; an element's extensions have 8-bit offsets, 220 still fit. */
+const LABEL_BYTES = 64
+
+const VIA = ['operator', 'nat-pmp', 'upnp'] as const
+/** What follows version, via and flags in the metadata, in this order. */
+const HAS = { mac: 1, client: 2, client6: 4, label: 8 } as const
+
+/** The words that begin a comment, as RouterOS has them. */
+const SPOKEN: Record<Owner['via'], string> = { 'nat-pmp': 'nat-pmp', upnp: 'upnp', operator: 'static' }
+
+/** A number that names a transport and an IPv4 endpoint: a key that costs no text. */
+export const endpointKey = (transport: Transport, { ip, port }: Endpoint): number =>
+  addressNumber(ip) * 0x2_0000 + portKey(transport, port)
+
+export const portKey = (transport: Transport, port: Port): number => (transport === 'tcp' ? 0 : 0x1_0000) + port
+
+/** Which shape an element has: without a timeout, with a whole one, or with one of which a part is over. */
+type Age = 'forever' | 'fresh' | 'aged'
+
+interface Template {
+  readonly bytes: Uint8Array
+  readonly key: number
+  readonly data: number
+}
+
+const TIMEOUT_AT = 8 // behind the headers of the element and of NFTA_SET_ELEM_TIMEOUT
+const EXPIRATION_AT = 20
+
+/** Writes the elements of one byte order. */
+export class ElementWriter {
+  readonly #templates: Record<MappingSet, Record<Age | 'key', Template>>
+  readonly #littleEndian: boolean
+
+  constructor(littleEndian: boolean) {
+    this.#littleEndian = littleEndian
+    const ages = (set: MappingSet) => ({
+      forever: template(set, {}, littleEndian),
+      fresh: template(set, { timeout: 1 }, littleEndian),
+      aged: template(set, { timeout: 1, expiration: 1 }, littleEndian),
+      key: template(set, 'key', littleEndian),
+    })
+    this.#templates = { dnat4: ages('dnat4'), snat4: ages('snat4'), taken: ages('taken') }
+  }
+
+  /** The element of `mapping` in `set`, as number `index` of its list; `lease` may be longer than the mapping's own. */
+  put(to: Writer, index: number, set: MappingSet, mapping: Mapping, lease: Lease, now: Instant): void {
+    const length = lease === 'forever' ? 0 : inMilliseconds(lease.lifetime)
+    const left = lease === 'forever' ? 0 : Math.max(1, lease.expires - now)
+    const age: Age = lease === 'forever' ? 'forever' : left < length ? 'aged' : 'fresh'
+    const from = this.#templates[set][age]
+    const at = to.length
+    to.put(from.bytes)
+    if (age !== 'forever') put64(to.view, at + TIMEOUT_AT, age === 'aged' ? length : left)
+    if (age === 'aged') put64(to.view, at + EXPIRATION_AT, left)
+    putEndpoints(to.view, at, from, set, mapping)
+    if (set === 'dnat4') putUserdata(to, mapping)
+    this.#head(to, at, index)
+  }
+
+  /** The key alone, for a deletion. */
+  key(to: Writer, index: number, set: MappingSet, mapping: Mapping): void {
+    const from = this.#templates[set].key
+    const at = to.length
+    to.put(from.bytes)
+    putEndpoints(to.view, at, from, set, mapping)
+    this.#head(to, at, index)
+  }
+
+  #head(to: Writer, at: number, index: number): void {
+    to.view.setUint16(at, to.length - at, this.#littleEndian)
+    to.view.setUint16(at + 2, index | NLA_F_NESTED, this.#littleEndian)
+  }
+}
+
+const NLA_F_NESTED = 0x8000 // linux/netlink.h
+const NFTA_SET_ELEM_USERDATA = 6
+
+function template(
+  set: MappingSet,
+  times: { timeout?: number; expiration?: number } | 'key',
+  littleEndian: boolean,
+): Template {
+  const { keyLength, data } = SETS[set]
+  const to = new Writer(littleEndian)
+  const key = { value: new Uint8Array(keyLength) }
+  const mapped = times === 'key' || data === undefined ? {} : { data: { value: new Uint8Array(data[1]) } }
+  to.attribute(1, element, { ...(times === 'key' ? {} : times), key, ...mapped })
+  const bytes = to.done()
+  const dataAt = bytes.length - (mapped.data?.value.length ?? 0)
+  const keyAt = 'data' in mapped ? dataAt - 8 - keyLength : bytes.length - keyLength
+  return { bytes, key: keyAt, data: dataAt }
+}
+
+function putEndpoints(view: DataView, at: number, from: Template, set: MappingSet, mapping: Mapping): void {
+  const { transport, external, internal } = mapping
+  const key = at + from.key
+  if (set === 'taken') {
+    view.setUint8(key, PROTOCOL[transport])
+    view.setUint16(key + 4, external.port)
+    return
+  }
+  const near = set === 'dnat4' ? external : internal
+  view.setUint32(key, addressNumber(near.ip))
+  view.setUint8(key + 4, PROTOCOL[transport])
+  view.setUint16(key + 8, near.port)
+  if (from.data === from.bytes.length) return
+  const far = set === 'dnat4' ? internal : external
+  view.setUint32(at + from.data, addressNumber(far.ip))
+  view.setUint16(at + from.data + 4, far.port)
+}
+
+function put64(view: DataView, at: number, value: number): void {
+  view.setUint32(at, Math.floor(value / 0x1_0000_0000))
+  view.setUint32(at + 4, value)
+}
+
+/** Adds NFTA_SET_ELEM_USERDATA; short plain labels, nearly all, go without an intermediate array. */
+function putUserdata(to: Writer, mapping: Mapping): void {
+  const at = to.reserve(6)
+  const comment = commentOf(mapping)
+  if (!putAscii(to, comment)) to.put(utf8Encode(comment))
+  const end = to.reserve(1)
+  to.view.setUint8(at + 4, UDATA_COMMENT)
+  to.view.setUint8(at + 5, end + 1 - at - 6)
+  putMetadata(to, mapping)
+  to.view.setUint16(at, to.length - at, to.littleEndian)
+  to.view.setUint16(at + 2, NFTA_SET_ELEM_USERDATA, to.littleEndian)
+  to.align()
+}
+
+/** False, and nothing written, when the text is not plain ASCII. */
+function putAscii(to: Writer, value: string): boolean {
+  const at = to.reserve(value.length)
+  const { bytes } = to
+  for (let i = 0; i < value.length; i++) {
+    const code = value.charCodeAt(i)
+    if (code >= 0x80) {
+      bytes.fill(0, at, at + i)
+      to.length = at
+      return false
+    }
+    bytes[at + i] = code
+  }
+  return true
+}
+
+/** `nat-pmp 192.168.88.10: label`. nft prints it between quotes without escaping, so it may contain none. */
+export function commentOf({ owner, internal, label }: Mapping): string {
+  const client = owner.via === 'operator' ? internal.ip : owner.client
+  const head = `${SPOKEN[owner.via]} ${client}`
+  return label === '' ? head : `${head}: ${fitting(label).replaceAll('"', "'")}`
+}
+
+/** A UTF-16 unit has at most three bytes of UTF-8, so short labels need no counting. */
+const fitting = (label: string): string => (label.length * 3 <= LABEL_BYTES ? label : oneLine(label, LABEL_BYTES))
+
+function putMetadata(to: Writer, { owner, internal, mac, label }: Mapping): void {
+  const client = owner.via === 'operator' || owner.client === internal.ip ? undefined : owner.client
+  const exact = label.includes('"') ? utf8Encode(fitting(label)) : undefined
+  const flags =
+    (mac === undefined ? 0 : HAS.mac) |
+    (client === undefined ? 0 : isIpv4(client) ? HAS.client : HAS.client6) |
+    (exact === undefined ? 0 : HAS.label)
+  const at = to.reserve(5)
+  to.view.setUint8(at, PRIVATE_TLV)
+  to.view.setUint8(at + 2, METADATA_VERSION)
+  to.view.setUint8(at + 3, VIA.indexOf(owner.via))
+  to.view.setUint8(at + 4, flags)
+  if (mac !== undefined) putMac(to, mac)
+  if (client !== undefined) to.put(ipBytes(client))
+  if (exact !== undefined) to.put(exact)
+  to.view.setUint8(at + 1, to.length - at - 2)
+}
+
+function putMac(to: Writer, mac: Mac): void {
+  const at = to.reserve(6)
+  for (let i = 0; i < 6; i++) to.bytes[at + i] = Number.parseInt(mac.slice(i * 3, i * 3 + 2), 16)
+}
+
+/** The same userdata, said plainly: what the fast path above must equal. */
+export function userdataOf(mapping: Mapping): Uint8Array {
+  const to = new Writer(true)
+  putMetadata(to, mapping)
+  return joined(tlv(UDATA_COMMENT, text(commentOf(mapping))), to.done())
+}
+
+/** The mapping of a `dnat4` element; `undefined` for one that we did not write. */
+export function mappingOf(seen: SeenElement, now: Instant): Mapping | undefined {
+  const { bytes, view, key, data } = seen
+  const transport = transportOf(view.getUint8(key + 4))
+  const external = endpointAt(bytes, view, key, key + 8)
+  const internal = endpointAt(bytes, view, data, data + 4)
+  const about = userdataAt(seen)
+  if (transport === undefined || about === undefined) return undefined
+  const { comment, metadata } = about
+  const via = VIA[metadata[1] as number]
+  if (metadata[0] !== METADATA_VERSION || via === undefined || metadata.length < 3) return undefined
+  const { mac, client, exact } = readMetadata(metadata)
+  const label = exact ?? labelOf(comment)
+  const owner: Owner = via === 'operator' ? { via } : { via, client: client ?? internal.ip }
+  return { transport, external, internal, owner, lease: leaseOf(seen, now), label, mac }
+}
+
+/** Key of an element of `dnat4` or `snat4`, and where it leads, as `endpointKey` counts; `undefined` if not ours. */
+export function endpointsOf({ view, key, data }: SeenElement): { from: number; to: number } | undefined {
+  const transport = transportOf(view.getUint8(key + 4))
+  if (transport === undefined) return undefined
+  const from = view.getUint32(key) * 0x2_0000 + portKey(transport, view.getUint16(key + 8) as Port)
+  return { from, to: view.getUint32(data) * 0x2_0000 + portKey(transport, view.getUint16(data + 4) as Port) }
+}
+
+/** Key of an element of `taken`, as `portKey` counts. */
+export function takenOf({ view, key }: SeenElement): number | undefined {
+  const transport = transportOf(view.getUint8(key))
+  return transport === undefined ? undefined : portKey(transport, view.getUint16(key + 4) as Port)
+}
+
+export function leaseOf({ timeout, expiration }: SeenElement, now: Instant): Lease {
+  if (timeout === 0) return 'forever'
+  const lifetime = seconds(Math.round(timeout / 1000))
+  return { lifetime, expires: expiration === 0 ? after(now, lifetime) : afterMs(now, milliseconds(expiration)) }
+}
+
+const transportOf = (protocol: number): Transport | undefined =>
+  protocol === PROTOCOL.tcp ? 'tcp' : protocol === PROTOCOL.udp ? 'udp' : undefined
+
+const endpointAt = (bytes: Uint8Array, view: DataView, ip: number, port: number): Endpoint => ({
+  ip: ipFrom(bytes, ip, 4),
+  port: view.getUint16(port) as Port,
+})
+
+const labelOf = (comment: string): string => {
+  const colon = comment.indexOf(': ')
+  return colon < 0 ? '' : comment.slice(colon + 2)
+}
+
+/** Our two TLVs of an element's userdata. */
+function userdataAt(seen: SeenElement): { comment: string; metadata: Uint8Array } | undefined {
+  const { bytes, userdata, userdataLength } = seen
+  const end = userdata + userdataLength
+  let comment = ''
+  let metadata: Uint8Array | undefined
+  for (let at = userdata; at + 2 <= end; ) {
+    const last = at + 2 + (bytes[at + 1] as number)
+    if (last > end) throw new Malformed(`userdata of an element: ${last - end} bytes too long`)
+    if (bytes[at] === UDATA_COMMENT) comment = ascii(bytes, at + 2, last - 1)
+    if (bytes[at] === PRIVATE_TLV) metadata = bytes.subarray(at + 2, last)
+    at = last
+  }
+  return metadata === undefined ? undefined : { comment, metadata }
+}
+
+/** Text between two places; the quick way for what is plain. */
+function ascii(bytes: Uint8Array, start: number, end: number): string {
+  const codes: number[] = []
+  for (let i = start; i < end; i++) {
+    const code = bytes[i] as number
+    if (code >= 0x80) return utf8Decode(bytes.subarray(start, end))
+    codes.push(code)
+  }
+  return String.fromCharCode(...codes)
+}
+
+function readMetadata(metadata: Uint8Array): {
+  mac: Mac | undefined
+  client: Ip | undefined
+  exact: string | undefined
+} {
+  const flags = metadata[2] as number
+  let at = 3
+  const take = (length: number): number => {
+    if (at + length > metadata.length) throw new Malformed('metadata of an element: too short')
+    at += length
+    return at - length
+  }
+  const mac = (flags & HAS.mac) === 0 ? undefined : macFrom(metadata.subarray(take(6), at))
+  const size = (flags & HAS.client) !== 0 ? 4 : (flags & HAS.client6) !== 0 ? 16 : undefined
+  const client = size === undefined ? undefined : ipFrom(metadata, take(size), size)
+  const exact = (flags & HAS.label) === 0 ? undefined : utf8Decode(metadata.subarray(at))
+  return { mac, client, exact }
+}
+
+const NUMBERS = 1024
+const numbers = new Map<Ip, number>()
+
+/** The four bytes of an address as one number; remembered, since the same few addresses come again and again. */
+export function addressNumber(ip: Ip): number {
+  const known = numbers.get(ip)
+  if (known !== undefined) return known
+  if (numbers.size >= NUMBERS) numbers.clear()
+  const number = ipv4Number(ip)
+  numbers.set(ip, number)
+  return number
+}

@@ -1,0 +1,94 @@
+/**
+ * What the kernel was told: every mapping, found by its internal endpoint. Several mappings may lead to one endpoint
+ * (under different external ports); the oldest of them is the one under which the endpoint's own packets leave.
+ */
+import type { Lease, Mapping } from '../core/mapping.ts'
+import { endpointKey } from './elements.ts'
+
+/** Nearly every endpoint has one mapping, and needs no list for it. */
+type Held = Mapping | readonly Mapping[]
+
+export class MappingIndex {
+  readonly #held = new Map<number, Held>()
+
+  constructor(mappings: Iterable<Mapping> = []) {
+    for (const mapping of mappings) this.add(mapping)
+  }
+
+  /** Those that lead to the endpoint with this key, oldest first. */
+  leadingTo(key: number): readonly Mapping[] {
+    return listed(this.#held.get(key))
+  }
+
+  *all(): Generator<Mapping, void> {
+    for (const held of this.#held.values()) yield* listed(held)
+  }
+
+  /** Each endpoint's mappings, oldest first. */
+  *byEndpoint(): Generator<readonly Mapping[], void> {
+    for (const held of this.#held.values()) yield listed(held)
+  }
+
+  get endpoints(): number {
+    return this.#held.size
+  }
+
+  add(mapping: Mapping): void {
+    const key = keyOf(mapping)
+    const held = this.#held.get(key)
+    this.#held.set(key, held === undefined ? mapping : withMapping(listed(held), mapping))
+  }
+
+  remove(mapping: Mapping): void {
+    const key = keyOf(mapping)
+    const left = without(this.leadingTo(key), mapping)
+    if (left.length === 0) this.#held.delete(key)
+    else this.#held.set(key, left.length === 1 ? (left[0] as Mapping) : left)
+  }
+
+  /** A renewal or a move keeps its place among the mappings of its endpoint. */
+  replace(was: Mapping, mapping: Mapping): void {
+    const key = keyOf(mapping)
+    if (keyOf(was) !== key) {
+      this.remove(was)
+      this.add(mapping)
+      return
+    }
+    const list = replaced(this.leadingTo(key), was, mapping)
+    this.#held.set(key, list.length === 1 ? mapping : list)
+  }
+}
+
+export const keyOf = (mapping: Mapping): number => endpointKey(mapping.transport, mapping.internal)
+
+/** Adds at the end, or takes the place of the one with the same external endpoint. */
+export function withMapping(list: readonly Mapping[], mapping: Mapping): readonly Mapping[] {
+  const known = list.some(each => sameExternal(each, mapping))
+  return known ? replaced(list, mapping, mapping) : [...list, mapping]
+}
+
+export const without = (list: readonly Mapping[], mapping: Mapping): readonly Mapping[] =>
+  list.filter(each => !sameExternal(each, mapping))
+
+export function replaced(list: readonly Mapping[], was: Mapping, mapping: Mapping): readonly Mapping[] {
+  if (!list.some(each => sameExternal(each, was))) return withMapping(list, mapping)
+  return list.map(each => (sameExternal(each, was) ? mapping : each))
+}
+
+/** The lease that outlives the others. */
+export function longest(list: readonly Mapping[]): Lease {
+  let lease = (list[0] as Mapping).lease
+  for (const each of list) {
+    if (lease === 'forever' || each.lease === 'forever') return 'forever'
+    if (each.lease.expires > lease.expires) lease = each.lease
+  }
+  return lease
+}
+
+const sameExternal = (a: Mapping, b: Mapping): boolean =>
+  a.external.port === b.external.port && a.external.ip === b.external.ip && a.transport === b.transport
+
+function listed(held: Held | undefined): readonly Mapping[] {
+  if (held === undefined) return []
+  return Array.isArray(held) ? held : [held as Mapping]
+}

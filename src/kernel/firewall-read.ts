@@ -1,0 +1,210 @@
+/** Reads our table back from the kernel: for adoption after a restart, and to see whether somebody changed it. */
+import { KernelError } from '../base/fail.ts'
+import type { Instant } from '../base/time.ts'
+import type { Lease, Mapping } from '../core/mapping.ts'
+import type { Message } from '../wire/netlink.ts'
+import { FLAG } from '../wire/netlink.ts'
+import { hex } from '../wire/netlink-attributes.ts'
+import type { NftMessage } from '../wire/nftables.ts'
+import { decode, FAMILY, GENERIC_SIZE, request } from '../wire/nftables.ts'
+import type { SeenElement } from '../wire/nftables-elements.ts'
+import { eachElement } from '../wire/nftables-elements.ts'
+import { endpointKey, endpointsOf, leaseOf, mappingOf, portKey, takenOf } from './elements.ts'
+import type { Exchange, Machine } from './exchange.ts'
+import type { MappingIndex } from './firewall-index.ts'
+import { longest } from './firewall-index.ts'
+import { outbound } from './firewall-plan.ts'
+import type { SetName, Settings } from './ruleset.ts'
+import { CHAINS, SETS, TABLE } from './ruleset.ts'
+import { settingKeys } from './ruleset-state.ts'
+
+/** Something in the kernel that is not as we left it. */
+export interface Difference {
+  readonly where: 'table' | 'chains' | 'rules' | 'sets' | SetName
+  readonly is: 'missing' | 'foreign' | 'altered'
+  /** For people: the element or object. */
+  readonly what: string
+}
+
+/** More differences than these say nothing new. */
+export const DIFFERENCES = 20
+/** A lease may end this much earlier or later than the table says: clock ticks of the kernel, time on the way. */
+const SLACK = 2000
+
+/** Chains, rules and sets as the kernel names them, handles included: equal text means that nobody touched them. */
+export interface Structure {
+  readonly chains: string
+  readonly rules: string
+  readonly sets: string
+  /** All chains, rules and sets are there, as far as their number tells. */
+  readonly complete: boolean
+}
+
+export class TableReader {
+  readonly #exchange: Exchange
+  readonly #littleEndian: boolean
+
+  constructor(exchange: Exchange, machine: Machine) {
+    this.#exchange = exchange
+    this.#littleEndian = machine.littleEndian
+  }
+
+  /** `undefined` when there is no table. */
+  async structure(ruleCount: number): Promise<Structure | undefined> {
+    const chains = await this.#objects('getChain')
+    if (chains.length === 0) return undefined
+    const rules = await this.#objects('getRule')
+    const sets = (await this.#objects('getSet')).map(message => decode(message, this.#littleEndian)).map(setText)
+    return {
+      chains: joinedHex(chains),
+      rules: joinedHex(rules),
+      sets: sets.sort().join('\n'),
+      complete:
+        chains.length === Object.keys(CHAINS).length &&
+        rules.length === ruleCount &&
+        sets.length === Object.keys(SETS).length,
+    }
+  }
+
+  /** Whether a set of this name has the key and data that this version expects. */
+  async hasShape(name: SetName): Promise<boolean> {
+    const { keyLength, data, flags } = SETS[name]
+    for (const message of await this.#objects('getSet')) {
+      const seen = decode(message, this.#littleEndian)
+      if (seen.name !== 'newSet' || seen.body.name !== name) continue
+      const { body } = seen
+      return body.keyLength === keyLength && body.dataLength === data?.[1] && ((body.flags ?? 0) & flags) === flags
+    }
+    return false
+  }
+
+  /** Calls `each` for every element. Rejects with ENOENT when the set is not there. */
+  async elements(set: SetName, each: (seen: SeenElement) => void): Promise<void> {
+    const littleEndian = this.#littleEndian
+    const { keyLength, data } = SETS[set]
+    const parts = await this.#exchange.dump(
+      `reading ${set}`,
+      sequence => request('getElements', FLAG.dump, sequence, FAMILY.inet, { table: TABLE, set }, littleEndian),
+      generationOf,
+    )
+    for (const { payload } of parts) eachElement(payload, littleEndian, keyLength, data?.[1] ?? 0, each)
+  }
+
+  /** Our mappings; `foreign` counts elements that somebody else added. */
+  async mappings(now: Instant): Promise<{ mappings: Mapping[]; foreign: number }> {
+    const mappings: Mapping[] = []
+    let foreign = 0
+    await this.elements('dnat4', seen => {
+      const mapping = mappingOf(seen, now)
+      if (mapping === undefined) foreign++
+      else mappings.push(mapping)
+    })
+    return { mappings, foreign }
+  }
+
+  /** Devices and ports that are not those of the settings. */
+  async settingDifferences(settings: Settings): Promise<Difference[]> {
+    const found: Difference[] = []
+    for (const [set, keys] of Object.entries(settingKeys(settings)) as [SetName, readonly Uint8Array[]][]) {
+      const missing = new Set(keys.map(key => hex(key)))
+      await this.elements(set, ({ bytes, key, keyLength }) => {
+        const text = hex(bytes, key, key + keyLength)
+        if (!missing.delete(text)) found.push({ where: set, is: 'foreign', what: text })
+      })
+      for (const what of missing) found.push({ where: set, is: 'missing', what })
+    }
+    return found
+  }
+
+  /** What the sets of mappings hold that they should not, and the reverse. */
+  async mappingDifferences(index: MappingIndex, now: Instant): Promise<Difference[]> {
+    const found: Difference[] = []
+    const inbound = new Map<number, Expected>()
+    const ports = new Map<number, Expected>()
+    const outbounds = new Map<number, Expected>()
+    for (const list of index.byEndpoint()) {
+      const out = outbound(list)
+      for (const mapping of list) {
+        const to = endpointKey(mapping.transport, mapping.internal)
+        const from = endpointKey(mapping.transport, mapping.external)
+        inbound.set(from, { to, lease: mapping.lease, mapping })
+        ports.set(portKey(mapping.transport, mapping.external.port), { to: 0, lease: mapping.lease, mapping })
+        if (mapping === out?.mapping) outbounds.set(to, { to: from, lease: longest(list), mapping })
+      }
+    }
+    await this.#compare('dnat4', inbound, endpointsOf, now, found)
+    await this.#compare('snat4', outbounds, endpointsOf, now, found)
+    const taken = (seen: SeenElement) => {
+      const from = takenOf(seen)
+      return from === undefined ? undefined : { from, to: 0 }
+    }
+    await this.#compare('taken', ports, taken, now, found)
+    return found
+  }
+
+  async #compare(
+    set: SetName,
+    expected: Map<number, Expected>,
+    read: (seen: SeenElement) => { from: number; to: number } | undefined,
+    now: Instant,
+    found: Difference[],
+  ): Promise<void> {
+    const note = (is: Difference['is'], what: string) => {
+      if (found.length < DIFFERENCES) found.push({ where: set, is, what })
+    }
+    await this.elements(set, seen => {
+      const ends = read(seen)
+      const wanted = ends === undefined ? undefined : expected.get(ends.from)
+      if (ends === undefined || wanted === undefined)
+        return note('foreign', hex(seen.bytes, seen.key, seen.key + seen.keyLength))
+      expected.delete(ends.from)
+      if (ends.to !== wanted.to || !sameTime(leaseOf(seen, now), wanted.lease)) note('altered', spoken(wanted.mapping))
+    })
+    for (const { lease, mapping } of expected.values()) {
+      if (lease === 'forever' || lease.expires > now + SLACK) note('missing', spoken(mapping))
+    }
+  }
+
+  async #objects(name: 'getChain' | 'getRule' | 'getSet'): Promise<Message[]> {
+    const parts = await this.#exchange.dump(`reading ${TABLE}`, sequence =>
+      request(name, FLAG.dump, sequence, FAMILY.inet, { table: TABLE }, this.#littleEndian),
+    )
+    return parts.filter(part => tableOf(decode(part, this.#littleEndian)) === TABLE)
+  }
+}
+
+interface Expected {
+  readonly to: number
+  readonly lease: Lease
+  readonly mapping: Mapping
+}
+
+/** `tcp 11.22.33.44:8080 to 192.168.88.10:80` */
+export const spoken = ({ transport, external, internal }: Mapping): string =>
+  `${transport} ${external.ip}:${external.port} to ${internal.ip}:${internal.port}`
+
+/** True for errors that say "there is no such table or set". */
+export const isMissing = (error: unknown): boolean => error instanceof KernelError && error.code === 'ENOENT'
+
+/** Low 16 bits of the generation, `res_id` of every message of nf_tables. */
+export const generationOf = ({ payload }: Message): number => ((payload[2] as number) << 8) | (payload[3] as number)
+
+function sameTime(seen: Lease, wanted: Lease): boolean {
+  if (seen === 'forever' || wanted === 'forever') return seen === wanted
+  return Math.abs(seen.expires - wanted.expires) <= SLACK
+}
+
+function tableOf(message: NftMessage): string | undefined {
+  return 'table' in message.body ? message.body.table : undefined
+}
+
+/** Without `res_id`, which changes with every generation. */
+const joinedHex = (parts: readonly Message[]): string =>
+  parts.map(({ payload }) => hex(payload, GENERIC_SIZE)).join('\n')
+
+/** Not the whole message: newer kernels tell the number of elements in it. */
+function setText(message: NftMessage): string {
+  if (message.name !== 'newSet') return ''
+  const { name, handle, flags, keyType, dataType, description } = message.body
+  return `${name} ${handle} ${flags} ${keyType} ${dataType} ${description?.size}`
+}

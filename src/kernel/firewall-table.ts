@@ -1,0 +1,126 @@
+/** The table as a whole: built, configured, compared, taken away. Knows what it told the kernel, not when to say it. */
+import { KernelError } from '../base/fail.ts'
+import type { Clock, Instant } from '../base/time.ts'
+import type { Mapping } from '../core/mapping.ts'
+import { Batch, FAMILY } from '../wire/nftables.ts'
+import type { Exchange, Machine } from './exchange.ts'
+import type { MappingIndex } from './firewall-index.ts'
+import type { Operation, OperationWriter } from './firewall-plan.ts'
+import { outbound } from './firewall-plan.ts'
+import type { Difference, Structure } from './firewall-read.ts'
+import { TableReader } from './firewall-read.ts'
+import type { Features, MappingSet, Settings } from './ruleset.ts'
+import { addRules, addTable, rules, TABLE } from './ruleset.ts'
+import { addSettings, addState } from './ruleset-state.ts'
+
+export interface TableParts {
+  readonly exchange: Exchange
+  readonly machine: Machine
+  readonly clock: Clock
+  readonly features: Features
+  readonly writer: OperationWriter
+}
+
+export class KernelTable {
+  readonly reader: TableReader
+  readonly #parts: TableParts
+  #settings: Settings | undefined
+  /** As it was after the last building; handles included. */
+  #structure: Structure | undefined
+
+  constructor(parts: TableParts) {
+    this.#parts = parts
+    this.reader = new TableReader(parts.exchange, parts.machine)
+  }
+
+  /** What it was last built or configured with. */
+  get settings(): Settings | undefined {
+    return this.#settings
+  }
+
+  /** Everything in one batch; what the table held is gone. */
+  async build(settings: Settings, index: MappingIndex, epochStart: Instant): Promise<void> {
+    const { machine, features, clock } = this.#parts
+    const batch = new Batch(machine.littleEndian, 'any', 65536)
+    addTable(batch, settings.capacity, machine.littleEndian)
+    addSettings(batch, 'add', settings)
+    addState(batch, epochStart, machine.littleEndian)
+    const now = clock.now()
+    for (const [set, operations] of Object.entries(elementsOf(index)) as [MappingSet, Operation[]][]) {
+      this.#parts.writer.add(batch, [], 'create', set, operations, now, 'together')
+    }
+    addRules(batch, 'add', settings.markBit, features, machine.littleEndian)
+    await this.#commit('building the table', batch)
+    await this.#built(settings)
+  }
+
+  /** Devices, ports and rules anew; mappings stay. The caller sees to it that the capacity is the same. */
+  async configure(settings: Settings): Promise<void> {
+    const { machine, features } = this.#parts
+    const batch = new Batch(machine.littleEndian, 'any', 8192)
+    addSettings(batch, 'replace', settings)
+    addRules(batch, 'replace', settings.markBit, features, machine.littleEndian)
+    await this.#commit('configuring the table', batch)
+    await this.#built(settings)
+  }
+
+  async remove(): Promise<void> {
+    const batch = new Batch(this.#parts.machine.littleEndian)
+    batch.add('newTable', 0, FAMILY.inet, { name: TABLE, flags: 0 }) // deleting what is not there would fail
+    batch.add('deleteTable', 0, FAMILY.inet, { name: TABLE })
+    await this.#commit('removing the table', batch)
+    this.#settings = undefined
+    this.#structure = undefined
+  }
+
+  /** The chains, rules and sets that there should be are there, as far as numbers tell. */
+  async isComplete(): Promise<boolean> {
+    return (await this.reader.structure(this.#ruleCount(0)))?.complete === true
+  }
+
+  async differences(index: MappingIndex): Promise<Difference[]> {
+    const settings = this.#settings
+    if (settings === undefined) return []
+    const structure = await this.reader.structure(this.#ruleCount(settings.markBit))
+    if (structure === undefined) return [{ where: 'table', is: 'missing', what: TABLE }]
+    const altered = (['chains', 'rules', 'sets'] as const).filter(part => structure[part] !== this.#structure?.[part])
+    if (altered.length > 0) return altered.map(where => ({ where, is: 'altered', what: where }))
+    const strange = await this.reader.settingDifferences(settings)
+    return [...strange, ...(await this.reader.mappingDifferences(index, this.#parts.clock.now()))]
+  }
+
+  async #built(settings: Settings): Promise<void> {
+    this.#settings = settings
+    const structure = await this.reader.structure(this.#ruleCount(settings.markBit))
+    // Somebody may have been quicker than our look back: then the next comparison finds a difference.
+    this.#structure = structure?.complete === true ? structure : undefined
+  }
+
+  async #commit(doing: string, batch: Batch): Promise<void> {
+    const [failure] = await this.#parts.exchange.batch(doing, batch)
+    if (failure === undefined) return
+    throw new KernelError(`${doing} (message ${failure.message})`, failure.code, failure.said)
+  }
+
+  #ruleCount(markBit: number): number {
+    const { features, machine } = this.#parts
+    return Object.values(rules(markBit, features, machine.littleEndian)).flat().length
+  }
+}
+
+/** All elements of all mappings, as operations. */
+function elementsOf(index: MappingIndex): Record<MappingSet, Operation[]> {
+  const all: Record<MappingSet, Operation[]> = { dnat4: [], snat4: [], taken: [] }
+  const create = (set: MappingSet, mapping: Mapping, lease = mapping.lease): Operation => {
+    return { act: 'create', set, mapping, lease, change: -1 }
+  }
+  for (const list of index.byEndpoint()) {
+    for (const mapping of list) {
+      all.dnat4.push(create('dnat4', mapping))
+      all.taken.push(create('taken', mapping))
+    }
+    const out = outbound(list)
+    if (out !== undefined) all.snat4.push(create('snat4', out.mapping, out.lease))
+  }
+  return all
+}

@@ -1,0 +1,346 @@
+/**
+ * The table `inet portico`: chains and rules, written once, and the sets and maps that they look things up in.
+ * Mappings are elements (`elements.ts`), so a packet costs the same with one mapping and with fifty thousand.
+ *
+ *   prerouting   dstnat + 5, so that the owner's own redirects win: external endpoint -> internal endpoint, for the
+ *                world and, hairpin, for the internal networks; other zones see nothing.
+ *   postrouting  srcnat - 5, before the firewall's masquerade: what an internal endpoint sends leaves under its
+ *                external endpoint (RFC 6886 §3.9); other hosts may not leave by a port that belongs to a mapping.
+ *                Hairpin: the source becomes the external endpoint, as seen from outside (RFC 4787 REQ-9).
+ *   forward      filter - 1: a mark bit on new flows of our mappings, for the one rule of the firewall that accepts it.
+ *   input        filter - 1: our own ports take nothing that did not come in by an internal device.
+ */
+import type { Port } from '../base/ip.ts'
+import { utf8Encode } from '../base/text.ts'
+import type { Transport } from '../core/mapping.ts'
+import { FLAG } from '../wire/netlink.ts'
+import type { Batch } from '../wire/nftables.ts'
+import { FAMILY, HOOK, SET_FLAG } from '../wire/nftables.ts'
+import type { Expression } from '../wire/nftables-expressions.ts'
+import { COMPARE, CT, META, NAT, NAT_RANGE, PAYLOAD, REGISTER, VERDICT } from '../wire/nftables-expressions.ts'
+
+export const TABLE = 'portico'
+/** Raised when rules or chains change: a daemon that finds another version rebuilds them around the mappings. */
+export const RULES_VERSION = 1
+
+export interface Settings {
+  /** Devices whose hosts may ask for mappings and reach them by hairpin. */
+  readonly internal: readonly string[]
+  /** Device of the active uplink; several only if they carry the same external address. */
+  readonly external: readonly string[]
+  /** One bit, for the rule that lets the firewall accept our flows. */
+  readonly markBit: number
+  /** Our own ports: whatever comes to them by a device that is not internal is dropped. */
+  readonly guarded: readonly { readonly transport: Transport; readonly port: Port }[]
+  /** How many mappings the kernel may hold at most; a bound beyond the quotas of the core. */
+  readonly capacity: number | 'unbounded'
+}
+
+export const DEFAULT_MARK_BIT = 0x4000_0000
+
+/** Which kernels can do what; found out by `probe.ts`. */
+export interface Features {
+  /** Adding an element again sets its timeout anew (from 6.12); older kernels ignore it silently. */
+  readonly updatesTimeouts: boolean
+  /** Deleting what is not there is no error: NFT_MSG_DESTROYSETELEM. */
+  readonly destroysElements: boolean
+  /** A map can be asked like a set; older kernels want a register for what they find. */
+  readonly looksUpMapsAsSets: boolean
+}
+
+/** Those that hold mappings. */
+export type MappingSet = 'dnat4' | 'snat4' | 'taken'
+export type SetName = MappingSet | 'internal' | 'external' | 'guarded' | 'state'
+export type ChainName = 'prerouting' | 'postrouting' | 'hairpin' | 'forward' | 'input'
+
+/** IPPROTO_TCP, IPPROTO_UDP (linux/in.h) */
+export const PROTOCOL: Record<Transport, number> = { tcp: 6, udp: 17 }
+
+/** Datatypes by nft's numbers (libnftables datatype.h), six bits for each part of a concatenation. */
+const INET_PROTO_SERVICE = (12 << 6) | 13 // inet_proto . inet_service
+const ENDPOINT = (7 << 6) | 13 // ipv4_addr . inet_service
+const ENDPOINT_KEY = (7 << 12) | INET_PROTO_SERVICE // ipv4_addr . inet_proto . inet_service
+const IFNAME = 41
+const MARK = 19
+/** TLVs in the userdata of a set (libnftnl/udata.h): enum nftnl_udata_set_types; byte orders as nft counts them. */
+const UDATA_SET = { keyByteorder: 0, dataByteorder: 1, comment: 7 } as const
+const BYTEORDER = { none: 0, host: 1, big: 2 } as const
+/** NFTNL_UDATA_TABLE_COMMENT, _CHAIN_COMMENT, _RULE_COMMENT, _SET_ELEM_COMMENT: all 0 */
+export const UDATA_COMMENT = 0
+
+interface SetShape {
+  readonly id: number
+  readonly keyType: number
+  readonly keyLength: number
+  readonly byteorder: (typeof BYTEORDER)[keyof typeof BYTEORDER]
+  /** Type and length of what a map leads to. */
+  readonly data?: readonly [type: number, length: number]
+  readonly flags: number
+  readonly counter: boolean
+  readonly comment: string
+}
+
+const MAPPED = SET_FLAG.map | SET_FLAG.timeout
+const DATA = [ENDPOINT, 8] as const
+
+export const SETS: Readonly<Record<SetName, SetShape>> = {
+  internal: { ...plain(1, IFNAME, 16, BYTEORDER.host), comment: 'devices whose hosts may ask for mappings' },
+  external: { ...plain(2, IFNAME, 16, BYTEORDER.host), comment: 'device of the uplink' },
+  guarded: { ...plain(3, INET_PROTO_SERVICE, 8, BYTEORDER.none), comment: 'our own ports, for internal devices only' },
+  state: { ...plain(4, MARK, 4, BYTEORDER.host), comment: 'version of these rules and start of the epoch' },
+  dnat4: {
+    ...plain(5, ENDPOINT_KEY, 12, BYTEORDER.none),
+    data: DATA,
+    flags: MAPPED,
+    counter: true,
+    comment: 'mappings: external endpoint to internal endpoint; counts flows',
+  },
+  snat4: {
+    ...plain(6, ENDPOINT_KEY, 12, BYTEORDER.none),
+    data: DATA,
+    flags: MAPPED,
+    comment: 'the way out: internal endpoint to external endpoint',
+  },
+  taken: {
+    ...plain(7, INET_PROTO_SERVICE, 8, BYTEORDER.none),
+    flags: SET_FLAG.timeout,
+    comment: 'external ports of mappings; no other host may leave by them',
+  },
+}
+
+interface ChainShape {
+  /** A chain without a hook is jumped to. */
+  readonly hook?: { readonly number: number; readonly priority: number; readonly type: 'nat' | 'filter' }
+  readonly comment: string
+}
+
+export const CHAINS: Readonly<Record<ChainName, ChainShape>> = {
+  prerouting: {
+    hook: { number: HOOK.prerouting, priority: -100 + 5, type: 'nat' }, // NF_IP_PRI_NAT_DST + 5
+    comment: 'from the world and, hairpin, from inside',
+  },
+  postrouting: {
+    hook: { number: HOOK.postrouting, priority: 100 - 5, type: 'nat' }, // NF_IP_PRI_NAT_SRC - 5
+    comment: 'out under the mapped port',
+  },
+  hairpin: { comment: 'from inside to inside by an external address: seen as from outside' },
+  forward: {
+    hook: { number: HOOK.forward, priority: -1, type: 'filter' },
+    comment: 'marks flows of mappings; the firewall accepts the mark',
+  },
+  input: {
+    hook: { number: HOOK.input, priority: -1, type: 'filter' },
+    comment: 'nobody but internal hosts asks for mappings',
+  },
+}
+
+/** The rules of each chain, in order. */
+export function rules(markBit: number, features: Features, littleEndian: boolean): Record<ChainName, Expression[][]> {
+  const mapped = features.looksUpMapsAsSets ? lookup('snat4') : lookup('snat4', REGISTER.first)
+  const host = (value: number) => hostBytes(value, littleEndian)
+  return {
+    prerouting: [
+      [...device('iifname', 'external'), ...destination(), lookup('dnat4', REGISTER.first), nat(NAT.destination)],
+      [...device('iifname', 'internal'), ...destination(), lookup('dnat4', REGISTER.first), nat(NAT.destination)],
+    ],
+    postrouting: [
+      [...device('oifname', 'external'), ...origin(), lookup('snat4', REGISTER.first), nat(NAT.source)],
+      [
+        ...device('iifname', 'internal'),
+        ...device('oifname', 'external'),
+        meta(META.l4proto, REGISTER.first),
+        port('source', REGISTER.word1),
+        lookup('taken'),
+        { name: 'masq', data: { flags: NAT_RANGE.random } },
+      ],
+      [
+        ...device('iifname', 'internal'),
+        ...device('oifname', 'internal'),
+        ...ctHas(CT.status, host(IPS_DST_NAT)),
+        ...destination(),
+        mapped,
+        { name: 'immediate', data: { dreg: REGISTER.verdict, data: { verdict: HAIRPIN } } },
+      ],
+    ],
+    hairpin: [
+      [...origin(), lookup('snat4', REGISTER.first), nat(NAT.source)],
+      [
+        { name: 'ct', data: { key: CT.destinationIp, dreg: REGISTER.first, direction: IP_CT_DIR_ORIGINAL } },
+        { name: 'nat', data: { type: NAT.source, family: FAMILY.ipv4, addressMin: REGISTER.first } },
+      ],
+    ],
+    forward: [
+      [
+        ...ctHas(CT.state, host(CT_STATE_NEW)),
+        ...ctHas(CT.status, host(IPS_DST_NAT)),
+        ...destination(),
+        mapped,
+        meta(META.mark, REGISTER.first),
+        bitwise(host(~markBit >>> 0), host(markBit)),
+        { name: 'meta', data: { key: META.mark, sreg: REGISTER.first } },
+      ],
+    ],
+    input: [
+      [
+        ...device('iifname', 'internal', 'not'),
+        meta(META.l4proto, REGISTER.first),
+        port('destination', REGISTER.word1),
+        lookup('guarded'),
+        { name: 'immediate', data: { dreg: REGISTER.verdict, data: { verdict: { code: VERDICT.drop } } } },
+      ],
+    ],
+  }
+}
+
+const IPS_DST_NAT = 0x20 // linux/netfilter/nf_conntrack_common.h
+const IP_CT_DIR_ORIGINAL = 0
+const CT_STATE_NEW = 8 // NF_CT_STATE_BIT(IP_CT_NEW)
+const NFT_LOOKUP_F_INV = 1
+const HAIRPIN = { code: VERDICT.jump, chain: 'hairpin' } as const
+
+/** Adds the table with its sets, empty. `anew`: whatever was there goes in the same batch. */
+export function addTable(batch: Batch, capacity: Settings['capacity'], littleEndian: boolean): void {
+  const userdata = tlv(UDATA_COMMENT, text('Portico: automatic port mappings'))
+  batch.add('newTable', 0, FAMILY.inet, { name: TABLE, flags: 0 })
+  batch.add('deleteTable', 0, FAMILY.inet, { name: TABLE })
+  batch.add('newTable', 0, FAMILY.inet, { name: TABLE, flags: 0, userdata })
+  for (const name of Object.keys(SETS) as SetName[]) addSet(batch, name, capacity, littleEndian)
+}
+
+function addSet(batch: Batch, name: SetName, capacity: Settings['capacity'], littleEndian: boolean): void {
+  const { id, keyType, keyLength, byteorder, data, flags, counter, comment } = SETS[name]
+  const order = (value: number) => hostBytes(value, littleEndian)
+  const bounded = capacity !== 'unbounded' && (flags & SET_FLAG.timeout) !== 0
+  batch.add('newSet', FLAG.create, FAMILY.inet, {
+    table: TABLE,
+    name,
+    flags,
+    keyType,
+    keyLength,
+    ...(data === undefined ? {} : { dataType: data[0], dataLength: data[1] }),
+    id,
+    ...(bounded ? { description: { size: capacity } } : {}),
+    userdata: joined(
+      tlv(UDATA_SET.keyByteorder, order(byteorder)),
+      data === undefined ? new Uint8Array(0) : tlv(UDATA_SET.dataByteorder, order(BYTEORDER.none)),
+      tlv(UDATA_SET.comment, text(comment)),
+    ),
+    ...(counter ? { expression: { name: 'counter', data: {} } } : {}),
+  })
+}
+
+/** Adds chains and rules. `replace`: the chains are there, and the rules in them go first. */
+export function addRules(
+  batch: Batch,
+  act: 'add' | 'replace',
+  markBit: number,
+  features: Features,
+  littleEndian: boolean,
+): void {
+  const all = rules(markBit, features, littleEndian)
+  for (const [name, { hook, comment }] of Object.entries(CHAINS)) {
+    if (act === 'replace') batch.add('deleteRule', 0, FAMILY.inet, { table: TABLE, chain: name })
+    const userdata = tlv(UDATA_COMMENT, text(comment))
+    const base =
+      hook === undefined
+        ? {}
+        : { type: hook.type, policy: VERDICT.accept, hook: { number: hook.number, priority: hook.priority } }
+    if (act === 'add') batch.add('newChain', FLAG.create, FAMILY.inet, { table: TABLE, name, ...base, userdata })
+  }
+  for (const [chain, list] of Object.entries(all)) {
+    for (const expressions of list) {
+      batch.add('newRule', FLAG.create | FLAG.append, FAMILY.inet, { table: TABLE, chain, expressions })
+    }
+  }
+}
+
+/** A TLV of nft's userdata: u8 type, u8 length, value. */
+export function tlv(type: number, value: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(2 + value.length)
+  bytes[0] = type
+  bytes[1] = value.length
+  bytes.set(value, 2)
+  return bytes
+}
+
+/** UTF-8 with a NUL at its end. */
+export const text = (value: string): Uint8Array => joined(utf8Encode(value), Uint8Array.of(0))
+
+export function joined(...parts: readonly Uint8Array[]): Uint8Array {
+  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0))
+  let at = 0
+  for (const part of parts) {
+    bytes.set(part, at)
+    at += part.length
+  }
+  return bytes
+}
+
+/** Four bytes as they lie in a register that holds a number of the machine. */
+export function hostBytes(value: number, littleEndian: boolean): Uint8Array {
+  const bytes = new Uint8Array(4)
+  new DataView(bytes.buffer).setUint32(0, value, littleEndian)
+  return bytes
+}
+
+function plain(id: number, keyType: number, keyLength: number, byteorder: SetShape['byteorder']) {
+  return { id, keyType, keyLength, byteorder, flags: 0, counter: false }
+}
+
+const meta = (key: number, dreg: number): Expression => ({ name: 'meta', data: { key, dreg } })
+
+function device(which: 'iifname' | 'oifname', set: SetName, not?: 'not'): Expression[] {
+  const inverted = not === undefined ? {} : { flags: NFT_LOOKUP_F_INV }
+  return [
+    meta(META[which], REGISTER.first),
+    { name: 'lookup', data: { sreg: REGISTER.first, set, setId: SETS[set].id, ...inverted } },
+  ]
+}
+
+function lookup(set: SetName, dreg?: number): Expression {
+  const into = dreg === undefined ? {} : { dreg }
+  return { name: 'lookup', data: { sreg: REGISTER.first, ...into, set, setId: SETS[set].id } }
+}
+
+/** Where the packet goes, as a key of `dnat4` and `snat4`. */
+const destination = (): Expression[] => endpoint(16, 'destination') // offset of daddr in struct iphdr
+/** Where it comes from. */
+const origin = (): Expression[] => endpoint(12, 'source') // offset of saddr
+
+function endpoint(offset: number, which: 'source' | 'destination'): Expression[] {
+  return [
+    meta(META.nfproto, REGISTER.first),
+    compare(COMPARE.equal, Uint8Array.of(FAMILY.ipv4)),
+    { name: 'payload', data: { dreg: REGISTER.first, base: PAYLOAD.network, offset, length: 4 } },
+    meta(META.l4proto, REGISTER.word1),
+    port(which, REGISTER.word2),
+  ]
+}
+
+/** Source and destination port lie first in the headers of TCP and UDP. */
+function port(which: 'source' | 'destination', dreg: number): Expression {
+  const offset = which === 'source' ? 0 : 2
+  return { name: 'payload', data: { dreg, base: PAYLOAD.transport, offset, length: 2 } }
+}
+
+/** Address and port as a map delivers them: in the first two words. */
+function nat(type: number): Expression {
+  return { name: 'nat', data: { type, family: FAMILY.ipv4, addressMin: REGISTER.first, protoMin: REGISTER.word1 } }
+}
+
+function ctHas(key: number, bit: Uint8Array): Expression[] {
+  const zero = new Uint8Array(4)
+  return [{ name: 'ct', data: { key, dreg: REGISTER.first } }, bitwise(bit, zero), compare(COMPARE.notEqual, zero)]
+}
+
+function bitwise(mask: Uint8Array, xor: Uint8Array): Expression {
+  return {
+    name: 'bitwise',
+    data: { sreg: REGISTER.first, dreg: REGISTER.first, length: 4, mask: { value: mask }, xor: { value: xor } },
+  }
+}
+
+const compare = (op: number, value: Uint8Array): Expression => ({
+  name: 'cmp',
+  data: { sreg: REGISTER.first, op, data: { value } },
+})
