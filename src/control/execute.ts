@@ -12,6 +12,8 @@ export type Result =
       readonly menu: ListMenu
       readonly form: Exclude<Form, 'count-only'>
       readonly rows: readonly Row[]
+      /** Show ids instead of numbers. */
+      readonly withIds: boolean
     }
   | { readonly is: 'settings'; readonly menu: SettingsMenu; readonly values: Values }
   | { readonly is: 'count'; readonly count: number }
@@ -21,7 +23,8 @@ export type Result =
   /** Well said, but it cannot be done. */
   | { readonly is: 'refused'; readonly message: string }
 
-export async function execute(world: ControlWorld, command: Command): Promise<Result> {
+/** At once, but for what has to wait for the kernel. */
+export function execute(world: ControlWorld, command: Command): Result | Promise<Result> {
   switch (command.is) {
     case 'help':
       return { is: 'help' }
@@ -41,16 +44,17 @@ export function select(world: ControlWorld, menu: ListMenu, where: Condition | u
   return rows.filter(row => holds(where, property => (property === '.id' ? row.id : row.values[property])))
 }
 
-function print(world: ControlWorld, { menu, form, where }: Command & { readonly is: 'print' }): Result {
+function print(world: ControlWorld, { menu, form, where, withIds }: Command & { readonly is: 'print' }): Result {
   if (menu.is === 'settings') {
     return form === 'count-only' ? { is: 'count', count: 1 } : { is: 'settings', menu, values: menu.values(world) }
   }
   const rows = select(world, menu, where)
-  return form === 'count-only' ? { is: 'count', count: rows.length } : { is: 'list', menu, form, rows }
+  return form === 'count-only' ? { is: 'count', count: rows.length } : { is: 'list', menu, form, rows, withIds }
 }
 
 /** One after the other; the first that is refused ends it, and those before it stay removed, as in RouterOS. */
 async function remove(world: ControlWorld, menu: ListMenu, selection: Selection): Promise<Result> {
+  await undefined // nothing can be thrown before somebody listens, see server.ts
   const rows = selection.by === 'find' ? select(world, menu, selection.where) : itemRows(world, menu, selection.items)
   if (rows === undefined || menu.remove === undefined) return { is: 'refused', message: 'no such item' }
   const ids: string[] = []

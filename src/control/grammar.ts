@@ -26,7 +26,14 @@ export type Selection =
 
 export type Command =
   | { readonly is: 'status' | 'help' }
-  | { readonly is: 'print'; readonly menu: Menu; readonly form: Form; readonly where: Condition | undefined }
+  | {
+      readonly is: 'print'
+      readonly menu: Menu
+      readonly form: Form
+      readonly where: Condition | undefined
+      /** `show-ids` */
+      readonly withIds: boolean
+    }
   | { readonly is: 'remove'; readonly menu: ListMenu; readonly selection: Selection }
 
 export interface GrammarFault {
@@ -109,6 +116,7 @@ function readEnd(scanner: Scanner): void {
 
 function readPrint(scanner: Scanner, menu: Menu): Command {
   let form: Form = 'default'
+  let withIds = false
   const conditions: Condition[] = []
   for (;;) {
     scanner.skipBlanks()
@@ -120,17 +128,17 @@ function readPrint(scanner: Scanner, menu: Menu): Command {
       if (condition !== undefined) conditions.push(condition)
       continue
     }
-    const found = findName(word, menu.is === 'list' ? [...FORMS, 'where'] : FORMS)
+    const found = findName(word, menu.is === 'list' ? [...FORMS, 'show-ids', 'where'] : FORMS)
     if (found.is !== 'one') scanner.fail('expected end of command', at)
-    if (found.name !== 'where' || menu.is !== 'list') {
-      form = found.name as Form
-      continue
+    if (found.name === 'where' && menu.is === 'list') {
+      conditions.push(readCondition(scanner, menu, 0))
+      break
     }
-    conditions.push(readCondition(scanner, menu, 0))
-    break
+    if (found.name === 'show-ids') withIds = true
+    else form = found.name as Form
   }
   const where = conditions.length > 1 ? ({ is: 'all', of: conditions } as const) : conditions[0]
-  return { is: 'print', menu, form, where }
+  return { is: 'print', menu, form, where, withIds }
 }
 
 function readSelection(scanner: Scanner, menu: ListMenu): Selection {
@@ -169,7 +177,7 @@ function readFind(scanner: Scanner, menu: ListMenu): Selection {
   const before = scanner.at
   if (scanner.word() !== 'where') scanner.back(before)
   scanner.skipBlanks()
-  const where = scanner.peek() === ']' ? undefined : readCondition(scanner, menu, 0)
+  const where = scanner.peek() === ']' || scanner.isAtEnd ? undefined : readCondition(scanner, menu, 0)
   scanner.skipBlanks()
   if (!scanner.accept(']')) scanner.fail('expected closing bracket')
   return { by: 'find', where }

@@ -17,9 +17,9 @@ export function helpText(): string {
 const USAGE = 'portico [--run DIR] [--json] COMMAND\n'
 
 const FORMS = [
-  '  print detail|brief|terse|count-only   another form',
+  '  print detail|brief|terse|count-only   another form; show-ids: ids instead of numbers',
   '  print where CONDITION ...             some items: dynamic, protocol=tcp, comment~"^Game", dst-port>1023',
-  '  remove *ID | NUMBER | [find where ...] the items to end',
+  '  remove ITEM,... or [find where ...]   an ITEM is its id *1F, or its number in the order of print',
   '',
   'Words may be shortened: /ip upn map pr. Quote what your shell would take: portico "/ip upnp mappings remove *1F".',
 ]

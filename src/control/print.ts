@@ -27,13 +27,13 @@ export function printResult(result: Result, { json, width }: PrintOptions): stri
  */
 export function rowJson(menu: ListMenu, row: Row): Readonly<Record<string, Value>> {
   const flags = Object.fromEntries(menu.flags.map(flag => [FLAG_WORDS[flag], isRaised(row, flag)]))
-  return { '.id': row.id, number: row.number, ...row.values, ...flags }
+  return { '.id': row.id, number: row.number, ...flags, ...row.values }
 }
 
 function textOf(result: Result, width: number): string {
   switch (result.is) {
     case 'list':
-      return printList(result.menu, result.form === 'default' ? result.menu.form : result.form, result.rows, width)
+      return printList(result, width)
     case 'settings':
       return printSettings(result.menu, result.values)
     case 'count':
@@ -70,9 +70,20 @@ function jsonOf(result: Result): unknown {
 
 /** Lists one row a line, so that the output of a large table can be read and compared; all else on one line. */
 function jsonText(value: unknown): string {
-  if (!Array.isArray(value) || value.length === 0) return JSON.stringify(value)
-  return `[\n${value.map(each => JSON.stringify(each)).join(',\n')}\n]`
+  if (!Array.isArray(value) || value.length === 0) return safeJson(value)
+  return `[\n${value.map(safeJson).join(',\n')}\n]`
 }
+
+/**
+ * JSON that is safe to show: JSON itself escapes only what is below a blank, and leaves the controls above ASCII and
+ * the characters that turn the direction of writing to the terminal.
+ */
+export function safeJson(value: unknown): string {
+  const text = JSON.stringify(value)
+  return text.replace(UNSAFE, char => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)
+}
+
+const UNSAFE = /[\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g
 
 function printSettings(menu: SettingsMenu, values: Values): string {
   const shown = menu.properties.filter(({ name }) => values[name] !== undefined)
@@ -80,26 +91,22 @@ function printSettings(menu: SettingsMenu, values: Values): string {
   return lines(shown.map(({ name, kind }) => `  ${name.padStart(widest)}: ${showValue(kind, values[name] as Value)}`))
 }
 
-function printList(
-  menu: ListMenu,
-  form: 'table' | 'brief' | 'detail' | 'terse' | 'lines',
-  rows: readonly Row[],
-  width: number,
-): string {
-  switch (form) {
+function printList({ menu, form, rows, withIds }: Result & { readonly is: 'list' }, width: number): string {
+  const starts = rowStarts(menu, rows, withIds)
+  switch (form === 'default' ? menu.form : form) {
     case 'table':
     case 'brief':
-      return printTable(menu, rows)
+      return printTable(menu, rows, starts)
     case 'detail':
-      return printDetail(menu, rows, width)
+      return printDetail(menu, rows, starts, width)
     case 'terse':
-      return printTerse(menu, rows)
+      return lines(rows.map((row, index) => `${starts[index]} ${pairs(menu, row, true).join(' ')}`))
     case 'lines':
       return lines(cellsOf(menu, menu.columns, rows).map(cells => cells.join(' ')))
   }
 }
 
-function printTable(menu: ListMenu, rows: readonly Row[]): string {
+function printTable(menu: ListMenu, rows: readonly Row[], starts: readonly string[]): string {
   const columns = menu.columns.filter(name => rows.length === 0 || rows.some(row => row.values[name] !== undefined))
   const titles = columns.map(name => name.toUpperCase())
   const out = [...legend(menu), `Columns: ${titles.join(', ')}`]
@@ -113,7 +120,6 @@ function printTable(menu: ListMenu, rows: readonly Row[]): string {
     texts
       .map((text, i) => (isRight[i] ? text.padStart(widths[i] as number) : text.padEnd(widths[i] as number)))
       .join('  ')
-  const starts = rowStarts(menu, rows)
   out.push(`${'#'.padEnd((starts[0] as string).length)} ${align(titles)}`)
   for (const [index, row] of rows.entries()) {
     const comment = row.values['comment']
@@ -123,14 +129,8 @@ function printTable(menu: ListMenu, rows: readonly Row[]): string {
   return lines(out)
 }
 
-function printTerse(menu: ListMenu, rows: readonly Row[]): string {
-  const starts = rowStarts(menu, rows)
-  return lines(rows.map((row, index) => `${starts[index]} ${pairs(menu, row, true).join(' ')}`))
-}
-
-function printDetail(menu: ListMenu, rows: readonly Row[], width: number): string {
+function printDetail(menu: ListMenu, rows: readonly Row[], starts: readonly string[], width: number): string {
   const out = [...legend(menu)]
-  const starts = rowStarts(menu, rows)
   for (const [index, row] of rows.entries()) {
     const start = starts[index] as string
     const indent = ' '.repeat(start.length + 1)
@@ -150,16 +150,17 @@ function legend(menu: ListMenu): readonly string[] {
   return words.length === 0 ? [] : [`Flags: ${words.join('; ')}`]
 }
 
-/** Number and flags, as wide in every row; a place for flags that no row raises is not there. */
-function rowStarts(menu: ListMenu, rows: readonly Row[]): readonly string[] {
-  const digits = String(rows.at(-1)?.number ?? 0).length
+/** Number (or id) and flags, as wide in every row; a place for flags that no row raises is not there. */
+function rowStarts(menu: ListMenu, rows: readonly Row[], withIds: boolean): readonly string[] {
+  const names = rows.map(row => (withIds ? row.id : String(row.number)))
+  const widest = names.reduce((most, name) => Math.max(most, name.length), 0)
   const places = FLAG_PLACES.map(place => place.filter(flag => menu.flags.includes(flag))).filter(place =>
     rows.some(row => place.some(flag => isRaised(row, flag))),
   )
-  return rows.map(row => {
+  return rows.map((row, index) => {
     const flags = places.map(place => place.find(flag => isRaised(row, flag)) ?? ' ').join('')
-    const number = String(row.number).padStart(digits)
-    return flags === '' ? number : `${number} ${flags}`
+    const name = (names[index] as string).padStart(widest)
+    return flags === '' ? name : `${name} ${flags}`
   })
 }
 

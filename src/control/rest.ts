@@ -15,12 +15,12 @@ import { execute } from './execute.ts'
 import type { Item } from './grammar.ts'
 import type { ListMenu, Menu, Row } from './menu.ts'
 import { commandsOf } from './menu.ts'
-import { rowJson } from './print.ts'
+import { rowJson, safeJson } from './print.ts'
 import { findMenu } from './tree.ts'
 import type { Value, Values } from './value.ts'
 import type { ControlWorld } from './world.ts'
 
-export async function restAnswer(world: ControlWorld, request: HttpRequest): Promise<HttpResponse> {
+export function restAnswer(world: ControlWorld, request: HttpRequest): HttpResponse | Promise<HttpResponse> {
   const { path, query } = splitTarget(request.target)
   const words = path.split('/').slice(2).map(decoded)
   const last = words.at(-1) ?? ''
@@ -61,7 +61,12 @@ function item(world: ControlWorld, menu: Menu, id: string): HttpResponse {
   return json(200, strings(restRow(menu, row)))
 }
 
-async function command(world: ControlWorld, menu: Menu, name: string, body: Uint8Array): Promise<HttpResponse> {
+function command(
+  world: ControlWorld,
+  menu: Menu,
+  name: string,
+  body: Uint8Array,
+): HttpResponse | Promise<HttpResponse> {
   const asked = readParameters(body)
   if (asked === undefined) return failure(400, 'the body is no JSON object of texts')
   if (!commandsOf(menu).includes(name)) return failure(400, `no such command or directory (${name})`)
@@ -82,6 +87,7 @@ async function remove(
   items: readonly Item[],
   absent: 400 | 404,
 ): Promise<HttpResponse> {
+  await undefined
   if (menu.is !== 'list' || menu.remove === undefined) return failure(400, 'no such command or directory (remove)')
   const result = await execute(world, { is: 'remove', menu, selection: { by: 'item', items } })
   if (result.is === 'refused') {
@@ -149,5 +155,5 @@ const failure = (status: 400 | 404 | 405, detail?: string): HttpResponse =>
 const json = (status: number, value: unknown): HttpResponse => ({
   status,
   fields: [['content-type', 'application/json']],
-  body: utf8Encode(JSON.stringify(value)),
+  body: utf8Encode(safeJson(value)),
 })

@@ -65,11 +65,12 @@ export function natRows(world: ControlWorld): readonly Row[] {
   }))
 }
 
-export async function removeMapping(world: ControlWorld, row: Row): Promise<Answer> {
+export function removeMapping(world: ControlWorld, row: Row): Promise<Answer> {
   const mapping = sorted(world).find(each => mappingId(each) === row.id)
-  if (mapping === undefined) return { ok: true, mapping: undefined } // ended meanwhile: what was asked for
+  if (mapping === undefined) return Promise.resolve({ ok: true, mapping }) // ended meanwhile: what was asked for
   if (mapping.owner.via !== 'operator') return world.remove(mapping)
-  return { ok: false, why: 'not-owner', because: 'it is static: remove its `config mapping` from /etc/config/portico' }
+  const because = 'it is static: remove its `config mapping` from /etc/config/portico'
+  return Promise.resolve({ ok: false, why: 'not-owner', because })
 }
 
 /** An external port of one transport has one mapping, so they name it: tcp `*1..*FFFF`, udp `*10001..*1FFFF`. */
@@ -83,9 +84,8 @@ const isDynamic = (mapping: Mapping): boolean => mapping.owner.via !== 'operator
 
 /** `nat-pmp 192.168.88.10: ApplicationX`, as RouterOS comments its dynamic rules. */
 function ruleComment(mapping: Mapping): string {
-  return mapping.owner.via === 'operator'
-    ? mapping.label
-    : `${mapping.owner.via} ${mapping.owner.client}: ${mapping.label}`
+  const { owner, label } = mapping
+  return owner.via === 'operator' ? label : `${owner.via} ${owner.client}: ${label}`.trimEnd()
 }
 
 function sorted(world: ControlWorld): readonly Mapping[] {

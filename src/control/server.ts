@@ -28,7 +28,10 @@ export interface ConsoleRequest {
 
 export const EXIT_FIELD = 'exit-status'
 
-/** Never rejects: a fault of ours is an answer with status 500. */
+/**
+ * Never rejects: a fault of ours is an answer with status 500. QuickJS 2025-04-26 ends the process when a promise is
+ * rejected before anybody listens; so what can be done at once is no promise here, and what cannot starts by waiting.
+ */
 export function controlHandler(world: ControlWorld): (request: HttpRequest) => Promise<HttpResponse> {
   return async request => {
     try {
@@ -45,6 +48,7 @@ export async function runLine(
   line: string,
   options: PrintOptions,
 ): Promise<{ readonly exit: Exit; readonly text: string }> {
+  await undefined
   const command = parseLine(line)
   if (command.is === 'fault') {
     const text = options.json ? JSON.stringify({ error: command.message }) : command.message
@@ -54,19 +58,21 @@ export async function runLine(
   return { exit: result.is === 'refused' ? 1 : 0, text: printResult(result, options) }
 }
 
-async function answer(world: ControlWorld, request: HttpRequest): Promise<HttpResponse> {
+function answer(world: ControlWorld, request: HttpRequest): HttpResponse | Promise<HttpResponse> {
   const { path } = splitTarget(request.target)
   if (path === '/console') return consoleAnswer(world, request)
   if (path === '/rest' || path.startsWith('/rest/')) return restAnswer(world, request)
   return textResponse(404, 'nothing here: /console and /rest are served\n')
 }
 
-async function consoleAnswer(world: ControlWorld, request: HttpRequest): Promise<HttpResponse> {
+function consoleAnswer(world: ControlWorld, request: HttpRequest): HttpResponse | Promise<HttpResponse> {
   if (request.method !== 'POST') return textResponse(405, 'POST is expected\n')
   const asked = readConsoleRequest(request.body)
   if (asked === undefined) return textResponse(400, 'expected {"words": ["..."], "json": false, "width": 80}\n')
-  const { exit, text } = await runLine(world, lineOfWords(asked.words), asked)
-  return { ...textResponse(200, text), fields: [TEXT, [EXIT_FIELD, String(exit)]] }
+  return runLine(world, lineOfWords(asked.words), asked).then(({ exit, text }) => ({
+    ...textResponse(200, text),
+    fields: [TEXT, [EXIT_FIELD, String(exit)]],
+  }))
 }
 
 function readConsoleRequest(body: Uint8Array): ConsoleRequest | undefined {

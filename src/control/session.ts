@@ -12,12 +12,15 @@ import { helpText } from './help.ts'
 import type { ConsoleRequest } from './server.ts'
 import { EXIT_FIELD } from './server.ts'
 
+/** What the console needs of an engine. */
+export type ConsolePlatform = Pick<Platform, 'clock' | 'connect' | 'environment' | 'stderr' | 'stdout' | 'wakeAt'>
+
 /**
  * Runs one command. `argv` are the words after `--run DIR`; `--json` may stand anywhere among them. Resolves with the
  * exit status: 0 done, 1 refused or no daemon, 2 not understood. What was asked for goes to standard output, what
  * went wrong to standard error.
  */
-export async function runConsole(platform: Platform, argv: readonly string[], runDir: string): Promise<number> {
+export async function runConsole(platform: ConsolePlatform, argv: readonly string[], runDir: string): Promise<number> {
   const words = argv.filter(word => word !== '--json' && word !== '--help')
   if (argv.includes('--help') || words.length === 0) {
     platform.stdout(helpText())
@@ -40,7 +43,7 @@ export async function runConsole(platform: Platform, argv: readonly string[], ru
 const LIMITS = { head: 8192, fields: 64, body: 256 * 1024 * 1024 }
 const PATIENCE: Milliseconds = milliseconds(60_000)
 
-function show(platform: Platform, response: HttpResponse | Fault): number {
+function show(platform: ConsolePlatform, response: HttpResponse | Fault): number {
   if ('is' in response) return fail(platform, `the daemon's answer cannot be read: ${response.why}`, 1)
   const text = utf8Decode(response.body)
   if (response.status !== 200) return fail(platform, `the daemon answers ${response.status}: ${text.trimEnd()}`, 1)
@@ -51,7 +54,7 @@ function show(platform: Platform, response: HttpResponse | Fault): number {
 }
 
 /** Never rejects; the wake-up of the process is free for this, since the console does nothing else. */
-function exchange(platform: Platform, stream: Stream, request: ConsoleRequest): Promise<HttpResponse | Fault> {
+function exchange(platform: ConsolePlatform, stream: Stream, request: ConsoleRequest): Promise<HttpResponse | Fault> {
   const reader = new ResponseReader(LIMITS)
   return new Promise(resolve => {
     const done = (response: HttpResponse | Fault) => {
@@ -93,12 +96,12 @@ function noDaemon(runDir: string, error: unknown): string {
 }
 
 /** COLUMNS where the shell exports it, else 80. */
-function terminalWidth(platform: Platform): number {
+function terminalWidth(platform: ConsolePlatform): number {
   const columns = Number(platform.environment('COLUMNS') ?? 80)
   return columns >= 20 && columns <= 1000 ? Math.floor(columns) : 80
 }
 
-function fail(platform: Platform, message: string, status: number): number {
+function fail(platform: ConsolePlatform, message: string, status: number): number {
   platform.stderr(message)
   return status
 }

@@ -57,7 +57,7 @@ export function readDuration(text: string): number | undefined {
 export function readValue(kind: Kind, text: string): Value | undefined {
   switch (kind) {
     case 'yes-no':
-      return YES_NO[text]
+      return YES_NO.get(text)
     case 'time':
       return readDuration(text)
     case 'number':
@@ -67,7 +67,12 @@ export function readValue(kind: Kind, text: string): Value | undefined {
   }
 }
 
-const YES_NO: Readonly<Record<string, boolean>> = { yes: true, true: true, no: false, false: false }
+const YES_NO: ReadonlyMap<string, boolean> = new Map([
+  ['yes', true],
+  ['true', true],
+  ['no', false],
+  ['false', false],
+])
 
 const UNITS: readonly (readonly [unit: string, seconds: number])[] = [
   ['w', 604800],

@@ -57,3 +57,53 @@ export class MemoryStream implements Stream {
 export async function settle(): Promise<void> {
   for (let i = 0; i < 50; i++) await undefined
 }
+
+/** Two ends of one connection; what one writes reaches the other a moment later, in order. */
+export function linkedStreams(): readonly [Stream, Stream] {
+  const ends = [new LinkedStream(), new LinkedStream()] as const
+  ends[0].other = ends[1]
+  ends[1].other = ends[0]
+  return ends
+}
+
+class LinkedStream implements Stream {
+  readonly pending = 0
+  readonly peer = undefined
+  other: LinkedStream | undefined
+  #isOpen = true
+  #waiting: (Uint8Array | 'end')[] = []
+  #handlers: { each: (bytes: Uint8Array) => void; ended: () => void } | undefined
+
+  take(each: (bytes: Uint8Array) => void, ended: () => void): void {
+    this.#handlers = { each, ended }
+    void this.#deliver()
+  }
+
+  write(bytes: Uint8Array): void {
+    if (this.#isOpen) this.other?.arrive(bytes)
+  }
+
+  end(): void {
+    if (this.#isOpen) this.other?.arrive('end')
+    this.#isOpen = false
+  }
+
+  close(): void {
+    this.end()
+    this.#handlers = undefined
+  }
+
+  arrive(what: Uint8Array | 'end'): void {
+    this.#waiting.push(what)
+    void this.#deliver()
+  }
+
+  async #deliver(): Promise<void> {
+    await undefined
+    while (this.#handlers !== undefined && this.#waiting.length > 0) {
+      const next = this.#waiting.shift() as Uint8Array | 'end'
+      if (next === 'end') this.#handlers.ended()
+      else this.#handlers.each(next)
+    }
+  }
+}

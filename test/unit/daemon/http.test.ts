@@ -1,0 +1,327 @@
+import { describe, expect, test } from 'vitest'
+import type { Ip, Port } from '../../../src/base/ip.ts'
+import { utf8Decode, utf8Encode } from '../../../src/base/text.ts'
+import type { Instant } from '../../../src/base/time.ts'
+import type { HttpHandler, ServerLimits } from '../../../src/daemon/http.ts'
+import { HttpServer, SERVER_LIMITS } from '../../../src/daemon/http.ts'
+import type { HttpRequest, HttpResponse } from '../../../src/wire/http.ts'
+import { MemoryStream, settle } from '../../support/memory-stream.ts'
+
+const ok = (text: string): HttpResponse => ({ status: 200, fields: [], body: utf8Encode(text) })
+
+/** A server, its clock, and the alarm that the timers would set. */
+class Room {
+  time = 0
+  rearmed = 0
+  readonly seen: HttpRequest[] = []
+  readonly server: HttpServer
+
+  constructor(
+    handle: HttpHandler = async request => ok(`${request.method} ${request.target}`),
+    limits: Partial<ServerLimits> = {},
+  ) {
+    this.server = new HttpServer({
+      clock: { now: () => this.time as Instant },
+      handle: (request, peer) => {
+        this.seen.push(request)
+        return handle(request, peer)
+      },
+      rearm: () => this.rearmed++,
+      limits,
+    })
+  }
+
+  connect(ip?: string): MemoryStream {
+    const stream = new MemoryStream(ip === undefined ? undefined : { ip: ip as Ip, port: 40_000 as Port })
+    this.server.accept(stream)
+    return stream
+  }
+
+  /** Time passes, and the alarm rings whenever it was set to. */
+  async pass(ms: number): Promise<void> {
+    const end = this.time + ms
+    for (;;) {
+      const at = this.server.wakeAt
+      if (at === undefined || at > end) break
+      this.time = Math.max(this.time, at)
+      this.server.wake(this.time as Instant)
+      await settle()
+    }
+    this.time = end
+  }
+}
+
+const get = (target: string, fields = '') => `GET ${target} HTTP/1.1\r\nHost: a\r\n${fields}\r\n`
+const answer = (text: string, connection = 'keep-alive') =>
+  `HTTP/1.1 200 OK\r\nContent-Length: ${text.length}\r\nConnection: ${connection}\r\n\r\n${text}`
+const firstLine = (text: string) => text.slice(0, text.indexOf('\r\n'))
+
+describe('HttpServer', () => {
+  test('answers one request after the other on a connection', async () => {
+    const room = new Room()
+    const client = room.connect()
+    client.send(get('/1'))
+    await settle()
+    expect(client.read()).toBe(answer('GET /1'))
+    client.send(get('/2', 'Connection: close\r\n'))
+    await settle()
+    expect(client.read()).toBe(answer('GET /2', 'close'))
+    expect(client.state).toBe('ended')
+    expect(room.server.connections).toBe(0)
+  })
+
+  test('answers requests that come together in their order, one at a time', async () => {
+    let running = 0
+    let most = 0
+    const room = new Room(async request => {
+      most = Math.max(most, ++running)
+      await settle()
+      running--
+      return ok(request.target)
+    })
+    const client = room.connect()
+    client.send(get('/1') + get('/2') + get('/3'))
+    for (let i = 0; i < 10; i++) await settle()
+    expect(client.read()).toBe(answer('/1') + answer('/2') + answer('/3'))
+    expect(most).toBe(1)
+  })
+
+  test('hands over the body, however it comes in', async () => {
+    const room = new Room(async request => ok(utf8Decode(request.body)))
+    const client = room.connect()
+    for (const char of 'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n')
+      client.send(char)
+    await settle()
+    expect(client.read()).toBe(answer('hi'))
+  })
+
+  test('says 100 Continue to a client that waits for it', async () => {
+    const room = new Room(async request => ok(utf8Decode(request.body)))
+    const client = room.connect()
+    client.send('POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n')
+    await settle()
+    expect(client.read()).toBe('HTTP/1.1 100 Continue\r\n\r\n')
+    client.send('hi')
+    await settle()
+    expect(client.read()).toBe(answer('hi'))
+  })
+
+  test('refuses what is no HTTP, closes, and reads no further', async () => {
+    const room = new Room()
+    const client = room.connect()
+    client.send(`HELO\r\n\r\n${get('/')}`)
+    await settle()
+    expect(firstLine(client.read())).toBe('HTTP/1.1 400 Bad Request')
+    expect(client.state).toBe('ended')
+    expect(room.seen).toHaveLength(0)
+    expect(room.server.connections).toBe(0)
+  })
+
+  test('refuses a long body before it comes', async () => {
+    const room = new Room()
+    const client = room.connect()
+    client.send('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2147483648\r\n\r\n')
+    expect(firstLine(client.read())).toBe('HTTP/1.1 413 Content Too Large')
+    expect(client.state).toBe('ended')
+  })
+
+  test('a handler that fails is answered with 500, at once or later', async () => {
+    const failing: readonly HttpHandler[] = [
+      () => {
+        throw new Error('at once')
+      },
+      () => new Promise((_, reject) => void settle().then(() => reject(new Error('later')))),
+    ]
+    for (const handle of failing) {
+      const room = new Room(handle)
+      const client = room.connect()
+      client.send(get('/'))
+      await settle()
+      await settle()
+      expect(firstLine(client.read())).toBe('HTTP/1.1 500 Internal Server Error')
+    }
+  })
+
+  test('closes a connection that says nothing', async () => {
+    const room = new Room()
+    const client = room.connect()
+    await room.pass(SERVER_LIMITS.idle - 1)
+    expect(client.state).toBe('open')
+    await room.pass(1)
+    expect(client.state).toBe('closed')
+    expect(room.server.wakeAt).toBeUndefined()
+  })
+
+  test('a head that drips in does not keep its connection', async () => {
+    const room = new Room()
+    const client = room.connect()
+    client.send('GET / HTTP/1.1\r\n')
+    for (let i = 0; i < 20; i++) {
+      client.send('X: y\r\n')
+      await room.pass(1000)
+    }
+    expect(firstLine(client.read())).toBe('HTTP/1.1 408 Request Timeout')
+    expect(client.state).toBe('ended')
+  })
+
+  test('a body that drips in does not keep its connection', async () => {
+    const room = new Room()
+    const client = room.connect()
+    client.send('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n')
+    for (let i = 0; i < 20; i++) {
+      client.send('x')
+      await room.pass(1000)
+    }
+    expect(firstLine(client.read())).toBe('HTTP/1.1 408 Request Timeout')
+  })
+
+  test('a handler that never answers costs its connection only', async () => {
+    const room = new Room(request => (request.target === '/never' ? new Promise(() => {}) : Promise.resolve(ok('hi'))))
+    const stuck = room.connect()
+    stuck.send(get('/never'))
+    const other = room.connect()
+    other.send(get('/'))
+    await settle()
+    expect(other.read()).toBe(answer('hi'))
+    await room.pass(SERVER_LIMITS.handle)
+    expect(firstLine(stuck.read())).toBe('HTTP/1.1 503 Service Unavailable')
+    expect(room.server.connections).toBe(0)
+  })
+
+  test('an answer that comes too late is dropped', async () => {
+    let late: (response: HttpResponse) => void = () => {}
+    const room = new Room(
+      () =>
+        new Promise(resolve => {
+          late = resolve
+        }),
+    )
+    const client = room.connect()
+    client.send(get('/'))
+    await room.pass(SERVER_LIMITS.handle)
+    client.read()
+    late(ok('late'))
+    await settle()
+    expect(client.read()).toBe('')
+  })
+
+  test('a client that takes nothing is dropped, one that takes a little is not', async () => {
+    const room = new Room(async () => ok('x'.repeat(200_000)))
+    const stuck = room.connect()
+    const slow = room.connect()
+    for (const client of [stuck, slow]) {
+      client.isStuck = true
+      client.send(get('/'))
+    }
+    await settle()
+    for (let i = 0; i < 40; i++) {
+      await room.pass(1000)
+      if (i % 10 === 9) slow.pending -= 1000
+    }
+    expect(stuck.state).toBe('closed')
+    expect(slow.state).toBe('open')
+    slow.pending = 0
+    slow.isStuck = false
+    await room.pass(1000)
+    slow.read()
+    slow.send(get('/'))
+    await settle()
+    expect(firstLine(slow.read())).toBe('HTTP/1.1 200 OK')
+  })
+
+  test('no further request is worked on while answers pile up', async () => {
+    const room = new Room(async () => ok('x'.repeat(100_000)))
+    const client = room.connect()
+    client.isStuck = true
+    client.send(get('/1') + get('/2'))
+    await settle()
+    expect(room.seen).toHaveLength(1)
+    client.pending = 0
+    await room.pass(1000)
+    expect(room.seen).toHaveLength(2)
+  })
+
+  test('a client that floods while it is served is dropped', async () => {
+    const room = new Room(() => new Promise(() => {}))
+    const client = room.connect()
+    client.send(get('/'))
+    for (let i = 0; i < 10 && client.state === 'open'; i++) client.send(new Uint8Array(10_000))
+    expect(client.state).toBe('closed')
+    expect(room.server.connections).toBe(0)
+  })
+
+  test('a connection serves a bounded number of requests', async () => {
+    const room = new Room(undefined, { requests: 3 })
+    const client = room.connect()
+    client.send(get('/').repeat(5))
+    await settle()
+    expect(client.read()).toBe(answer('GET /') + answer('GET /') + answer('GET /', 'close'))
+    expect(room.seen).toHaveLength(3)
+  })
+
+  test('more connections than allowed are refused, in all and from one address', async () => {
+    const room = new Room(undefined, { connections: 5, perPeer: 2 })
+    const mine = [1, 2, 3].map(() => room.connect('192.168.1.7'))
+    expect(mine.map(({ state }) => state)).toEqual(['open', 'open', 'ended'])
+    expect(firstLine((mine[2] as MemoryStream).read())).toBe('HTTP/1.1 503 Service Unavailable')
+    const others = [8, 9, 10, 11].map(n => room.connect(`192.168.1.${n}`))
+    expect(others.map(({ state }) => state)).toEqual(['open', 'open', 'open', 'ended'])
+    mine[0]?.finish()
+    expect(room.connect('192.168.1.7').state).toBe('open')
+  })
+
+  test('300 silent connections keep nobody out once their time is up', async () => {
+    const room = new Room()
+    for (let i = 0; i < 300; i++) room.connect(`10.0.0.${i % 250}`).send('GET / HT')
+    expect(room.server.connections).toBe(SERVER_LIMITS.connections)
+    await room.pass(SERVER_LIMITS.receive)
+    const good = room.connect('192.168.1.7')
+    good.send(get('/'))
+    await settle()
+    expect(good.read()).toBe(answer('GET /'))
+  })
+
+  test('a client that has finished sending still gets its answer', async () => {
+    const room = new Room(async () => {
+      await settle()
+      return ok('hi')
+    })
+    const client = room.connect()
+    client.send(get('/'))
+    client.finish()
+    for (let i = 0; i < 4; i++) await settle()
+    expect(client.read()).toBe(answer('hi', 'close'))
+    expect(client.state).toBe('ended')
+  })
+
+  test('a client that leaves in the middle of a request is forgotten', () => {
+    const room = new Room()
+    const client = room.connect()
+    client.send('GET / HT')
+    client.finish()
+    expect(client.state).toBe('closed')
+    expect(room.server.connections).toBe(0)
+  })
+
+  test('close() closes all', () => {
+    const room = new Room()
+    const clients = [room.connect(), room.connect()]
+    room.server.close()
+    expect(clients.map(({ state }) => state)).toEqual(['closed', 'closed'])
+    expect(room.server.connections).toBe(0)
+  })
+
+  test('asks for the alarm whenever its wish may have changed', async () => {
+    const room = new Room()
+    const counts: number[] = []
+    const client = room.connect()
+    counts.push(room.rearmed)
+    client.send('GET / HT')
+    counts.push(room.rearmed)
+    client.send('TP/1.1\r\nHost: a\r\n\r\n')
+    counts.push(room.rearmed)
+    await settle()
+    counts.push(room.rearmed)
+    expect(counts.every((count, i) => count > (counts[i - 1] ?? 0))).toBe(true)
+  })
+})
