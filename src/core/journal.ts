@@ -4,7 +4,7 @@
  */
 import type { Severity } from '../base/log.ts'
 import type { Instant } from '../base/time.ts'
-import { type Event, SEVERITY, textOf } from './record.ts'
+import { type Event, severityOf, textOf } from './record.ts'
 
 export interface Entry {
   /** Counts from 1 without gaps; a reader sees by it what it missed. */
@@ -13,7 +13,7 @@ export interface Entry {
   readonly event: Event
 }
 
-export type Sink = (severity: Severity, line: string) => void
+export type Sink = (severity: Severity, line: string, event: Event) => void
 
 /** Log lines in one go, and lines a second in the long run. Warnings and errors are always written. */
 const BURST = 200
@@ -37,8 +37,8 @@ export class Journal {
     const entry = { number: ++this.#number, at: now, event }
     // A ring by number: entry n stands at (n - 1) % capacity.
     this.#ring[(entry.number - 1) % this.#capacity] = entry
-    const severity = SEVERITY[event.what]
-    if (severity !== 'info' || this.#mayWrite(now)) this.#sink(severity, textOf(event))
+    const severity = severityOf(event)
+    if (severity !== 'info' || this.#mayWrite(now)) this.#sink(severity, textOf(event), event)
     else this.#left++
   }
 
@@ -59,7 +59,8 @@ export class Journal {
     if (this.#left > 0) {
       const count = this.#left
       this.#left = 0
-      this.#sink(SEVERITY.quiet, textOf({ what: 'quiet', count }))
+      const event = { what: 'quiet', count } as const
+      this.#sink(severityOf(event), textOf(event), event)
     }
     return true
   }

@@ -45,7 +45,11 @@ export type Event =
 
 type What = Event['what']
 
-export const SEVERITY: Record<What, Severity> = {
+/** An uplink that the world can reach is no news; any other is what the owner should see. */
+export const severityOf = (event: Event): Severity =>
+  event.what === 'uplink' && event.uplink.is === 'up' && event.uplink.reach === 'public' ? 'info' : SEVERITY[event.what]
+
+const SEVERITY: Record<What, Severity> = {
   granted: 'info',
   renewed: 'info',
   refused: 'info',

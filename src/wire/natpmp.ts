@@ -2,14 +2,15 @@
  * NAT-PMP on the wire (RFC 6886 §3). Requests may be longer than their format, what follows is ignored; `decode` of a
  * shorter one throws `Malformed`. Encoding cannot fail.
  */
+import type { Ip, Port } from '../base/ip.ts'
 import { ipv4, layout, secondsField, u8, u16 } from '../base/layout.ts'
 
 export const VERSION = 0
 /** UDP; requests arrive here and replies leave from here (§3.1). */
-export const SERVER_PORT = 5351
+export const SERVER_PORT = 5351 as Port
 /** Announcements go to this group and port (§3.2.1), one hop far. */
-export const ANNOUNCE_GROUP = '224.0.0.1'
-export const ANNOUNCE_PORT = 5350
+export const ANNOUNCE_GROUP = '224.0.0.1' as Ip
+export const ANNOUNCE_PORT = 5350 as Port
 export const ANNOUNCE_TTL = 1
 
 /** Set in the opcode of everything that a server sends (§3.5). */
