@@ -1,7 +1,10 @@
 /**
  * A copy of something the kernel holds, kept true by its notices. The order matters: first subscribe, then read all,
- * then apply what was told meanwhile; a notice lost (overrun) means reading all again. Notices older than the reading
- * are applied too: the last one about a thing is the truth about it, so the copy ends up right.
+ * then apply what was told meanwhile. Notices older than the reading are applied too: the last one about a thing is
+ * the truth about it, so the copy ends up right.
+ *
+ * After an overrun that does not hold: the notices before the gap are still queued, and the last ones may be lost. So
+ * the queue is thrown away with its socket, and all begins anew with another.
  */
 import { KernelError, Malformed } from '../base/fail.ts'
 import type { Log } from '../base/log.ts'
@@ -33,26 +36,27 @@ const MOST_WAITING = 8192
 const NONE = new Uint8Array(0)
 
 export class Follower {
+  readonly #platform: Platform
   readonly #followed: Followed
-  readonly #notices: NetlinkSocket
   readonly #exchange: Exchange
-  readonly #littleEndian: boolean
   readonly #log: Log
+  #notices: NetlinkSocket
   /** Notices that came while the state is being read; `undefined` when it is not. */
   #waiting: Message[] | undefined
-  /** Something was lost: the state must be read (again). */
+  /** The state must be read (again). */
   #stale = true
+  /** Notices were lost: the socket must be replaced before that. */
+  #overrun = false
   #closed = false
 
   /** Resolves when the copy is complete; rejects with `KernelError` or `SystemError`. */
   static async open(platform: Platform, followed: Followed, log: Log): Promise<Follower> {
-    const options = { family: 'route', extendedAck: true } as const
-    const notices = await platform.netlink({ ...options, groups: followed.groups })
-    const requests = await platform.netlink({ ...options, groups: [] }).catch((error: unknown) => {
+    const notices = await openSocket(platform, followed.groups)
+    const requests = await openSocket(platform, []).catch((error: unknown) => {
       notices.close()
       throw error
     })
-    const follower = new Follower(followed, notices, new Exchange(requests, platform), platform.littleEndian, log)
+    const follower = new Follower(platform, followed, notices, new Exchange(requests, platform), log)
     try {
       await follower.#read()
     } catch (error) {
@@ -62,16 +66,13 @@ export class Follower {
     return follower
   }
 
-  private constructor(followed: Followed, notices: NetlinkSocket, exchange: Exchange, littleEndian: boolean, log: Log) {
+  private constructor(platform: Platform, followed: Followed, notices: NetlinkSocket, exchange: Exchange, log: Log) {
+    this.#platform = platform
     this.#followed = followed
     this.#notices = notices
     this.#exchange = exchange
-    this.#littleEndian = littleEndian
     this.#log = log
-    notices.take(
-      datagram => this.#take(datagram),
-      () => this.#lost(),
-    )
+    this.#listen(notices)
   }
 
   /** One more dump, beside those that are followed. Rejects with `KernelError`. */
@@ -81,7 +82,7 @@ export class Follower {
         { type: request.type, flags: FLAG.request | FLAG.dump, sequence },
         request.payload,
         NONE,
-        this.#littleEndian,
+        this.#platform.littleEndian,
       ),
     )
   }
@@ -97,9 +98,16 @@ export class Follower {
     this.#exchange.close()
   }
 
+  #listen(notices: NetlinkSocket): void {
+    notices.take(
+      datagram => this.#take(datagram),
+      () => this.#lost(),
+    )
+  }
+
   #take(datagram: Uint8Array): void {
     try {
-      for (const notice of messages(datagram, this.#littleEndian)) this.#notice(notice)
+      for (const notice of messages(datagram, this.#platform.littleEndian)) this.#notice(notice)
     } catch (error) {
       if (!(error instanceof Malformed)) throw error
       this.#log('warning', this.#followed.name, 'a notice of the kernel could not be read', { why: error.message })
@@ -114,6 +122,7 @@ export class Follower {
   }
 
   #lost(): void {
+    this.#overrun = true
     this.#stale = true
     this.#readAgain()
   }
@@ -131,6 +140,7 @@ export class Follower {
     this.#waiting = []
     try {
       while (this.#stale && !this.#closed) {
+        if (this.#overrun) await this.#replaceSocket()
         this.#stale = false
         const answers: (readonly Message[])[] = []
         for (const request of this.#followed.dumps) answers.push(await this.dump(this.#followed.name, request))
@@ -144,4 +154,17 @@ export class Follower {
       this.#waiting = undefined
     }
   }
+
+  async #replaceSocket(): Promise<void> {
+    const notices = await openSocket(this.#platform, this.#followed.groups)
+    this.#notices.close()
+    this.#notices = notices
+    this.#overrun = false
+    this.#waiting = []
+    if (this.#closed) notices.close()
+    else this.#listen(notices)
+  }
 }
+
+const openSocket = (platform: Platform, groups: readonly number[]): Promise<NetlinkSocket> =>
+  platform.netlink({ family: 'route', groups, extendedAck: true })

@@ -1,0 +1,71 @@
+/**
+ * A program for tests: keeps the live tables of links and neighbours on the engine that runs it, and prints one line
+ * of JSON at each change and at each line of input. An empty line of input asks for the state, `end` ends it.
+ */
+import { openLinks } from '../../src/kernel/links.ts'
+import type { Platform } from '../../src/platform/platform.ts'
+
+export interface Watched {
+  readonly because: 'ready' | 'change' | 'asked'
+  readonly engine: string
+  readonly changes: number
+  readonly overruns: number
+  readonly complaints: readonly string[]
+  /** `wan0 11.22.33.44`, usable ones. */
+  readonly addresses: readonly string[]
+  /** Devices that carry a default route of IPv4. */
+  readonly defaultRoutes: readonly (string | undefined)[]
+}
+
+const { process } = globalThis as { process?: { versions?: { node?: string } } }
+const platform: Platform =
+  process?.versions?.node === undefined
+    ? await (await import('../../src/platform/quickjs.ts')).createQuickjsPlatform()
+    : await (await import('../../src/platform/node.ts')).createNodePlatform()
+
+let changes = 0
+let overruns = 0
+const complaints: string[] = []
+platform.onFault(error => complaints.push(`fault: ${error}`))
+
+const counting: Platform = {
+  ...platform,
+  async netlink(options) {
+    const socket = await platform.netlink(options)
+    return {
+      portId: socket.portId,
+      send: datagram => socket.send(datagram),
+      take: (each, overrun) =>
+        socket.take(each, () => {
+          overruns++
+          overrun()
+        }),
+      drain: () => socket.drain(),
+      close: () => socket.close(),
+    }
+  },
+}
+
+const links = await openLinks(counting, {
+  log: (_severity, topic, message, detail) => complaints.push(`${topic}: ${message} ${detail?.['why']}`),
+  changed() {
+    changes++
+    print('change')
+  },
+})
+print('ready')
+for (;;) {
+  const line = await platform.readLine()
+  if (line === undefined || line === 'end') break
+  print('asked')
+}
+platform.exit(0)
+
+function print(because: Watched['because']): void {
+  const { view } = links
+  const addresses = view.links().flatMap(({ name }) => view.addresses(name).map(({ ip }) => `${name} ${ip}`))
+  const defaultRoutes = view.defaultRoutes(4).map(({ index }) => view.device(index))
+  const { engine } = platform
+  const said: Watched = { because, engine, changes, overruns, complaints, addresses, defaultRoutes }
+  platform.stdout(`${JSON.stringify(said)}\n`)
+}
