@@ -13,7 +13,7 @@ import { oneLine, utf8Decode, utf8Encode } from '../base/text.ts'
 import type { Instant } from '../base/time.ts'
 import { after, afterMs, inMilliseconds, milliseconds, seconds } from '../base/time.ts'
 import type { Lease, Mapping, Owner, Transport } from '../core/mapping.ts'
-import { Writer } from '../wire/netlink-attributes.ts'
+import { raw, Writer } from '../wire/netlink-attributes.ts'
 import { element } from '../wire/nftables.ts'
 import type { SeenElement } from '../wire/nftables-elements.ts'
 import type { MappingSet } from './ruleset.ts'
@@ -54,9 +54,11 @@ const EXPIRATION_AT = 20
 export class ElementWriter {
   readonly #templates: Record<MappingSet, Record<Age | 'key', Template>>
   readonly #littleEndian: boolean
+  readonly #userdata: UserdataCache
 
   constructor(littleEndian: boolean) {
     this.#littleEndian = littleEndian
+    this.#userdata = new UserdataCache(littleEndian)
     const ages = (set: MappingSet) => ({
       forever: template(set, {}, littleEndian),
       fresh: template(set, { timeout: 1 }, littleEndian),
@@ -77,7 +79,7 @@ export class ElementWriter {
     if (age !== 'forever') put64(to.view, at + TIMEOUT_AT, age === 'aged' ? length : left)
     if (age === 'aged') put64(to.view, at + EXPIRATION_AT, left)
     putEndpoints(to.view, at, from, set, mapping)
-    if (set === 'dnat4') putUserdata(to, mapping)
+    if (set === 'dnat4') to.put(this.#userdata.attribute(mapping))
     this.#head(to, at, index)
   }
 
@@ -138,34 +140,37 @@ function put64(view: DataView, at: number, value: number): void {
   view.setUint32(at + 4, value)
 }
 
-/** Adds NFTA_SET_ELEM_USERDATA; short plain labels, nearly all, go without an intermediate array. */
-function putUserdata(to: Writer, mapping: Mapping): void {
-  const at = to.reserve(6)
-  const comment = commentOf(mapping)
-  if (!putAscii(to, comment)) to.put(utf8Encode(comment))
-  const end = to.reserve(1)
-  to.view.setUint8(at + 4, UDATA_COMMENT)
-  to.view.setUint8(at + 5, end + 1 - at - 6)
-  putMetadata(to, mapping)
-  to.view.setUint16(at, to.length - at, to.littleEndian)
-  to.view.setUint16(at + 2, NFTA_SET_ELEM_USERDATA, to.littleEndian)
-  to.align()
+const KNOWN = 256
+
+/**
+ * NFTA_SET_ELEM_USERDATA of recent mappings, ready to copy: a host that asks for one port asks for more, and again
+ * for each renewal, and text costs more than all the rest of an element.
+ */
+class UserdataCache {
+  readonly #known = new Map<string, Uint8Array>()
+  readonly #littleEndian: boolean
+
+  constructor(littleEndian: boolean) {
+    this.#littleEndian = littleEndian
+  }
+
+  attribute(mapping: Mapping): Uint8Array {
+    const { owner, internal, mac, label } = mapping
+    const name = `${owner.via} ${internal.ip} ${owner.via === 'operator' ? '' : owner.client} ${mac} ${label}`
+    const known = this.#known.get(name)
+    if (known !== undefined) return known
+    if (this.#known.size >= KNOWN) this.#known.clear()
+    const to = new Writer(this.#littleEndian)
+    to.attribute(NFTA_SET_ELEM_USERDATA, raw, userdataOf(mapping))
+    const made = to.done()
+    this.#known.set(name, made)
+    return made
+  }
 }
 
-/** False, and nothing written, when the text is not plain ASCII. */
-function putAscii(to: Writer, value: string): boolean {
-  const at = to.reserve(value.length)
-  const { bytes } = to
-  for (let i = 0; i < value.length; i++) {
-    const code = value.charCodeAt(i)
-    if (code >= 0x80) {
-      bytes.fill(0, at, at + i)
-      to.length = at
-      return false
-    }
-    bytes[at + i] = code
-  }
-  return true
+/** The two TLVs of a mapping's element. */
+function userdataOf(mapping: Mapping): Uint8Array {
+  return joined(tlv(UDATA_COMMENT, text(commentOf(mapping))), tlv(PRIVATE_TLV, metadataOf(mapping)))
 }
 
 /** `nat-pmp 192.168.88.10: label`. nft prints it between quotes without escaping, so it may contain none. */
@@ -178,35 +183,22 @@ export function commentOf({ owner, internal, label }: Mapping): string {
 /** A UTF-16 unit has at most three bytes of UTF-8, so short labels need no counting. */
 const fitting = (label: string): string => (label.length * 3 <= LABEL_BYTES ? label : oneLine(label, LABEL_BYTES))
 
-function putMetadata(to: Writer, { owner, internal, mac, label }: Mapping): void {
+function metadataOf({ owner, internal, mac, label }: Mapping): Uint8Array {
   const client = owner.via === 'operator' || owner.client === internal.ip ? undefined : owner.client
   const exact = label.includes('"') ? utf8Encode(fitting(label)) : undefined
   const flags =
     (mac === undefined ? 0 : HAS.mac) |
     (client === undefined ? 0 : isIpv4(client) ? HAS.client : HAS.client6) |
     (exact === undefined ? 0 : HAS.label)
-  const at = to.reserve(5)
-  to.view.setUint8(at, PRIVATE_TLV)
-  to.view.setUint8(at + 2, METADATA_VERSION)
-  to.view.setUint8(at + 3, VIA.indexOf(owner.via))
-  to.view.setUint8(at + 4, flags)
-  if (mac !== undefined) putMac(to, mac)
-  if (client !== undefined) to.put(ipBytes(client))
-  if (exact !== undefined) to.put(exact)
-  to.view.setUint8(at + 1, to.length - at - 2)
+  return joined(
+    Uint8Array.of(METADATA_VERSION, VIA.indexOf(owner.via), flags),
+    mac === undefined ? NONE : Uint8Array.from(mac.split(':'), byte => Number.parseInt(byte, 16)),
+    client === undefined ? NONE : ipBytes(client),
+    exact ?? NONE,
+  )
 }
 
-function putMac(to: Writer, mac: Mac): void {
-  const at = to.reserve(6)
-  for (let i = 0; i < 6; i++) to.bytes[at + i] = Number.parseInt(mac.slice(i * 3, i * 3 + 2), 16)
-}
-
-/** The same userdata, said plainly: what the fast path above must equal. */
-export function userdataOf(mapping: Mapping): Uint8Array {
-  const to = new Writer(true)
-  putMetadata(to, mapping)
-  return joined(tlv(UDATA_COMMENT, text(commentOf(mapping))), to.done())
-}
+const NONE = new Uint8Array(0)
 
 /** The mapping of a `dnat4` element; `undefined` for one that we did not write. */
 export function mappingOf(seen: SeenElement, now: Instant): Mapping | undefined {

@@ -5,7 +5,7 @@
 import { KernelError, Malformed } from '../base/fail.ts'
 import type { NetlinkSocket } from '../platform/platform.ts'
 import type { Message, Verdict } from '../wire/netlink.ts'
-import { FLAG, messages, TYPE, verdict } from '../wire/netlink.ts'
+import { FLAG, messages, soleAcknowledgement, TYPE, verdict } from '../wire/netlink.ts'
 import type { Batch } from '../wire/nftables.ts'
 
 /** What must be known of the processor; `Platform` offers it. */
@@ -179,12 +179,24 @@ export class Exchange {
   }
 
   #take(datagram: Uint8Array): void {
+    const { littleEndian } = this.#machine
     try {
-      for (const message of messages(datagram, this.#machine.littleEndian)) this.#deliver(message)
+      const acknowledged = soleAcknowledgement(datagram, littleEndian)
+      if (acknowledged !== undefined && this.#commit(acknowledged)) return
+      for (const message of messages(datagram, littleEndian)) this.#deliver(message)
     } catch (error) {
       if (!(error instanceof Malformed)) throw error
       this.#abandon('EBADMSG') // the kernel does not send such; whoever waits must not wait for ever
     }
+  }
+
+  /** The usual reply, without the detour: the last message of the oldest batch is acknowledged. */
+  #commit(sequence: number): boolean {
+    const [batch] = this.#batches
+    if (batch?.last !== sequence) return false
+    this.#batches.shift()
+    batch.done(batch.failures)
+    return true
   }
 
   #deliver(message: Message): void {

@@ -76,8 +76,9 @@ export function replaced(list: readonly Mapping[], was: Mapping, mapping: Mappin
 }
 
 /** The lease that outlives the others. */
-export function longest(list: readonly Mapping[]): Lease {
-  let lease = (list[0] as Mapping).lease
+export function longest(list: readonly Mapping[]): Lease | undefined {
+  let lease = list[0]?.lease
+  if (lease === undefined || list.length === 1) return lease
   for (const each of list) {
     if (lease === 'forever' || each.lease === 'forever') return 'forever'
     if (each.lease.expires > lease.expires) lease = each.lease

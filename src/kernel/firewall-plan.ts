@@ -6,6 +6,7 @@ import type { Instant } from '../base/time.ts'
 import type { Change, Lease, Mapping } from '../core/mapping.ts'
 import { sameEndpoint, sameOwner } from '../core/mapping.ts'
 import { FLAG } from '../wire/netlink.ts'
+import { Writer } from '../wire/netlink-attributes.ts'
 import { Batch, FAMILY, request } from '../wire/nftables.ts'
 import { ElementWriter, endpointKey, portKey } from './elements.ts'
 import type { MappingIndex } from './firewall-index.ts'
@@ -29,6 +30,100 @@ export interface Operation {
   readonly change: number
 }
 
+/** The operations that turn what the kernel has into what it should have. */
+export function plan(changes: readonly Change[], index: MappingIndex, features: Features): Operation[] {
+  const operations: Operation[] = []
+  const [only] = changes
+  if (changes.length === 1 && only !== undefined) planOne(only, index, features, operations)
+  else planAll(changes, index, features, operations)
+  return operations
+}
+
+/** The usual turn: a single request, for which no element needs to be found again. */
+function planOne(change: Change, index: MappingIndex, features: Features, to: Operation[]): void {
+  const was = change.act === 'add' ? undefined : change.act === 'remove' ? change.mapping : change.was
+  const now = change.act === 'remove' ? undefined : change.mapping
+  if (was === undefined || now === undefined || externalKey(was) === externalKey(now)) {
+    inboundStep(was, now, 0, features, to)
+  } else {
+    inboundStep(was, undefined, 0, features, to)
+    inboundStep(undefined, now, 0, features, to)
+  }
+  const before = index.leadingTo(keyOf(change.mapping))
+  if (was === undefined) outboundStep(before, withMapping(before, change.mapping), 0, features, to)
+  else if (now === undefined) outboundStep(before, without(before, was), 0, features, to)
+  else if (keyOf(was) === keyOf(now)) outboundStep(before, replaced(before, was, now), 0, features, to)
+  else {
+    const left = index.leadingTo(keyOf(was))
+    outboundStep(left, without(left, was), 0, features, to)
+    outboundStep(before, withMapping(before, now), 0, features, to)
+  }
+  if (was === undefined || now === undefined || externalPort(was) === externalPort(now)) {
+    portStep(was, now, 0, features, to)
+  } else {
+    portStep(was, undefined, 0, features, to)
+    portStep(undefined, now, 0, features, to)
+  }
+}
+
+function planAll(changes: readonly Change[], index: MappingIndex, features: Features, to: Operation[]): void {
+  const { inbound, ports, endpoints } = touch(changes, index)
+  for (const { before, after, change } of inbound.values()) inboundStep(before, after, change, features, to)
+  for (const { before, after, change } of endpoints.values()) outboundStep(before, after, change, features, to)
+  for (const { before, after, change } of ports.values()) portStep(before, after, change, features, to)
+}
+
+type Maybe = Mapping | undefined
+
+function inboundStep(was: Maybe, now: Maybe, change: number, features: Features, to: Operation[]): void {
+  const keep = was !== undefined && now !== undefined && sameBody(was, now)
+  step('dnat4', was, was?.lease, now, now?.lease, keep, change, features, to)
+}
+
+function outboundStep(
+  before: readonly Mapping[],
+  after: readonly Mapping[],
+  change: number,
+  features: Features,
+  to: Operation[],
+): void {
+  const [was, now] = [before[0], after[0]] // the oldest: the one under whose port the endpoint's packets leave
+  const keep = was !== undefined && now !== undefined && sameEndpoint(was.external, now.external)
+  step('snat4', was, longest(before), now, longest(after), keep, change, features, to)
+}
+
+const portStep = (was: Maybe, now: Maybe, change: number, features: Features, to: Operation[]): void =>
+  step('taken', was, was?.lease, now, now?.lease, true, change, features, to)
+
+/** `keep`: old and new element differ in nothing but perhaps the lease. */
+function step(
+  set: MappingSet,
+  was: Maybe,
+  wasLease: Lease | undefined,
+  now: Maybe,
+  nowLease: Lease | undefined,
+  keep: boolean,
+  change: number,
+  features: Features,
+  to: Operation[],
+): void {
+  const both = was !== undefined && wasLease !== undefined && now !== undefined && nowLease !== undefined
+  if (both && keep) {
+    if (sameLease(wasLease, nowLease)) return
+    if (features.updatesTimeouts && wasLease !== 'forever' && nowLease !== 'forever') {
+      to.push({ act: 'refresh', set, mapping: now, lease: nowLease, change })
+      return
+    }
+  }
+  if (was !== undefined && wasLease !== undefined)
+    to.push({ act: 'delete', set, mapping: was, lease: wasLease, change })
+  if (now !== undefined && nowLease !== undefined)
+    to.push({ act: 'create', set, mapping: now, lease: nowLease, change })
+}
+
+const externalKey = ({ transport, external }: Mapping): number => endpointKey(transport, external)
+const externalPort = ({ transport, external }: Mapping): number => portKey(transport, external.port)
+
 /** An element before and after all changes. */
 interface Touched<T> {
   readonly before: T
@@ -36,96 +131,46 @@ interface Touched<T> {
   change: number
 }
 
-export function plan(changes: readonly Change[], index: MappingIndex, features: Features): Operation[] {
-  const { inbound, ports, endpoints } = touch(changes, index)
-  const operations: Operation[] = []
-  for (const { before, after, change } of inbound.values()) {
-    const keep = before !== undefined && after !== undefined && sameBody(before, after)
-    operations.push(...step('dnat4', wanted(before), wanted(after), keep, change, features))
-  }
-  for (const { before, after, change } of endpoints.values()) {
-    const [was, now] = [outbound(before), outbound(after)]
-    const keep = was !== undefined && now !== undefined && sameEndpoint(was.mapping.external, now.mapping.external)
-    operations.push(...step('snat4', was, now, keep, change, features))
-  }
-  for (const { before, after, change } of ports.values()) {
-    operations.push(...step('taken', wanted(before), wanted(after), true, change, features))
-  }
-  return operations
-}
-
 /** Every element that the changes concern, by key. */
 function touch(changes: readonly Change[], index: MappingIndex) {
-  const inbound = new Map<number, Touched<Mapping | undefined>>()
-  const ports = new Map<number, Touched<Mapping | undefined>>()
+  const inbound = new Map<number, Touched<Maybe>>()
+  const ports = new Map<number, Touched<Maybe>>()
   const endpoints = new Map<number, Touched<readonly Mapping[]>>()
-  const one = (key: number, of: typeof inbound, before: Mapping | undefined, after: Mapping | undefined, n: number) => {
-    const known = of.get(key)
-    if (known === undefined) of.set(key, { before, after, change: n })
-    else Object.assign(known, { after, change: n })
+  const list = (key: number, change: number, edit: (list: readonly Mapping[]) => readonly Mapping[]) => {
+    const before = endpoints.get(key)?.after ?? index.leadingTo(key)
+    note(endpoints, key, before, edit(before), change)
   }
-  const list = (key: number, n: number, edit: (list: readonly Mapping[]) => readonly Mapping[]) => {
-    const known = endpoints.get(key)
-    const before = known === undefined ? index.leadingTo(key) : known.after
-    if (known === undefined) endpoints.set(key, { before, after: edit(before), change: n })
-    else Object.assign(known, { after: edit(before), change: n })
-  }
-  const external = ({ transport, external }: Mapping) => endpointKey(transport, external)
-  const port = ({ transport, external }: Mapping) => portKey(transport, external.port)
-  for (const [n, change] of changes.entries()) {
+  for (let n = 0; n < changes.length; n++) {
+    const change = changes[n] as Change
     const { mapping } = change
     const was = change.act === 'replace' ? change.was : change.act === 'remove' ? mapping : undefined
+    const now = change.act === 'remove' ? undefined : mapping
     if (was !== undefined) {
-      one(external(was), inbound, was, undefined, n)
-      one(port(was), ports, was, undefined, n)
+      note(inbound, externalKey(was), was, undefined, n)
+      note(ports, externalPort(was), was, undefined, n)
     }
-    if (change.act !== 'remove') {
-      one(external(mapping), inbound, undefined, mapping, n)
-      one(port(mapping), ports, undefined, mapping, n)
+    if (now !== undefined) {
+      note(inbound, externalKey(now), undefined, now, n)
+      note(ports, externalPort(now), undefined, now, n)
     }
-    if (change.act === 'replace' && keyOf(change.was) === keyOf(mapping)) {
-      list(keyOf(mapping), n, all => replaced(all, change.was, mapping))
-    } else {
-      if (was !== undefined) list(keyOf(was), n, all => without(all, was))
-      if (change.act !== 'remove') list(keyOf(mapping), n, all => withMapping(all, mapping))
+    if (was !== undefined && now !== undefined && keyOf(was) === keyOf(now)) {
+      list(keyOf(now), n, all => replaced(all, was, now))
+      continue
     }
+    if (was !== undefined) list(keyOf(was), n, all => without(all, was))
+    if (now !== undefined) list(keyOf(now), n, all => withMapping(all, now))
   }
   return { inbound, ports, endpoints }
 }
 
-interface Wanted {
-  readonly mapping: Mapping
-  readonly lease: Lease
-}
-
-const wanted = (mapping: Mapping | undefined): Wanted | undefined =>
-  mapping === undefined ? undefined : { mapping, lease: mapping.lease }
-
-/** What `snat4` holds for an endpoint with these mappings. */
-export function outbound(list: readonly Mapping[]): Wanted | undefined {
-  const mapping = list[0]
-  return mapping === undefined ? undefined : { mapping, lease: longest(list) }
-}
-
-/** `keep`: old and new element differ in nothing but perhaps the lease. */
-function step(
-  set: MappingSet,
-  was: Wanted | undefined,
-  now: Wanted | undefined,
-  keep: boolean,
-  change: number,
-  features: Features,
-): Operation[] {
-  if (was === undefined) return now === undefined ? [] : [{ act: 'create', set, ...now, change }]
-  if (now === undefined) return [{ act: 'delete', set, ...was, change }]
-  if (keep && sameLease(was.lease, now.lease)) return []
-  if (keep && features.updatesTimeouts && was.lease !== 'forever' && now.lease !== 'forever') {
-    return [{ act: 'refresh', set, ...now, change }]
+/** `before` counts when the element is touched for the first time, `after` always. */
+function note<T>(of: Map<number, Touched<T>>, key: number, before: T, after: T, change: number): void {
+  const known = of.get(key)
+  if (known === undefined) of.set(key, { before, after, change })
+  else {
+    known.after = after
+    known.change = change
   }
-  return [
-    { act: 'delete', set, ...was, change },
-    { act: 'create', set, ...now, change },
-  ]
 }
 
 /** Whether two mappings have the same `dnat4` element, the lease apart. */
@@ -148,16 +193,20 @@ const ACTS = ['delete', 'create', 'refresh'] as const
 const MAPPING_SETS = ['dnat4', 'snat4', 'taken'] as const
 /** A list of elements is one attribute, of at most 65535 bytes; no element is longer than 300. */
 const LIST_BYTES = 0xffff - 300
+/** So few go one after the other; more are sorted, so that many share a message. */
+const FEW = 8
 
-/** Writes operations as messages, deletions first. */
+/** Writes operations as messages. The batch that it returns is good until the next one is written. */
 export class OperationWriter {
   readonly #littleEndian: boolean
   readonly #elements: ElementWriter
   readonly #heads: Record<MappingSet, Record<Act, Uint8Array>>
+  readonly #small: Writer
 
   constructor(littleEndian: boolean, features: Features) {
     this.#littleEndian = littleEndian
     this.#elements = new ElementWriter(littleEndian)
+    this.#small = new Writer(littleEndian, 4096)
     const heads = (set: MappingSet) => ({
       delete: head(features.destroysElements ? 'destroyElements' : 'deleteElements', 0, set, littleEndian),
       create: head('newElements', FLAG.create | FLAG.exclusive, set, littleEndian),
@@ -168,12 +217,17 @@ export class OperationWriter {
 
   /** `each: 'alone'`: a message for every element, so that each gets an answer of its own. */
   write(operations: readonly Operation[], now: Instant, each: 'together' | 'alone'): { batch: Batch; sent: Sent[] } {
-    const batch = new Batch(this.#littleEndian, 'any', 256 + operations.length * 160)
+    const few = operations.length <= FEW
+    const batch = new Batch(few ? this.#small : new Writer(this.#littleEndian, operations.length * 200))
     const sent: Sent[] = []
+    if (few) {
+      for (const one of operations) this.add(batch, sent, one.act, one.set, [one], now, each)
+      return { batch, sent }
+    }
     for (const act of ACTS) {
       for (const set of MAPPING_SETS) {
-        const due = operations.length === 1 ? operations : operations.filter(o => o.act === act && o.set === set)
-        if (due[0]?.act === act && due[0].set === set) this.add(batch, sent, act, set, due, now, each)
+        const due = operations.filter(operation => operation.act === act && operation.set === set)
+        this.add(batch, sent, act, set, due, now, each)
       }
     }
     return { batch, sent }

@@ -13,7 +13,6 @@ import { endpointKey, endpointsOf, leaseOf, mappingOf, portKey, takenOf } from '
 import type { Exchange, Machine } from './exchange.ts'
 import type { MappingIndex } from './firewall-index.ts'
 import { longest } from './firewall-index.ts'
-import { outbound } from './firewall-plan.ts'
 import type { SetName, Settings } from './ruleset.ts'
 import { CHAINS, SETS, TABLE } from './ruleset.ts'
 import { settingKeys } from './ruleset-state.ts'
@@ -123,13 +122,12 @@ export class TableReader {
     const ports = new Map<number, Expected>()
     const outbounds = new Map<number, Expected>()
     for (const list of index.byEndpoint()) {
-      const out = outbound(list)
-      for (const mapping of list) {
+      for (const [place, mapping] of list.entries()) {
         const to = endpointKey(mapping.transport, mapping.internal)
         const from = endpointKey(mapping.transport, mapping.external)
         inbound.set(from, { to, lease: mapping.lease, mapping })
         ports.set(portKey(mapping.transport, mapping.external.port), { to: 0, lease: mapping.lease, mapping })
-        if (mapping === out?.mapping) outbounds.set(to, { to: from, lease: longest(list), mapping })
+        if (place === 0) outbounds.set(to, { to: from, lease: longest(list) ?? mapping.lease, mapping })
       }
     }
     await this.#compare('dnat4', inbound, endpointsOf, now, found)

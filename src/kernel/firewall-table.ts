@@ -2,11 +2,12 @@
 import { KernelError } from '../base/fail.ts'
 import type { Clock, Instant } from '../base/time.ts'
 import type { Mapping } from '../core/mapping.ts'
+import { Writer } from '../wire/netlink-attributes.ts'
 import { Batch, FAMILY } from '../wire/nftables.ts'
 import type { Exchange, Machine } from './exchange.ts'
 import type { MappingIndex } from './firewall-index.ts'
+import { longest } from './firewall-index.ts'
 import type { Operation, OperationWriter } from './firewall-plan.ts'
-import { outbound } from './firewall-plan.ts'
 import type { Difference, Structure } from './firewall-read.ts'
 import { TableReader } from './firewall-read.ts'
 import type { Features, MappingSet, Settings } from './ruleset.ts'
@@ -41,7 +42,7 @@ export class KernelTable {
   /** Everything in one batch; what the table held is gone. */
   async build(settings: Settings, index: MappingIndex, epochStart: Instant): Promise<void> {
     const { machine, features, clock } = this.#parts
-    const batch = new Batch(machine.littleEndian, 'any', 65536)
+    const batch = new Batch(new Writer(machine.littleEndian, 65536))
     addTable(batch, settings.capacity, machine.littleEndian)
     addSettings(batch, 'add', settings)
     addState(batch, epochStart, machine.littleEndian)
@@ -57,7 +58,7 @@ export class KernelTable {
   /** Devices, ports and rules anew; mappings stay. The caller sees to it that the capacity is the same. */
   async configure(settings: Settings): Promise<void> {
     const { machine, features } = this.#parts
-    const batch = new Batch(machine.littleEndian, 'any', 8192)
+    const batch = new Batch(new Writer(machine.littleEndian, 8192))
     addSettings(batch, 'replace', settings)
     addRules(batch, 'replace', settings.markBit, features, machine.littleEndian)
     await this.#commit('configuring the table', batch)
@@ -65,7 +66,7 @@ export class KernelTable {
   }
 
   async remove(): Promise<void> {
-    const batch = new Batch(this.#parts.machine.littleEndian)
+    const batch = new Batch(new Writer(this.#parts.machine.littleEndian))
     batch.add('newTable', 0, FAMILY.inet, { name: TABLE, flags: 0 }) // deleting what is not there would fail
     batch.add('deleteTable', 0, FAMILY.inet, { name: TABLE })
     await this.#commit('removing the table', batch)
@@ -119,8 +120,8 @@ function elementsOf(index: MappingIndex): Record<MappingSet, Operation[]> {
       all.dnat4.push(create('dnat4', mapping))
       all.taken.push(create('taken', mapping))
     }
-    const out = outbound(list)
-    if (out !== undefined) all.snat4.push(create('snat4', out.mapping, out.lease))
+    const [oldest] = list
+    if (oldest !== undefined) all.snat4.push(create('snat4', oldest, longest(list)))
   }
   return all
 }

@@ -8,10 +8,10 @@ import type { Firewall } from '../core/firewall.ts'
 import type { Change, Mapping } from '../core/mapping.ts'
 import { sameEndpoint } from '../core/mapping.ts'
 import { endpointKey, endpointsOf } from './elements.ts'
-import type { Exchange, Machine } from './exchange.ts'
+import type { Exchange, Failure, Machine } from './exchange.ts'
 import { keyOf, MappingIndex } from './firewall-index.ts'
 import { mend, refusal } from './firewall-mend.ts'
-import type { Operation } from './firewall-plan.ts'
+import type { Operation, Sent } from './firewall-plan.ts'
 import { OperationWriter, plan } from './firewall-plan.ts'
 import type { Difference } from './firewall-read.ts'
 import { isMissing } from './firewall-read.ts'
@@ -39,6 +39,13 @@ export interface Adopted {
 
 const TRIES = 4
 
+/** Operations that were sent, and what the kernel said. */
+interface Attempt {
+  readonly operations: readonly Operation[]
+  readonly sent: readonly Sent[]
+  readonly failures: readonly Failure[]
+}
+
 export class KernelFirewall implements Firewall {
   readonly #parts: FirewallParts
   readonly #table: KernelTable
@@ -47,7 +54,9 @@ export class KernelFirewall implements Firewall {
   #epochStart: Instant | undefined
   /** One thing at a time: no comparison sees a change half made. */
   #last: Promise<unknown> = Promise.resolve()
-  #restoring: Promise<readonly Difference[]> | undefined
+  #busy = 0
+  /** One that has not begun: whoever comes meanwhile shares it. */
+  #nextRestore: Promise<readonly Difference[]> | undefined
 
   constructor(parts: FirewallParts) {
     this.#parts = parts
@@ -97,11 +106,14 @@ export class KernelFirewall implements Firewall {
    * For `watch.ts`, when it notices a foreign change. Calls that wait for the same comparison share it.
    */
   restore(): Promise<readonly Difference[]> {
-    this.#restoring ??= this.#inTurn(() => {
-      this.#restoring = undefined
+    if (this.#nextRestore !== undefined) return this.#nextRestore
+    const waits = this.#busy > 0
+    const run = this.#inTurn(() => {
+      this.#nextRestore = undefined
       return this.#restore()
     })
-    return this.#restoring
+    if (waits) this.#nextRestore = run
+    return run
   }
 
   /** Takes the table away; mappings are forgotten, running flows go on. */
@@ -118,50 +130,62 @@ export class KernelFirewall implements Firewall {
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const run = this.#last.then(work)
-    this.#last = run.then(ignore, ignore)
+    const run = this.#busy === 0 ? work() : this.#last.then(work)
+    this.#busy++
+    const leave = () => {
+      this.#busy--
+    }
+    this.#last = run.then(leave, leave)
     return run
   }
 
   async #apply(changes: readonly Change[], epochStart: Instant | undefined): Promise<void> {
+    const planned = plan(changes, this.#index, this.#parts.features)
     try {
-      await this.#send(changes, epochStart)
+      const { sent, outcome } = this.#send(planned, epochStart, 'together')
+      const failures = await outcome
+      if (failures.length > 0) await this.#insist(changes, epochStart, { operations: planned, sent, failures })
     } catch (error) {
-      if (!(await this.#recover(error))) throw error
-      await this.#send(changes, epochStart)
+      await this.#undo(error)
+      throw error
     }
-    for (const change of changes) this.#remember(change)
     if (epochStart !== undefined) this.#epochStart = epochStart
-    const ended = changes.filter(endsFlows).map(change => (change.act === 'replace' ? change.was : change.mapping))
+    const ended: Mapping[] = []
+    for (const change of changes) {
+      this.#remember(change)
+      if (endsFlows(change)) ended.push(change.act === 'replace' ? change.was : change.mapping)
+    }
     if (ended.length > 0) this.#parts.endFlows(ended)
   }
 
-  async #send(changes: readonly Change[], epochStart: Instant | undefined): Promise<void> {
-    const { exchange, clock, machine, features } = this.#parts
-    let operations: readonly Operation[] = plan(changes, this.#index, features)
+  #send(operations: readonly Operation[], epochStart: Instant | undefined, each: 'together' | 'alone') {
+    const { exchange, clock, machine } = this.#parts
+    const { batch, sent } = this.#writer.write(operations, clock.now(), each)
+    if (epochStart !== undefined) addState(batch, epochStart, machine.littleEndian)
+    return { sent, outcome: exchange.batch('changing mappings', batch) }
+  }
+
+  /** The kernel refused, and kept nothing: what can be mended is sent again; otherwise the refusal is thrown. */
+  async #insist(changes: readonly Change[], epochStart: Instant | undefined, first: Attempt): Promise<void> {
+    let attempt = first
     for (let tries = 1; ; tries++) {
-      const { batch, sent } = this.#writer.write(operations, clock.now(), tries === 1 ? 'together' : 'alone')
-      if (epochStart !== undefined) addState(batch, epochStart, machine.littleEndian)
-      const failures = await exchange.batch('changing mappings', batch)
-      if (failures.length === 0) return
-      const mended = mend(operations, failures, sent)
-      if (mended === undefined || tries === TRIES) throw refusal(failures, sent, changes)
-      operations = mended
+      const refused = refusal(attempt.failures, attempt.sent, changes)
+      let operations = mend(attempt.operations, attempt.failures, attempt.sent)
+      if (operations === undefined && isMissing(refused) && (await this.#restore()).length > 0) {
+        operations = plan(changes, this.#index, this.#parts.features) // the table was torn down a moment ago
+      }
+      if (operations === undefined || tries === TRIES) throw refused
+      const { sent, outcome } = this.#send(operations, epochStart, 'alone')
+      attempt = { operations, sent, failures: await outcome }
+      if (attempt.failures.length === 0) return
     }
   }
 
-  /**
-   * After a failed batch: true when the table was not as it should be and has been built anew, so that a second try
-   * is worth it. When replies were lost, nobody knows what the kernel did: it is built as it was before the batch.
-   */
-  async #recover(error: unknown): Promise<boolean> {
+  /** When replies were lost, nobody knows what the kernel did: the table is built as it was before. */
+  async #undo(error: unknown): Promise<void> {
     const { settings } = this.#table
-    if (settings === undefined || !(error instanceof KernelError)) return false
-    if (error.code === 'ENOBUFS' || error.code === 'EBADMSG') {
-      await this.#build(settings, this.#index, this.#epochStart as Instant)
-      return false
-    }
-    return isMissing(error) && (await this.#restore()).length > 0
+    const unknown = error instanceof KernelError && (error.code === 'ENOBUFS' || error.code === 'EBADMSG')
+    if (unknown && settings !== undefined) await this.#build(settings, this.#index, this.#epochStart as Instant)
   }
 
   async #restore(): Promise<readonly Difference[]> {
@@ -229,5 +253,3 @@ function endsFlows(change: Change): boolean {
   const { was, mapping } = change
   return !sameEndpoint(was.external, mapping.external) || !sameEndpoint(was.internal, mapping.internal)
 }
-
-const ignore = () => undefined

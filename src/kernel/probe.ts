@@ -4,6 +4,7 @@
  */
 import { KernelError } from '../base/fail.ts'
 import { FLAG } from '../wire/netlink.ts'
+import { Writer } from '../wire/netlink-attributes.ts'
 import type { Element } from '../wire/nftables.ts'
 import { Batch, decode, FAMILY, request, SET_FLAG } from '../wire/nftables.ts'
 import type { Exchange, Failure, Machine } from './exchange.ts'
@@ -21,7 +22,7 @@ export async function probe(exchange: Exchange, machine: Machine): Promise<Featu
 }
 
 async function tryOut(exchange: Exchange, machine: Machine): Promise<Omit<Features, 'updatesTimeouts'>> {
-  const batch = new Batch(machine.littleEndian)
+  const batch = new Batch(new Writer(machine.littleEndian))
   const table = SCRATCH
   batch.add('newTable', 0, FAMILY.inet, { name: table, flags: 0 })
   addScratchSet(batch, SET_FLAG.map | SET_FLAG.timeout)
@@ -44,14 +45,14 @@ async function tryOut(exchange: Exchange, machine: Machine): Promise<Omit<Featur
 
 async function triesTimeouts(exchange: Exchange, machine: Machine): Promise<boolean> {
   const element = (timeout: number): Element => ({ key: KEY, timeout })
-  const first = new Batch(machine.littleEndian)
+  const first = new Batch(new Writer(machine.littleEndian))
   first.add('newTable', 0, FAMILY.inet, { name: SCRATCH, flags: 0 })
   first.add('deleteTable', 0, FAMILY.inet, { name: SCRATCH }) // left over from a probe that was killed
   first.add('newTable', 0, FAMILY.inet, { name: SCRATCH, flags: 0 })
   addScratchSet(first, SET_FLAG.timeout)
   addElement(first, element(60_000))
   await commit(exchange, first)
-  const again = new Batch(machine.littleEndian)
+  const again = new Batch(new Writer(machine.littleEndian))
   addElement(again, element(120_000))
   await commit(exchange, again)
   const reply = await exchange.ask('reading an element', sequence => {
@@ -66,7 +67,7 @@ async function triesTimeouts(exchange: Exchange, machine: Machine): Promise<bool
     )
   })
   const seen = decode(reply, machine.littleEndian)
-  const last = new Batch(machine.littleEndian)
+  const last = new Batch(new Writer(machine.littleEndian))
   last.add('deleteTable', 0, FAMILY.inet, { name: SCRATCH })
   await commit(exchange, last)
   return seen.name === 'newElements' && (seen.body.elements?.[0]?.timeout ?? 0) > 60_000

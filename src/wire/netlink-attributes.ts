@@ -56,7 +56,10 @@ export const source = (bytes: Uint8Array, littleEndian: boolean): Source => ({
   littleEndian,
 })
 
-/** A buffer that grows; netlink is written front to back, lengths are patched in when a nest or message ends. */
+/**
+ * A buffer that grows; netlink is written front to back, lengths are patched in when a nest or message ends. It may be
+ * used again (`length = 0`) once nobody needs what `bytes` holds.
+ */
 export class Writer {
   readonly littleEndian: boolean
   length = 0
@@ -69,7 +72,7 @@ export class Writer {
     this.view = new DataView(this.bytes.buffer)
   }
 
-  /** Makes room for `size` more bytes and returns where they begin; padding bytes are zero. */
+  /** Makes room for `size` more bytes, which the caller must write, and returns where they begin. */
   reserve(size: number): number {
     const at = this.length
     const needed = at + size
@@ -85,8 +88,12 @@ export class Writer {
 
   /** Zero bytes up to the next multiple of four. */
   align(): void {
-    const rest = this.length & 3
-    if (rest !== 0) this.reserve(4 - rest)
+    while ((this.length & 3) !== 0) this.zero()
+  }
+
+  zero(): void {
+    const at = this.reserve(1)
+    this.bytes[at] = 0
   }
 
   attribute<T>(type: number, kind: Kind<T>, value: T): void {
@@ -253,7 +260,7 @@ export const string: Kind<string> = {
   }),
   write(to, value) {
     to.put(utf8Encode(value))
-    to.reserve(1)
+    to.zero()
   },
 }
 

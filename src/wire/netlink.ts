@@ -118,6 +118,7 @@ export function beginMessage(to: Writer, head: MessageHead): number {
   to.view.setUint16(at + 4, head.type, to.littleEndian)
   to.view.setUint16(at + 6, head.flags, to.littleEndian)
   to.view.setUint32(at + 8, head.sequence, to.littleEndian)
+  to.view.setUint32(at + 12, 0) // nlmsg_pid: the kernel fills it in
   return at
 }
 
@@ -142,10 +143,20 @@ export function verdict(message: Message, littleEndian: boolean): Verdict {
   return { errno: Math.max(0, errno), ...spoken(from, flags, 4 + ((echoed + 3) & ~3)), about }
 }
 
+/** The sequence number, when the datagram is one acknowledgement and nothing else: what nearly every request gets. */
+export function soleAcknowledgement(datagram: Uint8Array, littleEndian: boolean): number | undefined {
+  if (datagram.length !== 2 * HEADER_SIZE + 4) return undefined
+  const view = new DataView(datagram.buffer, datagram.byteOffset, datagram.length)
+  const whole = view.getUint32(0, littleEndian) === datagram.length
+  const fine = view.getUint16(4, littleEndian) === TYPE.error && view.getInt32(HEADER_SIZE, littleEndian) === 0
+  return whole && fine ? view.getUint32(8, littleEndian) : undefined
+}
+
 /** The attributes of an extended acknowledgement, from `start` on. */
 function spoken(from: Source, flags: number, start: number): Pick<Verdict, 'said' | 'offset'> {
   if ((flags & FLAG.ackAttributes) === 0) return { said: '', offset: undefined }
-  if (start > from.bytes.length) throw new Malformed(`netlink error: ${start} bytes echoed of ${from.bytes.length}`)
+  if (start < 0 || start > from.bytes.length)
+    throw new Malformed(`netlink error: ${start} bytes echoed of ${from.bytes.length}`)
   const { message, offset } = extendedAck.read(from, start, from.bytes.length)
   return { said: message ?? '', offset }
 }

@@ -212,12 +212,12 @@ export class Batch {
   readonly writer: Writer
   readonly #starts: number[] = []
 
-  /** `generation`: commit only if it is still the current one; the kernel answers ERESTART otherwise. */
-  constructor(littleEndian: boolean, generation: number | 'any' = 'any', capacity = 1024) {
-    this.writer = new Writer(littleEndian, capacity)
-    const start = this.#open(NFNL_MSG_BATCH_BEGIN, FLAG.request, FAMILY.unspecified, NFNL_SUBSYS_NFTABLES)
-    if (generation !== 'any') batchHead.write(this.writer, { generation })
-    endMessage(this.writer, start)
+  /** `writer`: its buffer is used again, what it held is lost. */
+  constructor(writer: Writer) {
+    this.writer = writer
+    writer.length = 0
+    this.mark()
+    writer.put(edges(writer.littleEndian).begin)
   }
 
   /** Messages so far, without BEGIN and END. */
@@ -227,7 +227,8 @@ export class Batch {
 
   /** Adds a message and returns its number in the batch, from 0. */
   add<N extends MessageName>(name: N, flags: number, family: number, body: Body<N>): number {
-    const start = this.#open(typeOf(name), FLAG.request | flags, family, 0)
+    this.mark()
+    const start = begin(this.writer, typeOf(name), FLAG.request | flags, 0, family, 0)
     MESSAGE[name][1].write(this.writer, body)
     endMessage(this.writer, start)
     return this.size - 1
@@ -246,8 +247,10 @@ export class Batch {
   finish(sequence: number, end: 'commit' | 'abandoned' = 'commit'): Uint8Array {
     const changes = this.size
     const last = this.#starts[changes] as number
-    if (end === 'commit')
-      endMessage(this.writer, this.#open(NFNL_MSG_BATCH_END, FLAG.request, FAMILY.unspecified, NFNL_SUBSYS_NFTABLES))
+    if (end === 'commit') {
+      this.mark()
+      this.writer.put(edges(this.writer.littleEndian).end)
+    }
     const { view, littleEndian } = this.writer
     for (let i = 0; i < this.#starts.length; i++) {
       view.setUint32((this.#starts[i] as number) + 8, (sequence + i) >>> 0, littleEndian)
@@ -257,11 +260,27 @@ export class Batch {
     }
     return this.writer.bytes.subarray(0, this.writer.length)
   }
+}
 
-  #open(type: number, flags: number, family: number, resource: number): number {
-    this.#starts.push(this.writer.length)
-    return begin(this.writer, type, flags, 0, family, resource)
+interface Edges {
+  readonly begin: Uint8Array
+  readonly end: Uint8Array
+}
+
+const EDGES = new Map<boolean, Edges>()
+
+/** BATCH_BEGIN and BATCH_END, the same each time. */
+function edges(littleEndian: boolean): Edges {
+  const known = EDGES.get(littleEndian)
+  if (known !== undefined) return known
+  const edge = (type: number) => {
+    const to = new Writer(littleEndian, 32)
+    endMessage(to, begin(to, type, FLAG.request, 0, FAMILY.unspecified, NFNL_SUBSYS_NFTABLES))
+    return to.done()
   }
+  const made = { begin: edge(NFNL_MSG_BATCH_BEGIN), end: edge(NFNL_MSG_BATCH_END) }
+  EDGES.set(littleEndian, made)
+  return made
 }
 
 /** Every message of a datagram of nf_tables, for a person to read; never throws. */
@@ -287,6 +306,7 @@ function begin(to: Writer, type: number, flags: number, sequence: number, family
   const start = beginMessage(to, { type, flags, sequence })
   const at = to.reserve(GENERIC_SIZE)
   to.view.setUint8(at, family)
+  to.view.setUint8(at + 1, 0) // NFNETLINK_V0
   to.view.setUint16(at + 2, resource)
   return start
 }
