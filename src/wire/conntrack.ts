@@ -5,6 +5,7 @@
  * A DELETE without attributes empties the whole table of the router. It cannot be written here: the only delete
  * request takes a `Flow`, whose original tuple is complete.
  */
+import { Malformed } from '../base/fail.ts'
 import type { Endpoint, Ip, Port } from '../base/ip.ts'
 import { isIpv4, port } from '../base/ip.ts'
 import type { Message } from './netlink.ts'
@@ -239,6 +240,7 @@ function readTuple(value: TupleValues | undefined): Tuple | undefined {
   const fromPort = port(value?.protocol?.sourcePort ?? 0)
   const toPort = port(value?.protocol?.destinationPort ?? 0)
   if (from === undefined || to === undefined || fromPort === undefined || toPort === undefined) return undefined
+  if (isIpv4(from) !== isIpv4(to)) throw new Malformed(`flow from ${from} to ${to}`)
   return { source: { ip: from, port: fromPort }, destination: { ip: to, port: toPort }, zone: value?.zone }
 }
 

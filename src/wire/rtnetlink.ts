@@ -5,8 +5,9 @@
  * `read*` turn a message into a value, or into `undefined` when it is about something else (a bridge's own table, a
  * wireless event); they throw `Malformed` and nothing else.
  */
+import { Malformed } from '../base/fail.ts'
 import type { Ip, Mac } from '../base/ip.ts'
-import { ANY_IPV4, macFrom } from '../base/ip.ts'
+import { ANY_IPV4, isIpv4, macFrom } from '../base/ip.ts'
 import type { Message } from './netlink.ts'
 import { dump } from './netlink.ts'
 import { address, attributes, host32, raw, string, u8 } from './netlink-attributes.ts'
@@ -230,9 +231,10 @@ export function readAddress(message: Message, littleEndian: boolean): LinkAddres
   const { head, attributes } = addressFormat.decode(message.payload, littleEndian)
   const ip = attributes.local ?? attributes.address
   if (ip === undefined) return undefined
+  const far = attributes.address
+  for (const each of [ip, far, attributes.broadcast]) inFamily(each, family)
   const flags = attributes.flags ?? head.flags
   const tentative = (flags & IFA_F_TENTATIVE) !== 0 && (flags & IFA_F_OPTIMISTIC) === 0
-  const far = attributes.address
   return {
     index: head.index,
     ip,
@@ -265,6 +267,7 @@ export function readDefaultRoutes(message: Message, littleEndian: boolean): read
 export function readNeighbour(message: Message, littleEndian: boolean): Neighbour | undefined {
   if (neighbourFormat.head(message.payload, littleEndian).family !== AF_INET) return undefined
   const { head, attributes } = neighbourFormat.decode(message.payload, littleEndian)
+  inFamily(attributes.ip, AF_INET)
   if (attributes.ip === undefined || (head.state & NUD_NOARP) !== 0) return undefined
   const known = head.state !== 0 && (head.state & (NUD_INCOMPLETE | NUD_FAILED)) === 0
   return { index: head.index, ip: attributes.ip, mac: known ? macOf(attributes.mac) : undefined }
@@ -280,5 +283,9 @@ export function dumpRtnetlink(datagram: Uint8Array, littleEndian: boolean): stri
 
 /** In the order of the message types, four apart. */
 const FORMATS = [linkFormat, addressFormat, routeFormat, neighbourFormat] as const
+
+function inFamily(ip: Ip | undefined, family: number): void {
+  if (ip !== undefined && isIpv4(ip) !== (family === AF_INET)) throw new Malformed(`${ip} in family ${family}`)
+}
 
 const macOf = (bytes: Uint8Array | undefined): Mac | undefined => (bytes?.length === 6 ? macFrom(bytes) : undefined)

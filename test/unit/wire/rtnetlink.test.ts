@@ -94,6 +94,11 @@ describe('readAddress()', () => {
     expect(withFlags(0x40)).toBe(false)
     expect(withFlags(0x08)).toBe(false) // IFA_F_DADFAILED
   })
+
+  test('an address of another family than the message says is Malformed', () => {
+    const payload = addressFormat.encode({ family: 10, bits: 64, index: 3 }, { address: IPV4 }, true)
+    expect(failure(() => readAddress(framed(RTM.newAddress, payload), true))).toBe('Malformed')
+  })
 })
 
 describe('readLink()', () => {
