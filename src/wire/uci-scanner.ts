@@ -17,6 +17,16 @@ const SINGLE = 0x27
 const SEMICOLON = 0x3b
 const BACKSLASH = 0x5c
 
+/** 1 for each byte that ends a run of plain text. */
+type Ends = Uint8Array
+
+const endsAt = (...bytes: readonly number[]): Ends =>
+  Uint8Array.from({ length: 256 }, (_, i) => (bytes.includes(i) ? 1 : 0))
+
+const BARE_ENDS = endsAt(SPACE, TAB, CR, 0x0b, 0x0c, LF, HASH, SINGLE, DOUBLE, SEMICOLON, BACKSLASH)
+const SINGLE_ENDS = endsAt(SINGLE)
+const DOUBLE_ENDS = endsAt(DOUBLE, BACKSLASH)
+
 type Fail = (place: Place, problem: string) => never
 
 export class UciScanner {
@@ -64,65 +74,63 @@ export class UciScanner {
 
   /** One word: bare, quoted, or pieces of both side by side. */
   word(): Uint8Array {
-    const out: number[] = []
-    while (this.#at < this.#bytes.length) {
-      const byte = this.#bytes[this.#at] as number
-      if (isBlank(byte) || byte === LF || byte === HASH) break
-      if (byte === SINGLE) this.#singleQuoted(out)
-      else if (byte === DOUBLE) this.#doubleQuoted(out)
-      else if (byte === BACKSLASH) this.#escaped(out)
+    const pieces: Uint8Array[] = []
+    for (;;) {
+      this.#run(pieces, BARE_ENDS)
+      const byte = this.#bytes[this.#at]
+      if (byte === SINGLE) this.#quoted(pieces, SINGLE_ENDS)
+      else if (byte === DOUBLE) this.#quoted(pieces, DOUBLE_ENDS)
+      else if (byte === BACKSLASH) this.#escaped(pieces)
       else if (byte === SEMICOLON)
         this.#fail(this.place(), "found ';', expected the end of the line or quotes around it")
-      else this.#plain(out, byte)
+      else return pieces.length === 1 ? (pieces[0] as Uint8Array) : joined(pieces)
     }
-    return Uint8Array.from(out)
   }
 
-  #singleQuoted(out: number[]): void {
+  /** Text up to the next byte that means something here; line feeds inside of it are counted. */
+  #run(pieces: Uint8Array[], ends: Ends): void {
+    const start = this.#at
+    for (;;) {
+      const byte = this.#bytes[this.#at]
+      if (byte === undefined || ends[byte] === 1) break
+      if (byte === 0) this.#fail(this.place(), 'found a zero byte, expected text')
+      if (byte === LF) this.#newLine()
+      else this.#at++
+    }
+    if (this.#at > start) pieces.push(this.#bytes.subarray(start, this.#at))
+  }
+
+  #quoted(pieces: Uint8Array[], ends: Ends): void {
     const start = this.place()
+    const quote = this.#bytes[this.#at]
     this.#at++
     for (;;) {
-      const byte = this.#inQuotes(start, "'")
-      if (byte === SINGLE) break
-      this.#plain(out, byte)
+      this.#run(pieces, ends)
+      const byte = this.#bytes[this.#at]
+      if (byte === undefined) {
+        const mark = quote === SINGLE ? "'" : '"'
+        this.#fail(start, `found the end of the file, expected the ${mark} that ends this text`)
+      }
+      if (byte === BACKSLASH) this.#escaped(pieces)
+      else break
     }
     this.#at++
-  }
-
-  #doubleQuoted(out: number[]): void {
-    const start = this.place()
-    this.#at++
-    for (;;) {
-      const byte = this.#inQuotes(start, '"')
-      if (byte === DOUBLE) break
-      if (byte === BACKSLASH) this.#escaped(out)
-      else this.#plain(out, byte)
-    }
-    this.#at++
-  }
-
-  #inQuotes(start: Place, quote: string): number {
-    const byte = this.#bytes[this.#at]
-    if (byte === undefined) this.#fail(start, `found the end of the file, expected the ${quote} that ends this text`)
-    return byte
   }
 
   /** `\X` is X, without the escapes of C; a backslash at the end of a line joins it with the next. */
-  #escaped(out: number[]): void {
+  #escaped(pieces: Uint8Array[]): void {
     const start = this.place()
     this.#at++
     if (this.#bytes[this.#at] === CR && this.#bytes[this.#at + 1] === LF) this.#at++
     const byte = this.#bytes[this.#at]
     if (byte === undefined) this.#fail(start, 'found the end of the file, expected a character after the backslash')
-    if (byte === LF) this.#newLine()
-    else this.#plain(out, byte)
-  }
-
-  #plain(out: number[], byte: number): void {
+    if (byte === LF) {
+      this.#newLine()
+      return
+    }
     if (byte === 0) this.#fail(this.place(), 'found a zero byte, expected text')
-    out.push(byte)
-    if (byte === LF) this.#newLine()
-    else this.#at++
+    pieces.push(this.#bytes.subarray(this.#at, this.#at + 1))
+    this.#at++
   }
 
   #skipBlanks(): void {
@@ -143,3 +151,13 @@ export class UciScanner {
 /** C's isspace without the line feed: a carriage return counts, so files with CRLF read the same. */
 const isBlank = (byte: number | undefined): boolean =>
   byte === SPACE || byte === TAB || byte === CR || byte === 0x0b || byte === 0x0c
+
+function joined(pieces: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0))
+  let at = 0
+  for (const piece of pieces) {
+    whole.set(piece, at)
+    at += piece.length
+  }
+  return whole
+}

@@ -10,8 +10,10 @@ import { UciScanner } from './uci-scanner.ts'
 
 export type { Place } from './uci-scanner.ts'
 
-/** A firewall file with thousands of rules has a few hundred kilobytes; what is larger is no configuration. */
-export const UCI_MOST_BYTES = 1 << 20
+/** A firewall with a thousand rules has 200 kilobytes and 8,000 lines; what is far larger is no configuration. */
+export const UCI_MOST_BYTES = 1 << 19
+/** Sections and values together: each costs some hundred bytes of memory, however short its line is. */
+export const UCI_MOST_ENTRIES = 20_000
 
 export interface UciOption {
   readonly name: string
@@ -118,6 +120,7 @@ class UciParser {
   readonly #sections: OpenSection[] = []
   readonly #named = new Map<string, OpenSection>()
   #open: OpenSection | undefined
+  #entries = 0
 
   constructor(bytes: Uint8Array, path: string) {
     this.#path = path
@@ -136,6 +139,7 @@ class UciParser {
     const word = this.#scan.keyword()
     const keyword = Object.hasOwn(KEYWORDS, word) ? KEYWORDS[word] : undefined
     if (keyword === undefined) this.#fail(place, `found ${shown(word)}, expected config, option, list or package`)
+    if (++this.#entries > UCI_MOST_ENTRIES) this.#fail(place, `found more than ${UCI_MOST_ENTRIES} sections and values`)
     if (keyword === 'package') this.#package()
     else if (keyword === 'config') this.#config(place)
     else this.#option(keyword === 'list', place)
@@ -225,7 +229,7 @@ class UciParser {
   #word(): Word | undefined {
     if (!this.#scan.nextWord()) return undefined
     const place = this.#scan.place()
-    return { text: utf8Decode(this.#scan.word()), place }
+    return { text: decoded(this.#scan.word()), place }
   }
 
   #fail(place: Place, problem: string): never {
@@ -249,6 +253,13 @@ function writeSection(section: Pick<UciSection, 'type' | 'name' | 'anonymous' | 
     else for (const item of value) lines.push(`\tlist ${name} ${quoteUci(item)}`)
   }
   return `${lines.join('\n')}\n`
+}
+
+/** Nearly every word is short and ASCII: the engine then makes the string in one step. */
+function decoded(bytes: Uint8Array): string {
+  if (bytes.length > 256) return utf8Decode(bytes)
+  for (const byte of bytes) if (byte >= 0x80) return utf8Decode(bytes)
+  return String.fromCharCode(...bytes)
 }
 
 const shown = (text: string): string => `'${oneLine(text, 40)}'`

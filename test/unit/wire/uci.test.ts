@@ -5,6 +5,7 @@ import {
   parseUci,
   quoteUci,
   UCI_MOST_BYTES,
+  UCI_MOST_ENTRIES,
   UciError,
   type UciFile,
   writeUci,
@@ -227,7 +228,20 @@ describe('parseUci() refuses the whole file', () => {
   })
 
   test('a file above the limit, before it is looked at', () => {
-    expect(() => parseUci(new Uint8Array(UCI_MOST_BYTES + 1), 'x')).toThrow(/at most 1048576/)
+    expect(() => parseUci(new Uint8Array(UCI_MOST_BYTES + 1), 'x')).toThrow(/at most 524288 are read/)
+  })
+})
+
+describe('parseUci() is bounded', () => {
+  test('in sections and values', () => {
+    expect(parse('c a\n'.repeat(UCI_MOST_ENTRIES)).sections).toHaveLength(UCI_MOST_ENTRIES)
+    expect(refusal('c a\n'.repeat(UCI_MOST_ENTRIES + 1))).toBe(
+      '/etc/config/x:20001:1: found more than 20000 sections and values',
+    )
+  })
+  test('not in the length of one text', () => {
+    const long = 'x'.repeat(UCI_MOST_BYTES - 100)
+    expect(parse(`c a\no b '${long}'`).sections[0]?.options.get('b')?.value).toBe(long)
   })
 })
 
