@@ -2,15 +2,16 @@
  * Hears of every commit to nf_tables and picks out those that touch our table and are not our own: `nft flush
  * ruleset`, a hand at work. A reload of the firewall leaves our table alone, and costs us a look at each message.
  */
-import type { NetlinkSocket } from '../platform/platform.ts'
+import { oneLine } from '../base/text.ts'
+import type { NetlinkSocket, Platform } from '../platform/platform.ts'
 import { HEADER_SIZE } from '../wire/netlink.ts'
 import type { Source } from '../wire/netlink-attributes.ts'
-import { source } from '../wire/netlink-attributes.ts'
+import { attempt, source } from '../wire/netlink-attributes.ts'
 import { FAMILY, GENERIC_SIZE, generation, nameOf } from '../wire/nftables.ts'
 import { TABLE } from './ruleset.ts'
 
-/** NFNLGRP_NFTABLES, linux/netfilter/nfnetlink.h: the group that the socket must have joined. */
-export const NFTABLES_GROUP = 7
+/** NFNLGRP_NFTABLES, linux/netfilter/nfnetlink.h */
+const NFTABLES_GROUP = 7
 
 /** Who committed, as the kernel names it in the notice of the new generation. */
 export interface ForeignChange {
@@ -20,33 +21,40 @@ export interface ForeignChange {
 }
 
 export interface WatchParts {
-  readonly socket: NetlinkSocket
-  readonly littleEndian: boolean
   /** Port ids of the sockets by which we change the table ourselves. */
-  readonly own: readonly number[]
-  /** A foreign commit touched our table; called once a commit, from within the delivery of its notice. */
-  readonly changed: (by: ForeignChange) => void
-  /** Notices were lost: whatever happened is unknown. */
-  readonly lost: () => void
+  readonly ignoreFrom: readonly number[]
+  /**
+   * A foreign commit touched our table: called once a commit, from within the delivery of its notice. `unknown` when
+   * notices were lost, and with them the knowledge of what happened.
+   */
+  readonly changed: (by: ForeignChange | 'unknown') => void
 }
 
-/** Reads notices until `socket` is closed. */
-export function watchTable(parts: WatchParts): void {
+/** Listens until it is closed. Rejects with `SystemError`. */
+export async function openWatch(
+  platform: Pick<Platform, 'netlink' | 'littleEndian'>,
+  parts: WatchParts,
+): Promise<{ close(): void }> {
+  const { ignoreFrom } = parts
+  const options = { family: 'netfilter', groups: [NFTABLES_GROUP], extendedAck: false, ignoreFrom } as const
+  const socket = await platform.netlink(options)
+  watchTable(socket, platform.littleEndian, parts)
+  return socket
+}
+
+function watchTable(socket: NetlinkSocket, littleEndian: boolean, { ignoreFrom, changed }: WatchParts): void {
   let touched = false
   const look = (from: Source, at: number, end: number) => {
-    if (nameOf(from.view.getUint16(at + 4, from.littleEndian)) === 'newGeneration') {
-      if (touched) parts.changed(authorOf(from, at, end))
+    if (nameOf(from.view.getUint16(at + 4, littleEndian)) === 'newGeneration') {
+      if (touched) changed(authorOf(from, at, end))
       touched = false
     } else if (concernsUs(from, at, end)) touched = true
   }
-  parts.socket.take(
-    datagram => {
-      const from = source(datagram, parts.littleEndian)
-      eachForeign(from, parts.own, look)
-    },
+  socket.take(
+    datagram => eachForeign(source(datagram, littleEndian), ignoreFrom, look),
     () => {
       touched = false
-      parts.lost()
+      changed('unknown')
     },
   )
 }
@@ -81,10 +89,13 @@ function concernsUs({ view, bytes, littleEndian }: Source, at: number, end: numb
 }
 
 function authorOf(from: Source, at: number, end: number): ForeignChange {
-  const { processId, processName } = generation.decode(
-    from.bytes.subarray(at, end),
-    from.littleEndian,
-    HEADER_SIZE + GENERIC_SIZE,
-  )
-  return { processId: processId ?? 0, process: processName ?? '' }
+  let author: ForeignChange = { processId: 0, process: '' }
+  attempt(() => {
+    const { processId = 0, processName = '' } = generation.read(from, at + HEADER_SIZE + GENERIC_SIZE, end)
+    author = { processId, process: oneLine(processName, PROCESS_NAME) }
+    return []
+  })
+  return author
 }
+
+const PROCESS_NAME = 16 // TASK_COMM_LEN, linux/sched.h
