@@ -1,0 +1,328 @@
+/**
+ * The joint: starts the parts and carries events between them. It decides nothing itself: links and files become a
+ * `Situation`, and what differs between two situations becomes calls to the parts, one refresh at a time.
+ */
+import type { Instant } from '../base/time.ts'
+import { controlHandler } from '../control/server.ts'
+import type { ControlWorld } from '../control/world.ts'
+import { Engine } from '../core/engine.ts'
+import { Epoch } from '../core/epoch.ts'
+import { Noise } from '../core/noise.ts'
+import { Rate } from '../core/rate.ts'
+import type { Uplink } from '../core/uplink.ts'
+import { openConntrack } from '../kernel/conntrack.ts'
+import { Exchange } from '../kernel/exchange.ts'
+import { KernelFirewall } from '../kernel/firewall.ts'
+import type { LinkView } from '../kernel/link-table.ts'
+import { openLinks } from '../kernel/links.ts'
+import type { Neighbours } from '../kernel/neighbours.ts'
+import { openNeighbours } from '../kernel/neighbours.ts'
+import { probe } from '../kernel/probe.ts'
+import type { Features, Settings } from '../kernel/ruleset.ts'
+import { openWatch } from '../kernel/watch.ts'
+import type { Datagram, Platform } from '../platform/platform.ts'
+import { SystemError } from '../platform/platform.ts'
+import { Announcer } from '../protocol/announce.ts'
+import { NatPmp } from '../protocol/natpmp.ts'
+import { Configuration } from './configuration.ts'
+import type { Diary } from './diary.ts'
+import { Doors } from './doors.ts'
+import { HttpServer } from './http.ts'
+import { Keeper } from './keeper.ts'
+import type { Door, Situation } from './situation.ts'
+import { situationOf } from './situation.ts'
+import { RouterSurroundings } from './surroundings.ts'
+import { Timers } from './timers.ts'
+import { controlWorld } from './world.ts'
+
+export interface Places {
+  /** Where the UCI files are: `/etc/config`. */
+  readonly uci: string
+  /** Where the control socket goes: `/var/run/portico`. */
+  readonly run: string
+}
+
+/** Two daemons would fight over one table; the second one is refused. */
+export class OtherInstance extends Error {
+  override name = 'OtherInstance'
+}
+
+/** One daemon a network namespace: the name lives in the abstract space, and goes with the process however it ends. */
+const LOCK = '\0portico'
+const CONTROL_SOCKET = 'portico.sock'
+
+/** Everything that runs, once `startDaemon` has resolved. */
+export class Daemon {
+  readonly platform: Platform
+  readonly diary: Diary
+  readonly started: Instant
+  readonly configuration: Configuration
+  readonly timers: Timers
+  readonly places: Places
+  readonly #closing: (() => void)[] = []
+
+  constructor(platform: Platform, places: Places, diary: Diary) {
+    this.platform = platform
+    this.places = places
+    this.diary = diary
+    this.started = platform.clock.now()
+    this.timers = new Timers(platform)
+    this.configuration = new Configuration(platform, diary.log, places.uci)
+  }
+
+  /** Rejects with `OtherInstance`, `KernelError` or `SystemError`; then call `close` all the same. */
+  async start(): Promise<void> {
+    const { platform, diary, configuration, places } = this
+    platform.makeDirectory(places.run)
+    await this.#lock()
+    configuration.read()
+    diary.level = configuration.config.system.log_level
+    await configuration.askNetifd()
+    const running = await this.#open()
+    await running.begin()
+    platform.onSignal('SIGHUP', () => running.reload())
+    await this.#control(controlWorld(running))
+    diary.log('info', 'system', running.readyLine())
+  }
+
+  /** Ends everything that this process holds; the kernel keeps the mappings. */
+  close(): void {
+    for (const close of this.#closing.splice(0).reverse()) close()
+  }
+
+  async #lock(): Promise<void> {
+    try {
+      const lock = await this.platform.listen({ unix: LOCK }, stream => stream.close())
+      this.#closing.push(() => lock.close())
+    } catch (error) {
+      if (!(error instanceof SystemError) || error.code !== 'EADDRINUSE') throw error
+      throw new OtherInstance('another portico daemon serves this network namespace already; stop it first')
+    }
+  }
+
+  async #open(): Promise<Running> {
+    const { platform, diary } = this
+    const log = diary.log
+    let running: Running | undefined
+    const conntrack = this.#kept(await openConntrack(platform, log))
+    const socket = await platform.netlink({ family: 'netfilter', groups: [], extendedAck: true })
+    const exchange = this.#kept(new Exchange(socket, platform))
+    const features = await probe(exchange, platform)
+    const endFlows = (removed: Parameters<typeof conntrack.endFlows>[0]) => {
+      conntrack.endFlows(removed).catch(() => {})
+    }
+    const kernel = new KernelFirewall({ exchange, machine: platform, clock: platform.clock, features, endFlows })
+    const links = this.#kept(await openLinks(platform, { log, changed: () => running?.linksChanged() }))
+    const neighbours = this.#kept(await openNeighbours(platform, log))
+    running = new Running(this, { kernel, features, links: links.view, neighbours })
+    this.#closing.push(() => running?.close())
+    const { keeper } = running
+    this.#kept(await openWatch(platform, { ignoreFrom: [exchange.portId], changed: by => keeper.check(by) }))
+    return running
+  }
+
+  #kept<T extends { close(): void }>(part: T): T {
+    this.#closing.push(() => part.close())
+    return part
+  }
+
+  async #control(world: ControlWorld): Promise<void> {
+    const { platform, timers, places } = this
+    const handle = controlHandler(world)
+    const server = new HttpServer({ clock: platform.clock, handle, rearm: () => timers.rearm() })
+    timers.add(server)
+    const path = `${places.run}/${CONTROL_SOCKET}`
+    const listener = await platform.listen({ unix: path }, stream => server.accept(stream))
+    this.#closing.push(() => {
+      listener.close()
+      server.close()
+      platform.removeFile(path)
+    })
+  }
+}
+
+interface Opened {
+  readonly kernel: KernelFirewall
+  readonly features: Features
+  readonly links: LinkView
+  readonly neighbours: Neighbours
+}
+
+/** The parts of a daemon that has its sockets, and the events between them. */
+export class Running {
+  readonly daemon: Daemon
+  readonly links: LinkView
+  readonly features: Features
+  readonly engine: Engine
+  readonly doors: Doors
+  readonly keeper: Keeper
+  readonly #kernel: KernelFirewall
+  readonly #neighbours: Neighbours
+  readonly #surroundings: RouterSurroundings
+  readonly #epoch: Epoch
+  readonly #announcer: Announcer
+  readonly #natPmp: NatPmp
+  #situation: Situation
+  /** Refreshes follow one another; wishes that come during one become one more. */
+  #refreshing = false
+  #wanted: Refresh | undefined
+
+  constructor(daemon: Daemon, { kernel, features, links, neighbours }: Opened) {
+    const { platform, diary, timers } = daemon
+    const { clock } = platform
+    const { journal, log } = diary
+    const rearm = () => timers.rearm()
+    this.daemon = daemon
+    this.links = links
+    this.features = features
+    this.#kernel = kernel
+    this.#neighbours = neighbours
+    this.#situation = this.#look()
+    this.#surroundings = new RouterSurroundings(platform, links, () => this.#situation)
+    this.#surroundings.refresh()
+    this.#epoch = new Epoch(clock.now(), start => this.#epochBegins(start))
+    const surroundings = this.#surroundings
+    const epoch = this.#epoch
+    const { policy } = this.#situation
+    this.engine = new Engine({ clock, firewall: kernel, surroundings, journal, epoch, policy, settled: rearm })
+    this.keeper = new Keeper({ clock, log, kernel, rearm })
+    const noise = new Noise(journal)
+    this.#natPmp = new NatPmp({ clock, engine: this.engine, epoch, noise, rate: new Rate(), surroundings })
+    this.doors = new Doors(platform, log, (datagram, door, reply) => this.#visit(datagram, door, reply))
+    this.#announcer = new Announcer({
+      epoch,
+      address: () => toldBy(this.engine.uplink),
+      devices: () => this.doors.devices,
+      send: ({ device, bytes }) => this.doors.announce(device, bytes),
+    })
+    timers.add(this.engine, this.keeper, this.#announcer, noise)
+  }
+
+  get situation(): Situation {
+    return this.#situation
+  }
+
+  /** What the kernel holds becomes the table; then the rules, the uplink, the owner's configuration; then the doors. */
+  async begin(): Promise<void> {
+    const { settings, uplink, policy, statics, doors } = this.#situation
+    const now = this.daemon.platform.clock.now()
+    const held = await this.#kernel.adopt()
+    if (held === undefined) await this.#kernel.build(settings, [], now)
+    else if (held.intact) await this.#kernel.configure(settings)
+    else await this.#kernel.build(settings, held.mappings, held.epochStart)
+    await this.engine.adopt(held?.mappings ?? [], held?.epochStart)
+    await this.engine.move(uplink)
+    await this.engine.reconsider(policy, statics)
+    await this.doors.set(doors)
+    this.#announce()
+  }
+
+  /** The owner's files have changed (SIGHUP). */
+  reload(): void {
+    this.daemon.diary.log('info', 'config', 'reading the configuration again')
+    this.#refresh('files')
+  }
+
+  linksChanged(): void {
+    this.#refresh('links')
+  }
+
+  readyLine(): string {
+    const { uplink, doors } = this.#situation
+    const where = doors.map(({ address, device }) => `${address} (${device})`).join(', ')
+    const outside = uplink.is === 'up' ? `${uplink.told} (${uplink.device})` : `none, ${uplink.why}`
+    const serves = where === '' ? 'NAT-PMP is off' : `NAT-PMP on ${where}`
+    return `ready: ${serves}; external address ${outside}; ${this.engine.mappings.size} mappings`
+  }
+
+  close(): void {
+    this.doors.close()
+  }
+
+  #look(): Situation {
+    const { config, netifd, problems } = this.daemon.configuration
+    return situationOf(config, netifd, this.links, problems)
+  }
+
+  #visit({ bytes, from }: Datagram, { device }: Door, reply: (bytes: Uint8Array) => void): void {
+    const index = this.links.index(device)
+    const mac = index === undefined ? undefined : this.#neighbours.mac(from.ip, index)
+    this.#natPmp.receive(bytes, { ip: from.ip, port: from.port, device, mac }, reply)
+  }
+
+  #announce(): void {
+    this.#announcer.begin(this.daemon.platform.clock.now())
+    this.daemon.timers.rearm()
+  }
+
+  /** RFC 6886 §3.6, §3.2.1: where a restarted daemon finds it, and to everybody on the LAN. */
+  #epochBegins(start: Instant): void {
+    this.#kernel.setEpoch(start).catch((error: unknown) => {
+      this.daemon.diary.log('error', 'kernel', `the epoch's start cannot be stored: ${error}`)
+    })
+    this.#announce()
+  }
+
+  #refresh(what: Refresh): void {
+    this.#wanted = what === 'files' || this.#wanted === 'files' ? 'files' : 'links'
+    if (this.#refreshing) return
+    this.#refreshing = true
+    this.#refreshAll()
+      .catch((error: unknown) =>
+        this.daemon.diary.log('error', 'system', `a change could not be carried out: ${error}`),
+      )
+      .then(() => {
+        this.#refreshing = false
+        if (this.#wanted !== undefined) this.#refresh(this.#wanted)
+      })
+  }
+
+  async #refreshAll(): Promise<void> {
+    const { configuration, diary } = this.daemon
+    while (this.#wanted !== undefined) {
+      const what = this.#wanted
+      this.#wanted = undefined
+      if (what === 'files' && configuration.read()) diary.level = configuration.config.system.log_level
+      await configuration.askNetifd()
+      await this.#carryOver(this.#look())
+    }
+  }
+
+  /** Doors close first and open last: nobody is served by rules that do not hold yet, or no longer. */
+  async #carryOver(next: Situation): Promise<void> {
+    const was = this.#situation
+    const stay = new Set(next.doors.map(keyOfDoor))
+    await this.doors.set(this.doors.listening.filter(door => stay.has(keyOfDoor(door))))
+    this.#situation = next
+    this.#surroundings.refresh()
+    if (differ(was.settings, next.settings)) await this.#configure(next.settings)
+    if (differ(was.uplink, next.uplink)) await this.engine.move(next.uplink)
+    const rules = [was, next].map(({ policy, statics }) => ({ policy, statics })) as [object, object]
+    if (differ(...rules)) await this.engine.reconsider(next.policy, next.statics)
+    const before = new Set(this.doors.devices)
+    await this.doors.set(next.doors)
+    if (next.doors.length === 0) this.#announcer.stop()
+    else if (toldBy(was.uplink) !== toldBy(next.uplink) || next.doors.some(({ device }) => !before.has(device))) {
+      this.#announce()
+    }
+  }
+
+  async #configure(settings: Settings): Promise<void> {
+    try {
+      await this.#kernel.configure(settings)
+    } catch (error) {
+      // Somebody took the table away at this moment: the comparison builds it with what it was told last.
+      this.daemon.diary.log('warning', 'kernel', `roles could not be set, building anew: ${error}`)
+      await this.#kernel.build(settings, [...this.engine.mappings.all()], this.#epoch.start)
+    }
+  }
+}
+
+type Refresh = 'links' | 'files'
+
+const toldBy = (uplink: Uplink) => (uplink.is === 'up' ? uplink.told : undefined)
+
+const keyOfDoor = ({ device, address }: Door): string => `${device} ${address}`
+
+/** Situations are plain values. */
+const differ = (a: object, b: object): boolean => JSON.stringify(a) !== JSON.stringify(b)

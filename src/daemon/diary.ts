@@ -1,0 +1,85 @@
+/**
+ * What the daemon wrote about itself, kept for `/log print` beside the journal of the mappings, and the one place that
+ * writes to standard error. syslog adds time and name, so a line begins with its topics, as RouterOS shows them.
+ */
+import type { Detail, Log, Severity } from '../base/log.ts'
+import { oneLine } from '../base/text.ts'
+import type { Instant } from '../base/time.ts'
+import type { JournalLine } from '../control/world.ts'
+import type { Entry } from '../core/journal.ts'
+import { Journal } from '../core/journal.ts'
+import type { Event } from '../core/record.ts'
+import { severityOf, textOf } from '../core/record.ts'
+import type { Platform } from '../platform/platform.ts'
+
+const RANK: Record<Severity, number> = { error: 0, warning: 1, info: 2, debug: 3 }
+const LONGEST_LINE = 800
+const KEPT = 200
+
+export class Diary {
+  readonly journal: Journal
+  readonly log: Log
+  readonly #platform: Platform
+  readonly #lines: { readonly at: Instant; readonly line: Omit<JournalLine, 'time'> }[] = []
+  #level: Severity = 'info'
+
+  constructor(platform: Platform) {
+    this.#platform = platform
+    this.journal = new Journal((severity, line, event) => this.#write(severity, topicsOf(event).join(), line))
+    this.log = (severity, topic, message, detail) => this.#note(severity, topic, message, detail)
+  }
+
+  /** Least important severity that is written to standard error; the ring keeps all. */
+  set level(level: Severity) {
+    this.#level = level
+  }
+
+  /** Everything that is remembered, oldest first. */
+  lines(now: Instant): readonly JournalLine[] {
+    const wall = this.#platform.wallTime() - now
+    const own = this.#lines.map(({ at, line }) => ({ at, line }))
+    const mappings = this.journal.entries().map(entry => ({ at: entry.at, line: lineOf(entry) }))
+    return [...own, ...mappings].sort((a, b) => a.at - b.at).map(({ at, line }) => ({ ...line, time: wall + at }))
+  }
+
+  #note(severity: Severity, topic: string, message: string, detail: Detail = {}): void {
+    const details = Object.entries(detail).flatMap(([key, value]) => (value === undefined ? [] : `${key}=${value}`))
+    const text = oneLine([message, ...details].join(' '), LONGEST_LINE)
+    this.#lines.push({ at: this.#platform.clock.now(), line: { severity, topics: [topic], message: text } })
+    if (this.#lines.length > KEPT) this.#lines.shift()
+    this.#write(severity, topic, text)
+  }
+
+  #write(severity: Severity, topic: string, text: string): void {
+    if (RANK[severity] <= RANK[this.#level]) this.#platform.stderr(`${topic},${severity} ${text}`)
+  }
+}
+
+const lineOf = ({ event }: Entry): Omit<JournalLine, 'time'> => ({
+  severity: severityOf(event),
+  topics: topicsOf(event),
+  message: textOf(event),
+})
+
+function topicsOf(event: Event): readonly string[] {
+  switch (event.what) {
+    case 'granted':
+    case 'renewed':
+    case 'expired':
+    case 'removed':
+      return [event.mapping.owner.via]
+    case 'refused':
+      return [event.owner.via]
+    case 'uplink':
+    case 'moved':
+      return ['uplink']
+    case 'static-refused':
+      return ['config']
+    case 'adopted':
+    case 'kernel':
+      return ['kernel']
+    case 'noise':
+    case 'quiet':
+      return ['system']
+  }
+}

@@ -1,0 +1,55 @@
+/** The router around the core: who may ask, and which ports are not ours to give. Answers without waiting. */
+import type { Endpoint, Ip, Port } from '../base/ip.ts'
+import type { Transport } from '../core/mapping.ts'
+import type { Surroundings } from '../core/surroundings.ts'
+import { barredHost, internalDeviceOf } from '../kernel/hosts.ts'
+import type { LinkView } from '../kernel/link-table.ts'
+import { routerUses } from '../kernel/ports.ts'
+import type { Platform } from '../platform/platform.ts'
+import type { Situation } from './situation.ts'
+
+export class RouterSurroundings implements Surroundings {
+  readonly #platform: Platform
+  readonly #links: LinkView
+  readonly #situation: () => Situation
+  #internal: readonly string[] = []
+  /** Who was asked about last, until links or roles change: a client asks many times. */
+  readonly #barred = new Map<string, string | undefined>()
+
+  constructor(platform: Platform, links: LinkView, situation: () => Situation) {
+    this.#platform = platform
+    this.#links = links
+    this.#situation = situation
+  }
+
+  /** Links or roles are others now. */
+  refresh(): void {
+    this.#barred.clear()
+    this.#internal = this.#situation().roles.internal.map(({ device }) => device)
+  }
+
+  taken(transport: Transport, external: Port): 'router' | 'redirect' | undefined {
+    const { redirects, uplink } = this.#situation()
+    if (redirects.taken(transport, external) !== undefined) return 'redirect'
+    if (uplink.is === 'down') return undefined
+    return routerUses(this.#platform, transport, uplink.address, external) ? 'router' : undefined
+  }
+
+  redirected(transport: Transport, internal: Endpoint): Port | undefined {
+    return this.#situation().redirects.portOf(transport, internal)
+  }
+
+  barred(host: Ip, device: string | undefined): string | undefined {
+    const key = `${device ?? ''} ${host}`
+    if (this.#barred.has(key)) return this.#barred.get(key)
+    const why = barredHost(host, device, this.#internal, this.#links)
+    // Bounded: a sender may invent addresses.
+    if (this.#barred.size >= 4096) this.#barred.clear()
+    this.#barred.set(key, why)
+    return why
+  }
+
+  deviceOf(host: Ip): string | undefined {
+    return internalDeviceOf(host, this.#internal, this.#links)
+  }
+}

@@ -1,0 +1,135 @@
+/** What the console sees of the daemon (`control/world.ts`). */
+import { isIpv4 } from '../base/ip.ts'
+import { utf8Decode } from '../base/text.ts'
+import { secondsBetween } from '../base/time.ts'
+import { isEnabled } from '../config/config.ts'
+import type { ControlWorld, InterfaceRole, RefusedLately, Status } from '../control/world.ts'
+import type { Engine } from '../core/engine.ts'
+import type { Answer, Mapping, Refusal } from '../core/mapping.ts'
+import { textOf } from '../core/record.ts'
+import type { Features } from '../kernel/ruleset.ts'
+import type { Platform } from '../platform/platform.ts'
+import { SERVER_PORT } from '../wire/natpmp.ts'
+import type { Running } from './daemon.ts'
+import type { Diary } from './diary.ts'
+import { RELEASE } from './release.ts'
+import type { Situation } from './situation.ts'
+
+export function controlWorld(running: Running): ControlWorld {
+  const { engine } = running
+  const { platform, diary } = running.daemon
+  return {
+    now: () => platform.clock.now(),
+    status: () => statusOf(running),
+    settings: section => ({ ...running.situation.config[section] }),
+    interfaces: () => interfacesOf(running.situation),
+    permissions: () => running.situation.config.permissions,
+    mappings: () => engine.mappings.all(),
+    journal: () => diary.lines(platform.clock.now()),
+    remove: mapping => removeBy(engine, mapping),
+  }
+}
+
+function statusOf({ daemon, engine, situation, doors, links, features }: Running): Status {
+  const { platform, diary, started } = daemon
+  const { config, roles, uplink, problems } = situation
+  const { limits } = engine.policy
+  return {
+    version: RELEASE,
+    engine: platform.engine,
+    uptime: secondsBetween(started, platform.clock.now()),
+    services: [
+      {
+        service: 'nat-pmp',
+        enabled: isEnabled(config, 'nat-pmp'),
+        listening: doors.listening.map(({ address }) => `${address}:${SERVER_PORT}`),
+        trouble: doors.trouble,
+      },
+    ],
+    uplink,
+    internal: roles.internal.flatMap(({ device }) =>
+      links
+        .addresses(device)
+        .filter(({ ip }) => isIpv4(ip))
+        .map(({ ip }) => ({ device, address: ip })),
+    ),
+    held: engine.mappings.size,
+    limits: { total: limits.total, perHost: limits.perHost },
+    refused: refusedLately(diary),
+    problems,
+    kernel: { release: releaseOf(platform), features: featuresOf(features) },
+  }
+}
+
+function releaseOf(platform: Platform): string | undefined {
+  const bytes = platform.readFile('/proc/sys/kernel/osrelease')
+  return bytes === undefined ? undefined : utf8Decode(bytes).trim()
+}
+
+const FEATURES: Record<keyof Features, readonly [name: string, meaning: string]> = {
+  updatesTimeouts: ['timeout update', 'a renewal keeps the counter of its mapping'],
+  destroysElements: ['destroy', 'a lease that ends during a change costs no second try'],
+  looksUpMapsAsSets: ['map as set', 'nft list shows the forward rule as it is'],
+}
+
+const featuresOf = (features: Features) =>
+  (Object.keys(FEATURES) as (keyof Features)[]).map(feature => {
+    const [name, meaning] = FEATURES[feature]
+    return { name, present: features[feature], meaning }
+  })
+
+function refusedLately({ journal }: Diary): readonly RefusedLately[] {
+  const counts = new Map<Refusal, RefusedLately>()
+  for (const { event } of journal.entries()) {
+    if (event.what !== 'refused') continue
+    const count = (counts.get(event.why)?.count ?? 0) + 1
+    counts.set(event.why, { why: event.why, count, last: textOf(event) })
+  }
+  return [...counts.values()].sort((a, b) => b.count - a.count)
+}
+
+/** Roles in force, then configured ones that are not. */
+function interfacesOf({ config, roles, problems }: Situation): readonly InterfaceRole[] {
+  const configured = new Map(config.interfaces.map(row => [row.interface, row]))
+  const shown = new Set<string>()
+  const inForce = [
+    ...roles.internal.map(role => ({ ...role, type: 'internal' as const, forcedIp: undefined })),
+    ...(roles.external === undefined ? [] : [{ ...roles.external, type: 'external' as const }]),
+  ].map(({ name, device, type, services, forcedIp }): InterfaceRole => {
+    shown.add(name)
+    const dynamic = !configured.has(name)
+    return { interface: name, device, type, services, forcedIp, disabled: false, dynamic, invalid: undefined }
+  })
+  const idle = config.interfaces
+    .filter(row => !shown.has(row.interface) || row.disabled)
+    .map(
+      (row): InterfaceRole => ({
+        interface: row.interface,
+        device: undefined,
+        type: row.type,
+        services: row.service,
+        forcedIp: row.forced_ip,
+        disabled: row.disabled,
+        dynamic: false,
+        invalid: row.disabled ? undefined : reasonOf(row.interface, problems),
+      }),
+    )
+  return [...inForce, ...idle]
+}
+
+const reasonOf = (name: string, problems: Situation['problems']): string =>
+  problems.find(({ message }) => message.includes(`'${name}'`))?.message ?? 'has no device now'
+
+async function removeBy(engine: Engine, mapping: Mapping): Promise<Answer> {
+  const removal = await engine.remove(mapping.transport, mapping.external.port, 'by the operator')
+  switch (removal) {
+    case 'removed':
+      return { ok: true, mapping }
+    case 'none':
+      return { ok: false, why: 'not-owner', because: 'it has ended meanwhile' }
+    case 'static':
+      return { ok: false, why: 'not-owner', because: 'it stands in /etc/config/portico; take it out there' }
+    case 'kernel':
+      return { ok: false, why: 'kernel', because: 'the kernel refused; see /log print' }
+  }
+}

@@ -1,0 +1,53 @@
+/** Picks the engine, then the daemon or the console. The only file that names an engine's files. */
+import { runConsole } from './control/session.ts'
+import { runDaemon } from './daemon/run.ts'
+import type { Platform } from './platform/platform.ts'
+
+const DEFAULTS = { uci: '/etc/config', run: '/var/run/portico' }
+const USAGE = 2
+
+const platform = await createPlatform()
+platform.exit(await main(platform))
+
+async function createPlatform(): Promise<Platform> {
+  const { process } = globalThis as { process?: { versions?: { node?: string } } }
+  if (process?.versions?.node !== undefined) return (await import('./platform/node.ts')).createNodePlatform()
+  return (await import('./platform/quickjs.ts')).createQuickjsPlatform()
+}
+
+/** `portico [--run DIR] WORDS...` is the console; `portico daemon [--uci DIR] [--run DIR]` serves. */
+async function main(platform: Platform): Promise<number> {
+  const parsed = options(platform.arguments)
+  if (typeof parsed === 'string') {
+    platform.stderr(`portico: ${parsed}`)
+    return USAGE
+  }
+  const { words, uci, run } = parsed
+  if (words[0] !== 'daemon') return runConsole(platform, words, run)
+  if (words.length === 1) return runDaemon(platform, { uci, run })
+  platform.stderr(`portico daemon: '${words[1]}' is not expected; usage: portico daemon [--uci DIR] [--run DIR]`)
+  return USAGE
+}
+
+interface Options {
+  readonly words: readonly string[]
+  readonly uci: string
+  readonly run: string
+}
+
+/** Directories may stand anywhere among the words; a sentence when one is missing. */
+function options(given: readonly string[]): Options | string {
+  const words: string[] = []
+  const directories = { ...DEFAULTS }
+  for (let at = 0; at < given.length; at++) {
+    const word = given[at] as string
+    if (word !== '--uci' && word !== '--run') {
+      words.push(word)
+      continue
+    }
+    const directory = given[++at]
+    if (directory === undefined) return `${word} wants a directory`
+    directories[word === '--uci' ? 'uci' : 'run'] = directory
+  }
+  return { words, ...directories }
+}
