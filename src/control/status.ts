@@ -22,6 +22,7 @@ export function statusText(status: Status): string {
       status.refused.map(({ why, count, last }) => `${count} x ${why}, last: ${last}`),
     ),
     ...section('Configuration', status.problems.map(problemText)),
+    ...section('Kernel', lackText(status)),
     ...section('What to do', adviceOf(status)),
   ]
   return out.map(line => `${oneLine(line, LONGEST)}\n`).join('')
@@ -62,9 +63,6 @@ function adviceOf(status: Status): readonly string[] {
     ...serviceAdvice(status),
     ...quotaAdvice(status),
     ...(status.problems.some(({ weight }) => weight === 'error') ? [BROKEN_CONFIG] : []),
-    ...status.kernel.features
-      .filter(({ present }) => !present)
-      .map(({ name, meaning }) => `kernel without ${name}: ${meaning}`),
   ]
 }
 
@@ -122,6 +120,9 @@ function kernelText({ kernel }: Status): string {
   const features = kernel.features.map(({ name, present }) => `${present ? '' : 'no '}${name}`)
   return [kernel.release ?? 'unknown release', ...features].join(', ')
 }
+
+const lackText = ({ kernel }: Status): readonly string[] =>
+  kernel.features.filter(({ present }) => !present).map(({ name, meaning }) => `no ${name}; with it, ${meaning}`)
 
 const problemText = (problem: Problem): string => `${problem.weight}: ${describe(problem)}`
 

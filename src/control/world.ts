@@ -90,5 +90,6 @@ export interface RefusedLately {
 export interface KernelStatus {
   /** `6.18.5`, where known. */
   readonly release: string | undefined
+  /** What differs between kernels; `meaning` says, as half a sentence, what a kernel that has it does better. */
   readonly features: readonly { readonly name: string; readonly present: boolean; readonly meaning: string }[]
 }

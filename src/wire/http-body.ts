@@ -21,6 +21,8 @@ const TOO_LONG = fault(413, 'the body is too long')
 const CHUNK_LINE = 256
 const TRAILERS = 4096
 const TRAILER_FIELDS = 16
+/** What must not stand in a trailer (RFC 9110 §6.5.1): whoever believed it would see another message. */
+const FRAMING: readonly string[] = ['content-length', 'transfer-encoding', 'host', 'connection']
 
 class ByLength implements BodyReader {
   readonly #length: number
@@ -112,7 +114,8 @@ class InChunks implements BodyReader {
     if (line === '') return { is: 'body', bytes: joined(this.#parts, this.#size) }
     this.#trailers.push(line)
     const fields = parseFields(this.#trailers, TRAILER_FIELDS)
-    return 'is' in fields ? fields : undefined
+    if ('is' in fields) return fields
+    return fields.some(([name]) => FRAMING.includes(name)) ? fault(400, 'a trailer about the framing') : undefined
   }
 }
 
@@ -136,11 +139,15 @@ function takeLine(inbox: Inbox, most: number): string | BodyStep {
   return MORE
 }
 
-/** `1a`, `1A;name=value`; extensions are read over. At most eight digits: no arithmetic can go wrong. */
+/** `1a`, `1A;name=value`; extensions (RFC 9112 §7.1.1) are read over, where their grammar is kept. */
 function chunkSize(line: string): number | undefined {
-  const parts = /^([0-9a-fA-F]{1,8})(?:;[\t -~]*)?$/.exec(line)
+  const parts = CHUNK_HEAD.exec(line)
   return parts === null ? undefined : Number.parseInt(parts[1] as string, 16)
 }
+
+/** At most eight digits: no arithmetic can go wrong. */
+const CHUNK_HEAD =
+  /^([0-9a-fA-F]{1,8})(?:;[!#$%&'*+\-.^_`|~0-9A-Za-z]+(?:=(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+|"[ !#-[\]-~]*"))?)*$/
 
 function joined(parts: readonly Uint8Array[], size: number): Uint8Array {
   const whole = new Uint8Array(size)

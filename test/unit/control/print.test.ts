@@ -320,7 +320,7 @@ describe('status', () => {
       ],
       kernel: {
         release: '5.15.0',
-        features: [{ name: 'persistent table', present: false, meaning: 'mappings end with the daemon' }],
+        features: [{ name: 'timeout update', present: false, meaning: 'a renewal keeps the counter' }],
       },
     })
     expect(await shown('status', troubled)).toBe(
@@ -332,7 +332,7 @@ describe('status', () => {
   external: ether1 100.64.1.2 (shared by the provider: the world cannot reach this address)
   internal: br-lan 192.168.88.1
   mappings: 2 of 2048 (one host may hold 64)
-    kernel: 5.15.0, no persistent table
+    kernel: 5.15.0, no timeout update
 
 Refused lately
   3 x not-allowed, last: 192.168.88.7 asked for tcp 22: permission 3 (no ssh)
@@ -340,10 +340,12 @@ Refused lately
 Configuration
   error: /etc/config/portico:12: option dst_port '70000': expected a port
 
+Kernel
+  no timeout update; with it, a renewal keeps the counter
+
 What to do
   The world cannot reach 100.64.1.2: your provider keeps you behind carrier-grade NAT; ask for a public IPv4 address.
   Mend the configuration errors above, then run: /etc/init.d/portico reload
-  kernel without persistent table: mappings end with the daemon
 `),
     )
   })

@@ -119,9 +119,13 @@ const badChunks: readonly (readonly [name: string, chunks: string, status: numbe
   ['nine digits', '000000003\r\nabc\r\n', 400],
   ['a body above the limit', '10001\r\n', 413],
   ['sizes that add up above the limit', `8000\r\n${'a'.repeat(0x8000)}\r\n8001\r\n`, 413],
+  ['an extension without a name', '3;\r\nabc\r\n', 400],
+  ['an extension with an open quote', '3;a="b\r\nabc\r\n', 400],
+  ['a blank in an extension', '3; a=b\r\nabc\r\n', 400],
   ['an extension without end', `3;${'x'.repeat(300)}`, 431],
   ['a control character in an extension', '3;\x01\r\nabc\r\n', 400],
   ['a trailer without a colon', '0\r\nT\r\n\r\n', 400],
+  ['a length as a trailer', '0\r\nContent-Length: 5\r\n\r\n', 400],
   ['trailers without end', `0\r\n${'T: u\r\n'.repeat(17)}`, 431],
   ['one-byte chunks with long extensions', `1;${'x'.repeat(200)}\r\na\r\n`.repeat(1400), 413],
 ]
