@@ -9,7 +9,6 @@ import type { Port } from '../base/ip.ts'
 import type { Seconds } from '../base/time.ts'
 import { seconds } from '../base/time.ts'
 import type { Service } from '../core/mapping.ts'
-import type { Kind } from './kinds.ts'
 import {
   address,
   addressRange,
@@ -24,58 +23,13 @@ import {
   service,
   text,
 } from './kinds.ts'
+import type { Option, Rows, Settings, Values } from './option.ts'
+import { listOf, optional, required, withDefault } from './option.ts'
 
 /** The version whose options are all in force; an option with a later `since` is accepted and does nothing yet. */
 export const RELEASE = '0.1'
 
-interface About {
-  readonly help: string
-  /** The first version in which the option does something. */
-  readonly since: string
-  /** The property's name in the console: RouterOS' own, or one in its manner. */
-  readonly routeros: string
-  /** RouterOS has no such property. */
-  readonly extension?: true
-  /** For the owner's page and for tests. */
-  readonly example: string
-}
-
-export interface Option<V> extends About {
-  // biome-ignore lint/suspicious/noExplicitAny: kinds of different values stand in one table.
-  readonly kind: Kind<any>
-  readonly isList: boolean
-  readonly need: 'required' | 'optional'
-  /** What holds where the option is not set. */
-  readonly default: V | undefined
-}
-
-interface Common {
-  readonly help: string
-  readonly since: string
-  /** Menus of the console that show the section. */
-  readonly menus: readonly string[]
-  /** RouterOS has no such menu, so that every property in it is an extension. */
-  readonly extension?: true
-  readonly options: Readonly<Record<string, Option<unknown>>>
-}
-
-/** `config portico 'name'`, once. */
-export interface Settings extends Common {
-  readonly is: 'settings'
-  readonly type: 'portico'
-}
-
-/** `config type`, as often as the owner likes, up to `most`. */
-export interface Rows extends Common {
-  readonly is: 'rows'
-  readonly type: string
-  readonly most: number
-}
-
-/** What the loader makes of a section: every option that has a default or is required is there. */
-export type Values<S extends Common> = {
-  readonly [K in keyof S['options']]: S['options'][K] extends Option<infer V> ? V : never
-}
+export type { Option, Rows, Settings, Values } from './option.ts'
 
 const FIRST = '0.1'
 const WITH_UPNP = '0.2'
@@ -430,20 +384,4 @@ export function isInForce(since: string, release: string = RELEASE): boolean {
   const [major = 0, minor = 0] = since.split('.').map(Number)
   const [ourMajor = 0, ourMinor = 0] = release.split('.').map(Number)
   return ourMajor > major || (ourMajor === major && ourMinor >= minor)
-}
-
-function withDefault<T>(kind: Kind<T>, value: T, about: About): Option<T> {
-  return { kind, isList: false, need: 'optional', default: value, ...about }
-}
-
-function required<T>(kind: Kind<T>, about: About): Option<T> {
-  return { kind, isList: false, need: 'required', default: undefined, ...about }
-}
-
-function optional<T>(kind: Kind<T>, about: About): Option<T | undefined> {
-  return { kind, isList: false, need: 'optional', default: undefined, ...about }
-}
-
-function listOf<T>(kind: Kind<T>, value: readonly T[], about: About): Option<readonly T[]> {
-  return { kind, isList: true, need: 'optional', default: value, ...about }
 }

@@ -10,6 +10,7 @@ import type { NameFacts } from './names.ts'
 import { isNetwork, resolveName } from './names.ts'
 import type { NetifdInterface } from './netifd.ts'
 import type { Origin, Problem } from './problems.ts'
+import { zonesOf } from './redirects.ts'
 
 export interface RoleFacts {
   /** `parseNetifd` of `ubus call network.interface dump`; `undefined` where there is no netifd. */
@@ -58,7 +59,8 @@ export function resolveRoles(config: Config, facts: RoleFacts): Roles {
     if (danger !== undefined) problems.push({ ...role.origin, ...danger })
     return danger === undefined
   })
-  problems.push(...idle(externals, external), ...missing(config, internal, external))
+  problems.push(...doubtful(internal, config, facts), ...idle(externals, external))
+  problems.push(...missing(config, internal, external))
   return {
     internal: internal.map(plain),
     external: external && plainExternal(external),
@@ -177,6 +179,19 @@ function dangerOf(
   if (!facts.defaultRoute.includes(role.device)) return undefined
   const hint = "if the internet is there, write option type 'external'; if not, remove its default route"
   return { weight: 'error', message: `${what}: it carries the default route`, hint }
+}
+
+/** A masqueraded zone is nearly always the outside; some owners masquerade their LAN too, so it is served. */
+function doubtful(internal: readonly Found[], config: Config, { netifd }: RoleFacts): readonly Problem[] {
+  const masqueraded = new Set((config.firewall?.zones ?? []).filter(({ masq }) => masq).map(({ name }) => name))
+  return internal.flatMap(role => {
+    const zone = [...zonesOf(config.firewall, netifd, role)].find(name => masqueraded.has(name))
+    if (zone === undefined) return []
+    const message = `interface '${role.name}' (${role.device}) is served as internal, but the firewall masquerades its zone '${zone}'`
+    return [
+      { weight: 'warning', ...role.origin, message, hint: "if the internet is there, write option type 'external'" },
+    ]
+  })
 }
 
 function idle(externals: readonly Found[], active: Found | undefined): readonly Problem[] {

@@ -18,7 +18,7 @@ function sectionSchema(id: SectionId): Schema {
   const properties: Record<string, Schema> = {}
   const required: string[] = []
   for (const [name, option] of Object.entries(optionsOf(id))) {
-    properties[name] = option.isList ? { type: 'array', items: option.kind.schema } : option.kind.schema
+    properties[name] = option.isList ? { type: 'array', minItems: 1, items: option.kind.schema } : option.kind.schema
     if (option.need === 'required') required.push(name)
   }
   return { type: 'object', properties, required }

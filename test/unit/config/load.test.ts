@@ -157,6 +157,11 @@ describe('load() refuses, with a line and what was expected', () => {
       [`${at}:5: list service 'pcp': expected upnp or nat_pmp`],
     ],
     [
+      'a list of nothing',
+      "config interface\n\toption interface 'wan'\n\toption type 'external'\n\tlist service ''\n",
+      [`${at}:4: list service '': expected upnp or nat_pmp`],
+    ],
+    [
       'every mistake at once',
       "config portico 'nat_pmp'\n\toption enabled 'maybe'\nconfig permission\n\toption dst_port 'x'\n",
       [

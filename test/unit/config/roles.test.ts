@@ -153,6 +153,14 @@ describe('resolveRoles() refuses to serve the internet', () => {
     expect(internal).toEqual([])
     expect(problems.length).toBeGreaterThan(0)
   })
+  test('only where it is sure: a masqueraded zone is a warning', () => {
+    const text = `${ON}${role('wg0', 'internal')}${role('wan', 'external')}`
+    const { internal, problems } = roles(config(text, networkText, firewallText))
+    expect(internal).toEqual(['wg0=wg0'])
+    expect(problems).toEqual([
+      "/etc/config/portico:3: interface 'wg0' (wg0) is served as internal, but the firewall masquerades its zone 'vpn' (if the internet is there, write option type 'external')",
+    ])
+  })
   test('and serves the others', () => {
     const text = `${ON}${role('eth9', 'internal')}${role('lan', 'internal')}${role('wan', 'external')}`
     expect(roles(config(text), { netifd, defaultRoute: ['eth9'] }).internal).toEqual(['lan=br-lan'])
