@@ -1,0 +1,139 @@
+import { describe, expect, test } from 'vitest'
+import type { Port } from '../../../src/base/ip.ts'
+import { Reserved } from '../../../src/core/choice.ts'
+import type { World } from '../../../src/core/decide.ts'
+import type { Change, Mapping } from '../../../src/core/mapping.ts'
+import type { Policy, StaticMapping } from '../../../src/core/policy.ts'
+import { type Plan, settle } from '../../../src/core/settle.ts'
+import type { Surroundings } from '../../../src/core/surroundings.ts'
+import { Table } from '../../../src/core/table.ts'
+import type { Uplink } from '../../../src/core/uplink.ts'
+import { mapping } from '../../support/mappings.ts'
+import { A, B, DOWN, policy, ports, up, WAN_ADDRESS } from '../../support/router.ts'
+
+interface Scene {
+  readonly held: readonly Mapping[]
+  readonly statics?: readonly StaticMapping[]
+  readonly uplink?: Uplink
+  readonly policy?: Policy
+  readonly around?: Partial<Surroundings>
+  readonly review?: boolean
+}
+
+function planFor(scene: Scene): Plan {
+  const table = new Table()
+  table.commit(scene.held.map(each => ({ act: 'add', mapping: each })))
+  const surroundings: Surroundings = {
+    taken: () => undefined,
+    redirected: () => undefined,
+    barred: () => undefined,
+    deviceOf: () => 'br-lan',
+    ...scene.around,
+  }
+  const world: World = {
+    table,
+    policy: scene.policy ?? policy(),
+    uplink: scene.uplink ?? up(WAN_ADDRESS),
+    surroundings,
+    reserved: new Reserved(surroundings),
+  }
+  return settle(table, world, scene.statics ?? [], scene.review ?? true)
+}
+
+const ssh = (words: Partial<StaticMapping> = {}): StaticMapping => ({
+  transport: 'tcp',
+  external: 2222 as Port,
+  internal: { ip: A, port: 22 as Port },
+  label: 'ssh',
+  ...words,
+})
+const made = mapping({ transport: 'tcp', external: 2222, internal: 22, via: 'operator', until: 0, label: 'ssh' })
+const a = mapping({ external: 5000, internal: 5000 })
+const b = mapping({ host: B, external: 2222, internal: 5000, transport: 'tcp' })
+const sshPort = mapping({ transport: 'tcp', external: 9000, internal: 22 })
+const add = (each: Mapping): Change => ({ act: 'add', mapping: each })
+const remove = (each: Mapping): Change => ({ act: 'remove', mapping: each })
+const moved = (was: Mapping, address: string): Change => ({
+  act: 'replace',
+  was,
+  mapping: { ...was, external: { ...was.external, ip: address as Mapping['external']['ip'] } },
+})
+
+describe('settle()', () => {
+  test.each<[string, Scene, readonly Change[]]>([
+    ['leaves alone what is as it should be', { held: [a, made], statics: [ssh()] }, []],
+    ['removes what a rule denies by now', { held: [a], policy: policy([{ action: 'deny' }]) }, [remove(a)]],
+    ['asks the rules only in a review', { held: [a], policy: policy([{ action: 'deny' }]), review: false }, []],
+    [
+      'removes what a service made that may no longer forward',
+      { held: [a], policy: { ...policy(), forwarding: { 'nat-pmp': false, upnp: true } } },
+      [remove(a)],
+    ],
+    ['removes what leads to no host of a LAN any more', { held: [a], around: { barred: () => 'gone' } }, [remove(a)]],
+    ['removes what a new redirect takes over', { held: [a], around: { taken: () => 'redirect' } }, [remove(a)]],
+    ['keeps what a program of the router seems to use by now', { held: [a], around: { taken: () => 'router' } }, []],
+    [
+      'keeps what only the internal device allows',
+      { held: [a], policy: policy([{ device: 'br-lan', external: ports(5000) }, { action: 'deny' }]) },
+      [],
+    ],
+    [
+      'removes what another device is allowed',
+      { held: [a], policy: policy([{ device: 'br-iot', external: ports(5000) }, { action: 'deny' }]) },
+      [remove(a)],
+    ],
+    ['makes static mappings', { held: [], statics: [ssh()] }, [add(made)]],
+    ['takes away static mappings', { held: [made, a] }, [remove(made)]],
+    [
+      'makes a static mapping anew that changed',
+      { held: [made], statics: [ssh({ label: 'new name' })] },
+      [remove(made), add({ ...made, label: 'new name' })],
+    ],
+    ["a static mapping takes a client's port", { held: [b], statics: [ssh()] }, [remove(b), add(made)]],
+    [
+      "a static mapping takes a client's internal port",
+      { held: [sshPort], statics: [ssh()] },
+      [remove(sshPort), add(made)],
+    ],
+    ['without an uplink static mappings wait', { held: [a], statics: [ssh()], uplink: DOWN }, []],
+    ['without an uplink static mappings go', { held: [made], uplink: DOWN }, [remove(made)]],
+    [
+      'moves all to a new address and makes what waited, in one go',
+      { held: [a], statics: [ssh()], uplink: up('198.51.100.9'), review: false },
+      [moved(a, '198.51.100.9'), add({ ...made, external: { ...made.external, ip: '198.51.100.9' as never } })],
+    ],
+    [
+      'does not move what goes',
+      { held: [a], uplink: up('198.51.100.9'), policy: policy([{ action: 'deny' }]) },
+      [remove(a)],
+    ],
+  ])('%s', (_what, scene, changes) => {
+    expect(planFor(scene).changes).toEqual(changes)
+  })
+
+  test('says why a mapping goes', () => {
+    const other = mapping({ host: B, external: 6000 })
+    const plan = planFor({
+      held: [a, other, made],
+      statics: [ssh({ label: 'x' })],
+      policy: policy([{ action: 'deny', comment: 'no' }]),
+    })
+    expect([a, other, made].map(each => plan.because.get(each))).toEqual([
+      'permission 0 (no)',
+      'permission 0 (no)',
+      'no longer configured',
+    ])
+  })
+
+  test('of two static mappings that contradict each other, the first is made and the second named', () => {
+    const plan = planFor({
+      held: [],
+      statics: [ssh(), ssh({ internal: { ip: B, port: 22 as Port } }), ssh({ external: 2223 as Port })],
+    })
+    expect(plan.changes).toEqual([add(made)])
+    expect(plan.problems.map(({ external, because }) => [external, because])).toEqual([
+      [2222, 'an earlier one has its external port'],
+      [2223, 'an earlier one leads to the same internal port'],
+    ])
+  })
+})
