@@ -24,7 +24,7 @@ describe.each(ENGINES)('on %s', engine => {
     return { status, output: process.output }
   }
 
-  test('without CAP_NET_ADMIN: the message names it, status 1', async () => {
+  test('without CAP_NET_ADMIN: the message names it, status 77 (EX_NOPERM)', async () => {
     const { process } = launchDaemon(lab, {
       engine,
       wrapper: ['setpriv', '--bounding-set', '-net_admin', '--inh-caps', '-net_admin', '--'],
@@ -33,10 +33,10 @@ describe.each(ENGINES)('on %s', engine => {
     expect(output).toMatch(/CAP_NET_ADMIN/)
     expect(output).not.toMatch(/\bat .*:\d+:\d+/)
     expect(output).not.toMatch(/\bready\b/)
-    expect(status).toBe(1)
+    expect(status).toBe(77)
   })
 
-  test('as a user without any right: the message names it, status 1', async () => {
+  test('as a user without any right: the message says so, status 77', async () => {
     const { process } = launchDaemon(lab, {
       engine,
       wrapper: ['setpriv', '--reuid', '65534', '--regid', '65534', '--clear-groups', '--'],
@@ -44,17 +44,17 @@ describe.each(ENGINES)('on %s', engine => {
     const { status, output } = await ended(process)
     expect(output).toMatch(/CAP_NET_ADMIN|run directory|permission/i)
     expect(output).not.toMatch(/\bat .*:\d+:\d+/)
-    expect(status).toBe(1)
+    expect(status).toBe(77)
   })
 
   test.each([
     ['with the same run directory', 'run'],
-    ['with another run directory, on the same network', 'other-run'],
+    ['with another run directory, in the same network namespace', 'other-run'],
   ])('a second instance %s refuses, and the first one serves on', async (_name, directory) => {
     const first = await startDaemon(lab, { engine })
     const command = [...COMMAND[engine], 'daemon', '--uci', first.uciDirectory, '--run', join(lab.directory, directory)]
     const second = await ended(new Background(inNamespace(lab.router.netns, command)))
-    expect(second.status).toBe(1)
+    expect(second.status).toBe(69)
     expect(second.output).toMatch(/already|another|second/i)
     expect(second.output).not.toMatch(/\bat .*:\d+:\d+/)
     expect(await askAddress(lab.a)).toMatchObject({ result: 0, address: WAN })

@@ -104,7 +104,10 @@ async function connect({ a, b, guest, router, world }: Hosts): Promise<void> {
       `address add ${GUEST}/24 brd + dev br-guest`,
       `address add ${WAN}/24 brd + dev wan0`,
       `route add default via ${WORLD}`,
-    ]).then(() => router.must(['sysctl', '-q', ...ROUTER_SYSCTLS])),
+    ])
+      .then(() => router.must(['sysctl', '-q', ...ROUTER_SYSCTLS]))
+      // As on OpenWrt: what stays within the bridge is not the firewall's. Absent where br_netfilter is.
+      .then(() => router.must(['sysctl', '-q', '-e', 'net.bridge.bridge-nf-call-iptables=0'])),
     batch(a, station(a.ip, LAN)),
     batch(b, station(b.ip, LAN)),
     batch(guest, station(guest.ip, GUEST)),
