@@ -1,0 +1,330 @@
+/**
+ * Random lives of a router: wishes of several hosts, time, new rules, new addresses, lost links, a kernel that refuses
+ * now and then, restarts. After every step the table is what the kernel holds and all promises are kept.
+ * DECIDE_RUNS (default 300) sets how many lives, FUZZ_SEED repeats one.
+ */
+import * as fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { type Ip, type Port, parseIpRange } from '../../src/base/ip.ts'
+import { seconds } from '../../src/base/time.ts'
+import { fold } from '../../src/core/changes.ts'
+import { Draft } from '../../src/core/draft.ts'
+import type { Answer, Change, Mapping, Transport, Wish } from '../../src/core/mapping.ts'
+import { refused } from '../../src/core/permission.ts'
+import type { Policy, StaticMapping } from '../../src/core/policy.ts'
+import { Table } from '../../src/core/table.ts'
+import { map, mapping, unmap } from '../support/mappings.ts'
+import { DOWN, policy, ports, quiet, Router, up, WAN_ADDRESS } from '../support/router.ts'
+
+const runs = Number(process.env['DECIDE_RUNS'] ?? 300)
+const seed = process.env['FUZZ_SEED'] === undefined ? {} : { seed: Number(process.env['FUZZ_SEED']) }
+
+const HOSTS = ['192.168.1.10', '192.168.1.11', '192.168.1.12', '192.168.1.13'] as Ip[]
+
+const host = fc.constantFrom(...HOSTS)
+const transport = fc.constantFrom<Transport>('tcp', 'udp')
+/** Few, so that they meet. */
+const port = fc.oneof(fc.integer({ min: 5000, max: 5007 }), fc.constantFrom(22, 80, 3389, 5350, 5351, 65_535))
+
+const mapWish = fc
+  .record({
+    host,
+    client: fc.option(host, { nil: undefined, freq: 20 }),
+    transport,
+    internal: port,
+    external: fc.oneof(port, fc.constant('any' as const)),
+    exact: fc.boolean(),
+    via: fc.constantFrom('nat-pmp' as const, 'upnp' as const),
+    lifetime: fc.oneof(fc.integer({ min: 1, max: 200 }), fc.constant(2 ** 32 - 1), fc.constant('forever' as const)),
+  })
+  .map(({ client, ...words }): Wish => map(client === undefined ? words : { ...words, client }))
+
+const unmapWish = fc
+  .record({ host, transport, internal: fc.oneof(port, fc.constant('all' as const)) })
+  .map((words): Wish => unmap(words))
+
+const range = fc.tuple(port, port).map(([a, b]) => ports(Math.min(a, b), Math.max(a, b)))
+const rule = fc.record(
+  {
+    action: fc.constantFrom('allow' as const, 'deny' as const),
+    external: range,
+    internal: range,
+    internalAddress: host.map(ip => parseIpRange(ip) ?? { first: ip, last: ip }),
+    transport,
+  },
+  { requiredKeys: ['action'] },
+)
+const rules: fc.Arbitrary<Policy> = fc
+  .record({
+    rules: fc.array(rule, { maxLength: 4 }),
+    defaultAction: fc.constantFrom('high-ports' as const, 'allow' as const, 'deny' as const),
+    perHost: fc.integer({ min: 0, max: 8 }),
+    total: fc.integer({ min: 0, max: 20 }),
+    maxLease: fc.constantFrom(30, 100, 86_400).map(seconds),
+  })
+  .map(({ rules: list, ...limits }) => policy(list, limits))
+
+const statics: fc.Arbitrary<readonly StaticMapping[]> = fc.array(
+  fc.record({ transport, external: port, host, internal: port }).map(words => ({
+    transport: words.transport,
+    external: words.external as Port,
+    internal: { ip: words.host, port: words.internal as Port },
+    label: 'static',
+  })),
+  { maxLength: 3 },
+)
+
+type Step =
+  | { readonly step: 'wishes'; readonly wishes: readonly Wish[] }
+  | { readonly step: 'pass'; readonly seconds: number }
+  | { readonly step: 'configure'; readonly policy: Policy; readonly statics: readonly StaticMapping[] }
+  | { readonly step: 'uplink'; readonly address: string | undefined }
+  | { readonly step: 'kernel'; readonly refuses: 'nothing' | 'everything' | Ip | 'batches' }
+  | { readonly step: 'remove'; readonly transport: Transport; readonly port: number }
+  | { readonly step: 'leave'; readonly host: Ip }
+  | { readonly step: 'flush' }
+  | { readonly step: 'restart' }
+
+const wish = fc.oneof({ weight: 4, arbitrary: mapWish }, { weight: 1, arbitrary: unmapWish })
+const step: fc.Arbitrary<Step> = fc.oneof(
+  {
+    weight: 12,
+    arbitrary: fc.record({ step: fc.constant('wishes' as const), wishes: fc.array(wish, { maxLength: 8 }) }),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.record({ step: fc.constant('pass' as const), seconds: fc.integer({ min: 0, max: 150 }) }),
+  },
+  { weight: 2, arbitrary: fc.record({ step: fc.constant('configure' as const), policy: rules, statics }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      step: fc.constant('uplink' as const),
+      address: fc.constantFrom(undefined, WAN_ADDRESS, '198.51.100.9'),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      step: fc.constant('kernel' as const),
+      refuses: fc.constantFrom(
+        'nothing' as const,
+        'nothing' as const,
+        'everything' as const,
+        'batches' as const,
+        HOSTS[0] as Ip,
+      ),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ step: fc.constant('remove' as const), transport, port }) },
+  { weight: 1, arbitrary: fc.record({ step: fc.constant('leave' as const), host }) },
+  { weight: 1, arbitrary: fc.constant<Step>({ step: 'flush' }) },
+  { weight: 1, arbitrary: fc.constant<Step>({ step: 'restart' }) },
+)
+
+test('table, kernel, quotas and answers agree in every life of a router', { timeout: 3_600_000 }, async () => {
+  const counts = { lives: 0, steps: 0, granted: 0, refused: 0, kernelRefused: 0 }
+  await fc.assert(
+    fc.asyncProperty(rules, fc.array(step, { minLength: 5, maxLength: 60 }), async (first, steps) => {
+      counts.lives++
+      let router = await Router.start({ policy: first })
+      for (const each of steps) {
+        counts.steps++
+        const answers: [Wish, Answer][] = []
+        router = await take(router, each, answers)
+        for (const [, answer] of answers) {
+          if (answer.ok) counts.granted++
+          else if (answer.why === 'kernel') counts.kernelRefused++
+          else counts.refused++
+        }
+        answersHold(router, answers)
+        tableHolds(router)
+      }
+      await endsWell(router)
+    }),
+    { numRuns: runs, ...seed },
+  )
+  console.log('fuzz decide:', counts)
+  expect(counts.granted).toBeGreaterThan(0)
+})
+
+/** Does one step; a restart gives another router. */
+async function take(router: Router, each: Step, answers: [Wish, Answer][]): Promise<Router> {
+  const { engine, kernel } = router
+  switch (each.step) {
+    case 'wishes': {
+      const before = engine.policy
+      await Promise.all(each.wishes.map(async one => answers.push([one, await engine.submit(one)])))
+      expect(engine.policy).toBe(before)
+      quotasHeld(router, answers)
+      break
+    }
+    case 'pass':
+      await router.pass(each.seconds)
+      break
+    case 'configure':
+      await engine.reconsider(each.policy, each.statics)
+      break
+    case 'uplink':
+      await engine.move(each.address === undefined ? DOWN : up(each.address))
+      break
+    case 'kernel':
+      kernel.refuse = refusing(each.refuses)
+      break
+    case 'remove':
+      await engine.remove(each.transport, each.port as Port, 'by the operator')
+      break
+    case 'leave':
+      await engine.removeHost(each.host, 'its DHCP lease ended')
+      break
+    case 'flush':
+      await engine.flush('by the operator')
+      break
+    case 'restart':
+      return restarted(router)
+  }
+  await quiet()
+  return router
+}
+
+const refusing = (what: 'nothing' | 'everything' | 'batches' | Ip) => (changes: readonly Change[]) => {
+  if (what === 'nothing') return undefined
+  if (what === 'everything' || (what === 'batches' && changes.length > 1)) return 'EBUSY'
+  return changes.some(change => change.mapping.internal.ip === what) ? 'ENFILE' : undefined
+}
+
+/** A new process: it knows what the kernel holds and nothing else. */
+async function restarted(before: Router): Promise<Router> {
+  const router = await Router.start({ policy: before.engine.policy, uplink: DOWN })
+  router.clock.set(before.clock.now())
+  const held = before.kernel.elements
+  await router.kernel.apply(held.map((each): Change => ({ act: 'add', mapping: each })))
+  await router.engine.adopt(held, before.epoch.start)
+  await router.engine.move(before.engine.uplink)
+  return router
+}
+
+/** The table is what the kernel holds, nobody has another's port, and companions stay with their client. */
+function tableHolds(router: Router): void {
+  const { mappings } = router.engine
+  const now = router.clock.now()
+  const live = [...mappings.all()].filter(({ lease }) => lease === 'forever' || lease.expires > now)
+  const byPort = (a: Mapping, b: Mapping) => keyOf(a).localeCompare(keyOf(b))
+  expect([...live].sort(byPort)).toEqual([...router.kernel.elements].sort(byPort))
+  const clients = [...mappings.all()].filter(({ owner }) => owner.via !== 'operator')
+  expect(mappings.held).toBe(clients.length)
+  for (const ip of HOSTS) expect(mappings.heldBy(ip)).toBe(clients.filter(each => each.internal.ip === ip).length)
+  for (const each of mappings.all()) {
+    expect(mappings.at(each.transport, each.external.port)).toBe(each)
+    expect(mappings.of(each.transport, each.internal)).toBe(each)
+  }
+  for (const each of clients) {
+    const companion = mappings.at(each.transport === 'tcp' ? 'udp' : 'tcp', each.external.port)
+    if (companion === undefined || companion.owner.via === 'operator') continue
+    expect(companion.internal.ip).toBe(each.internal.ip)
+  }
+}
+
+const keyOf = ({ transport, external }: Mapping) => `${transport} ${external.port}`
+
+/** What a client was told is true; and what the rules forbid was never granted. */
+function answersHold(router: Router, answers: readonly [Wish, Answer][]): void {
+  const { policy: inForce, uplink } = router.engine
+  for (const [one, answer] of answers) {
+    if (!answer.ok || one.ask !== 'map') continue
+    const { mapping: made } = answer
+    if (made === undefined || uplink.is === 'down' || one.owner.via === 'operator')
+      throw new Error('granted without cause')
+    expect([made.internal, made.transport, made.external.ip]).toEqual([one.internal, one.transport, uplink.address])
+    expect(one.owner.client).toBe(one.internal.ip)
+    if (one.exact && one.external !== 'any') expect(made.external.port).toBe(one.external)
+    if (made.lease === 'forever') throw new Error('a client was promised for ever')
+    if (one.lifetime !== 'forever' && one.owner.via === 'nat-pmp') {
+      expect(made.lease.lifetime).toBeLessThanOrEqual(one.lifetime)
+    }
+    expect(made.lease.lifetime).toBeLessThanOrEqual(inForce.limits.maxLease)
+    if (made.owner.via === 'operator') continue
+    expect([5350, 5351]).not.toContain(made.external.port)
+    const { transport: by, internal, mac } = one
+    const devices = ['br-lan', 'wan']
+    expect(
+      refused(inForce, { service: one.owner.via, transport: by, internal, mac, devices }, made.external.port),
+    ).toBe(undefined)
+  }
+}
+
+/** A quota may have been lowered below what is held; but a wish never exceeds it. */
+function quotasHeld(router: Router, answers: readonly [Wish, Answer][]): void {
+  const { mappings, policy: inForce } = router.engine
+  const added = new Set(
+    router.kernel.batches
+      .at(-1)
+      ?.filter(({ act }) => act === 'add')
+      .map(change => change.mapping),
+  )
+  for (const [, answer] of answers) {
+    if (!answer.ok || answer.mapping === undefined || !added.has(answer.mapping)) continue
+    const { ip } = answer.mapping.internal
+    if (mappings.at(answer.mapping.transport, answer.mapping.external.port) !== answer.mapping) continue
+    expect(mappings.heldBy(ip)).toBeLessThanOrEqual(inForce.limits.perHost)
+    expect(mappings.held).toBeLessThanOrEqual(inForce.limits.total)
+  }
+}
+
+/** With a kernel that agrees again, everything ends in its time and no alarm is left. */
+async function endsWell(router: Router): Promise<void> {
+  router.kernel.refuse = () => undefined
+  await router.engine.move(up(WAN_ADDRESS))
+  await router.pass(64)
+  expect([...router.engine.mappings.all()].every(({ external }) => external.ip === WAN_ADDRESS)).toBe(true)
+  await router.pass(86_500)
+  expect([router.engine.mappings.held, router.engine.wakeAt]).toEqual([0, undefined])
+  tableHolds(router)
+}
+
+test('what several decisions come to is the same in one batch as one by one', () => {
+  const words = fc.record({
+    transport,
+    external: fc.integer({ min: 5000, max: 5003 }),
+    host,
+    internal: fc.integer({ min: 5000, max: 5002 }),
+    until: fc.integer({ min: 1, max: 9 }),
+  })
+  const run = fc.array(fc.record({ words, remove: fc.boolean() }), { maxLength: 20 })
+  fc.assert(
+    fc.property(run, run, (before, during) => {
+      const single = new Table()
+      for (const each of before) single.commit(sensible(single, each))
+      const folded = new Table()
+      folded.commit([...single.all()].map((each): Change => ({ act: 'add', mapping: each })))
+      const draft = new Draft(folded)
+      const changes: Change[] = []
+      for (const each of during) {
+        const one = sensible(single, each)
+        expect(sensible(draft, each)).toEqual(one)
+        single.commit(one)
+        draft.commit(one)
+        changes.push(...one)
+      }
+      folded.commit(fold(changes))
+      const shown = (table: Table) => [...table.all()].map(each => JSON.stringify(each)).sort()
+      expect(shown(folded)).toEqual(shown(single))
+      expect([folded.held, folded.size, folded.nextExpiry]).toEqual([single.held, single.size, single.nextExpiry])
+      for (const ip of HOSTS) expect(draft.heldBy(ip)).toBe(single.heldBy(ip))
+      expect(draft.held).toBe(single.held)
+    }),
+    { numRuns: runs * 10, ...seed },
+  )
+})
+
+/** A change that a decision could make on this table. */
+function sensible(
+  table: Pick<Table, 'at' | 'of'>,
+  { words, remove }: { readonly words: Parameters<typeof mapping>[0]; readonly remove: boolean },
+): readonly Change[] {
+  const made = mapping(words)
+  const there = table.of(made.transport, made.internal)
+  if (remove) return there === undefined ? [] : [{ act: 'remove', mapping: there }]
+  if (there !== undefined) return [{ act: 'replace', was: there, mapping: { ...there, lease: made.lease } }]
+  return table.at(made.transport, made.external.port) === undefined ? [{ act: 'add', mapping: made }] : []
+}
