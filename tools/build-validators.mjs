@@ -9,8 +9,8 @@ import { loadTypeScript } from './load-typescript.mjs'
 
 const target = new URL('../src/config/validate.generated.ts', import.meta.url)
 
-const { schemas } = await loadTypeScript('src/config/schema.ts')
-const made = generated(schemas())
+const { netifdSchema, optionSchemas } = await loadTypeScript('src/config/schema.ts')
+const made = generated(optionSchemas(), netifdSchema)
 
 if (process.argv.includes('--check')) {
   const current = readFileSync(target, 'utf8')
@@ -20,65 +20,79 @@ if (process.argv.includes('--check')) {
   }
 } else writeFileSync(target, made)
 
-function generated(all) {
-  const { parts, roots } = shared(all)
-  const ajv = new Ajv({
-    allErrors: true,
-    strict: true,
-    strictRequired: true,
-    allowUnionTypes: true,
-    inlineRefs: false,
-    messages: false,
-    schemas: [...parts, ...roots],
-    code: { source: true, esm: true, lines: true, optimize: 2 },
-  })
-  const ids = Object.keys(all)
-  const code = standaloneCode(ajv, Object.fromEntries(ids.map(id => [`check_${id}`, id])))
-  // A call of require would not survive the bundle for QuickJS; keywords that need ajv's run time stay out.
-  if (/\brequire\(|new Function|\beval\b/.test(code)) throw new Error('the generated code needs a run-time part of ajv')
+function generated(options, netifd) {
+  const { kinds, names } = shared(options)
+  // An option's message comes from its own words, so its validator says yes or no and nothing else.
+  const kindCode = compiled(kinds, 'kind').replaceAll(/^validate\w+\.errors = .*;$/gm, '')
+  const netifdCode = compiled({ netifd }, 'dump')
   return [
     '// @ts-nocheck',
     '// Made by tools/build-validators.mjs from src/config/options.ts. Do not edit.',
-    slim(code),
+    kindCode,
+    netifdCode,
     '',
-    '/** By section id; `netifd` is the dump of `ubus call network.interface`. */',
-    `export const validators = { ${ids.map(id => `${id}: check_${id}`).join(', ')} }`,
+    '/** By section and option: whether a value that was read is of the right type and in range. */',
+    'export const validators = {',
+    ...Object.entries(names).map(([id, section]) => `  ${id}: { ${pairs(section)} },`),
+    '}',
+    '',
+    '/** What `ubus call network.interface dump` prints; what is wrong stands in its member `errors`. */',
+    'export const validateNetifd = dump_netifd',
     '',
     '/** What this file was made from; a test compares it with the table. */',
-    `export const madeFrom = ${JSON.stringify(JSON.stringify(all))}`,
+    `export const madeFrom = ${JSON.stringify(JSON.stringify({ options, netifd }))}`,
     '',
   ].join('\n')
 }
 
-/** Every kind of value becomes one schema that the sections refer to: a quarter of the code of the plain form. */
-function shared(all) {
-  const names = new Map()
-  const refer = schema => {
-    const key = JSON.stringify(schema)
-    if (!names.has(key)) names.set(key, `kind${names.size}`)
-    return { $ref: names.get(key) }
-  }
-  const roots = Object.entries(all).map(([id, schema]) => {
-    const properties = Object.entries(schema.properties).map(([name, property]) => [name, refer(property)])
-    return { $id: id, ...schema, properties: Object.fromEntries(properties) }
-  })
-  return { parts: [...names].map(([key, $id]) => ({ $id, ...JSON.parse(key) })), roots }
+function pairs(section) {
+  return Object.entries(section)
+    .map(([option, kind]) => `${option}: kind_${kind}`)
+    .join(', ')
 }
 
-/** Leaves out what nobody reads (half of the code), and says the adding of an error once. */
-function slim(code) {
-  const short = code
+/** Equal schemas become one function. */
+function shared(options) {
+  const numbers = new Map()
+  const number = schema => {
+    const key = JSON.stringify(schema)
+    if (!numbers.has(key)) numbers.set(key, numbers.size)
+    return numbers.get(key)
+  }
+  const names = map(options, section => map(section, number))
+  return { kinds: Object.fromEntries([...numbers].map(([key, n]) => [n, JSON.parse(key)])), names }
+}
+
+function map(object, each) {
+  return Object.fromEntries(Object.entries(object).map(([key, value]) => [key, each(value)]))
+}
+
+/** One function for each schema, named with the prefix. */
+function compiled(schemas, prefix) {
+  const ajv = new Ajv({
+    strict: true,
+    strictRequired: true,
+    allowUnionTypes: true,
+    messages: false,
+    schemas: Object.entries(schemas).map(([id, schema]) => ({ $id: `${prefix}_${id}`, ...schema })),
+    code: { source: true, esm: true, lines: true, optimize: 2 },
+  })
+  const names = Object.keys(schemas).map(id => `${prefix}_${id}`)
+  const code = standaloneCode(ajv, Object.fromEntries(names.map(name => [name, name])))
+  // A call of require would not survive the bundle for QuickJS; keywords that need ajv's run time stay out.
+  if (/\brequire\(|new Function|\beval\b/.test(code)) throw new Error('the generated code needs a run-time part of ajv')
+  return slim(code, prefix)
+}
+
+/** Leaves out what nobody reads, and gives the functions of each part names of their own. */
+function slim(code, prefix) {
+  return code
     .replace('"use strict";', '')
-    .replaceAll(/^export const check_/gm, 'const check_')
+    .replaceAll(/^export const /gm, 'const ')
     .replaceAll(/\/\*# sourceURL="[^"]*" \*\/;?/g, '')
     .replaceAll(/,schemaPath:"[^"]*"/g, '')
-    .replaceAll(/,\s*parentData:data,parentDataProperty:(?:"[^"]*"|\w+),rootData/g, '')
+    .replaceAll(/,params:\{.*\}\}\];$/gm, '}];')
     .replaceAll(', parentData, parentDataProperty, rootData=data}', '}')
-    .replaceAll(/,params:\{(?!missingProperty).*\}\};$/gm, '};')
-    .replaceAll(
-      /const (err\d+) = (\{.*\});\nif\(vErrors === null\)\{\nvErrors = \[\1\];\n\}\nelse \{\nvErrors\.push\(\1\);\n\}\nerrors\+\+;/g,
-      'vErrors = and(vErrors, $2);\nerrors++;',
-    )
+    .replaceAll(/\b(validate|schema|pattern)(\d+)\b/g, `$1_${prefix}_$2`)
     .trim()
-  return `const and = (errors, error) => (errors === null ? [error] : (errors.push(error), errors))\n\n${short}`
 }

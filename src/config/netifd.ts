@@ -4,7 +4,7 @@ import type { Ip } from '../base/ip.ts'
 import { parseIpv4 } from '../base/ip.ts'
 import { utf8Decode } from '../base/text.ts'
 import { isDeviceName } from './network-file.ts'
-import { validators } from './validate.generated.ts'
+import { validateNetifd } from './validate.generated.ts'
 
 export interface NetifdInterface {
   readonly name: string
@@ -26,7 +26,7 @@ export function parseNetifd(bytes: Uint8Array): readonly NetifdInterface[] {
   if (bytes.length > MOST_BYTES) throw new Malformed(`interface dump has ${bytes.length} bytes`)
   const dump = parsedJson(utf8Decode(bytes))
   if (!isDump(dump)) {
-    const error = (validators.netifd as unknown as Validate).errors?.[0]
+    const error = (validateNetifd as unknown as Validate).errors?.[0]
     throw new Malformed(
       `interface dump: unexpected ${error?.keyword ?? 'value'} at ${error?.instancePath || 'the top'}`,
     )
@@ -60,7 +60,7 @@ function parsedJson(text: string): unknown {
   }
 }
 
-const isDump = (value: unknown): value is Dump => validators.netifd(value)
+const isDump = (value: unknown): value is Dump => validateNetifd(value)
 
 function readInterface(dumped: DumpedInterface): NetifdInterface {
   const addresses = (dumped['ipv4-address'] ?? []).flatMap(({ address }) => parseIpv4(address) ?? [])

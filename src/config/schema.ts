@@ -3,32 +3,26 @@
  * ajv; nothing of this file or of ajv's compiler reaches the router.
  */
 import type { Schema } from './kinds.ts'
-import type { SectionId } from './options.ts'
+import type { Option, SectionId } from './options.ts'
 import { optionsOf, sectionIds } from './options.ts'
 
-export type SchemaId = SectionId | 'netifd'
-
-export function schemas(): Readonly<Record<SchemaId, Schema>> {
-  const all = Object.fromEntries(sectionIds.map(id => [id, sectionSchema(id)])) as Record<SectionId, Schema>
-  return { ...all, netifd }
+/** By section and option: the value after its text was read (`kinds.ts`). */
+export function optionSchemas(): Readonly<Record<SectionId, Readonly<Record<string, Schema>>>> {
+  const bySection = sectionIds.map(id => [
+    id,
+    Object.fromEntries(Object.entries(optionsOf(id)).map(([name, option]) => [name, optionSchema(option)])),
+  ])
+  return Object.fromEntries(bySection) as Record<SectionId, Record<string, Schema>>
 }
 
-/** The values of one section after its texts were read (`kinds.ts`). Options that are not in the table never come. */
-function sectionSchema(id: SectionId): Schema {
-  const properties: Record<string, Schema> = {}
-  const required: string[] = []
-  for (const [name, option] of Object.entries(optionsOf(id))) {
-    properties[name] = option.isList ? { type: 'array', minItems: 1, items: option.kind.schema } : option.kind.schema
-    if (option.need === 'required') required.push(name)
-  }
-  return { type: 'object', properties, required }
-}
+const optionSchema = ({ isList, kind }: Option<unknown>): Schema =>
+  isList ? { type: 'array', minItems: 1, items: kind.schema } : kind.schema
 
 const TEXT: Schema = { type: 'string' }
 const MASK: Schema = { type: 'integer', minimum: 0, maximum: 128 }
 
 /** The members of `ubus call network.interface dump` that are read (netifd `ubus.c`); it may hold any others. */
-const netifd: Schema = {
+export const netifdSchema: Schema = {
   type: 'object',
   required: ['interface'],
   properties: {

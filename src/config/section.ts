@@ -30,7 +30,7 @@ export function readSection<I extends SectionId>(
   }
   const faults = faultyOptions(id, values)
   for (const name of faults) report(problems, faultOf(id, name, section, file))
-  if (faults.size > 0) return undefined
+  if (faults.length > 0) return undefined
   for (const [name, row] of Object.entries(table)) values[name] ??= row.default
   return values as SectionValues<I>
 }
@@ -49,18 +49,14 @@ function readValue(row: Option<unknown>, option: UciOption): unknown {
   return words.map(word => row.kind.read(word) ?? null)
 }
 
-interface Fault {
-  readonly instancePath: string
-  readonly params?: { readonly missingProperty?: string }
-}
-
-/** Names of the options that ajv's code objects to, each once. */
-function faultyOptions(id: SectionId, values: unknown): ReadonlySet<string> {
-  const validate = validators[id] as unknown as { (values: unknown): boolean; errors: readonly Fault[] | null }
-  if (validate(values)) return new Set()
-  // `/dst_port/first` is about dst_port; what is missing has an empty path and a name.
-  const faults = validate.errors ?? []
-  return new Set(faults.map(({ instancePath, params }) => instancePath.split('/')[1] ?? params?.missingProperty ?? ''))
+/** Names of the options that have a wrong value, or none where one is required. */
+function faultyOptions(id: SectionId, values: Readonly<Record<string, unknown>>): readonly string[] {
+  const validate = validators[id] as unknown as Readonly<Record<string, (value: unknown) => boolean>>
+  return Object.entries(optionsOf(id)).flatMap(([name, row]) => {
+    const value = values[name]
+    if (value === undefined) return row.need === 'required' ? [name] : []
+    return validate[name]?.(value) === true ? [] : [name]
+  })
 }
 
 function faultOf(id: SectionId, name: string, section: UciSection, file: string): Problem {
