@@ -13,7 +13,8 @@ ENGINE_TARGET.node :=
 
 demo: ## see it work: a lab, a client, two ports, the world gets in (ENGINE=node for Node)
 	@tools/setup.sh npm build lab
-	@$(MAKE) --no-print-directory bundle $(ENGINE_TARGET.$(ENGINE))
+	@echo "Building Portico (the first time QuickJS is built too, which takes half a minute)"
+	@$(MAKE) --no-print-directory --silent bundle $(ENGINE_TARGET.$(ENGINE))
 	@npx esbuild tools/demo.ts --bundle --platform=node --format=esm --target=node20 --outfile=build/demo.mjs --log-level=warning
 	@ENGINE=$(ENGINE) node build/demo.mjs
 

@@ -53,7 +53,7 @@ async function makeNetwork(): Promise<Lab> {
   note(`made in ${milliseconds(from)}`)
   await made.a.udpEcho(4000)
   await made.a.tcpEcho(8080)
-  note('On the client two servers wait for visitors: a UDP one on port 4000, a TCP one on port 8080.')
+  note('On the client, machine "a", two servers wait for visitors: a UDP one on port 4000, a TCP one on port 8080.')
   return made
 }
 
@@ -108,7 +108,8 @@ async function showKernel(lab: Lab): Promise<void> {
 /** Seconds it was open, as text. */
 async function leaseEnds(lab: Lab): Promise<string> {
   title(`A lease ends on time: the client asks for UDP port 4002 for ${LEASE} seconds`)
-  await natpmpc(lab, '4002', '4000', 'udp', String(LEASE))
+  await lab.a.udpEcho(4010)
+  await natpmpc(lab, '4002', '4010', 'udp', String(LEASE))
   const granted = monotonic()
   await knock(lab, 'udp', 4002, true)
   process.stdout.write('   open')

@@ -2,8 +2,8 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { type Lab, makeLab, WAN } from '../support/lab.ts'
-import { askAddress } from '../support/natpmp.ts'
+import { LAN, type Lab, makeLab, WAN } from '../support/lab.ts'
+import { askAddress, EXTERNAL_ADDRESS, PORT } from '../support/natpmp.ts'
 import { Background, inNamespace, until } from '../support/process.ts'
 import { COMMAND, defaultUci, launchDaemon, startDaemon } from '../support/server.ts'
 import { ENGINES } from './agreement.ts'
@@ -73,7 +73,7 @@ describe.each(ENGINES)('on %s', engine => {
   test('SIGTERM ends it cleanly, status 0, and the port is closed', async () => {
     const server = await startDaemon(lab, { engine })
     expect(await server.stop()).toBe(0)
-    expect(await lab.a.udpAsk(['192.168.88.1', 5351], Uint8Array.of(0, 0), 300)).toMatchObject({ got: 'refused' })
+    expect(await lab.a.udpAsk([LAN, PORT], EXTERNAL_ADDRESS, 300)).toMatchObject({ got: 'refused' })
   })
 
   test('without a WAN at all it starts, answers network failure, and serves as soon as there is one', async () => {
@@ -86,6 +86,13 @@ describe.each(ENGINES)('on %s', engine => {
     await until('result 0', async () => ((await askAddress(lab.a)).result === 0 ? true : undefined))
   })
 
+  test('SIGHUP in the midst of the start, from its first line on, does not end it', async () => {
+    const { process } = launchDaemon(lab, { engine, uci: { ...defaultUci(), portico: "config portico 'nat_pmp\n" } })
+    await process.waitFor('portico')
+    process.signal('SIGHUP')
+    await process.waitFor(/\bready\b/)
+  })
+
   test('a configuration that does not parse: it starts all the same, says file and line, and maps nothing that was not allowed', async () => {
     const uci = defaultUci()
     const server = launchDaemon(lab, {
@@ -95,9 +102,11 @@ describe.each(ENGINES)('on %s', engine => {
     await until('it says what is wrong', async () =>
       /portico.*line 1\d|portico:1\d/.test(server.output) ? true : undefined,
     )
-    expect(server.process.status).toBeUndefined()
+    await server.process.waitFor(/\bready\b/)
     writeFileSync(join(server.uciDirectory, 'portico'), uci['portico'] as string)
     server.process.signal('SIGHUP')
-    await until('it serves', async () => ((await askAddress(lab.a)).result === 0 ? true : undefined))
+    const ask = () => lab.a.udpAsk([LAN, PORT], EXTERNAL_ADDRESS, 300)
+    await until('it serves', async () => ((await ask()).got === 'reply' ? true : undefined))
+    expect(await askAddress(lab.a)).toMatchObject({ result: 0, address: WAN })
   })
 })
