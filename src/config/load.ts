@@ -18,11 +18,13 @@ import type { Problem } from './problems.ts'
 import { hasErrors, quoted, report } from './problems.ts'
 import { readSection } from './section.ts'
 
-/** The bytes of each file; `undefined` where there is none. */
+/** The bytes of a file; `undefined` where there is none, `unreadable` where it is there and reading it failed. */
+export type FileBytes = Uint8Array | 'unreadable' | undefined
+
 export interface Files {
-  readonly portico: Uint8Array | undefined
-  readonly network?: Uint8Array | undefined
-  readonly firewall?: Uint8Array | undefined
+  readonly portico: FileBytes
+  readonly network?: FileBytes
+  readonly firewall?: FileBytes
 }
 
 /** How the owner knows the files, for messages. */
@@ -70,8 +72,12 @@ export function load(files: Files, names: FileNames, last?: Config): Loaded {
 
 const ABSENT = 'there is no such file: every service is off'
 
-function parsed(bytes: Uint8Array | undefined, name: string, problems: Problem[]): UciFile | 'absent' | 'broken' {
+function parsed(bytes: FileBytes, name: string, problems: Problem[]): UciFile | 'absent' | 'broken' {
   if (bytes === undefined) return 'absent'
+  if (bytes === 'unreadable') {
+    report(problems, { weight: 'error', file: name, message: 'the file is there, but cannot be read' })
+    return 'broken'
+  }
   try {
     return parseUci(bytes, name)
   } catch (error) {

@@ -82,6 +82,11 @@ describe('load() without a file', () => {
     expect(config?.nat_pmp.enabled).toBe(false)
     expect(problems.map(inWords)).toEqual(['/etc/config/portico: there is no such file: every service is off'])
   })
+  test('does not take a file that cannot be read for one that is not there', () => {
+    const { config, problems } = load({ portico: 'unreadable' }, NAMES)
+    expect(config).toBeUndefined()
+    expect(problems.map(inWords)).toEqual(['/etc/config/portico: the file is there, but cannot be read'])
+  })
   test('takes an empty file for one', () => {
     expect(loaded('')).toEqual({ config: defaultConfig(), problems: [] })
   })
