@@ -96,48 +96,40 @@ export function choose(
   const sibling = table.of(otherTransport(transport), internal)?.external.port
   if (sibling !== undefined && permitted(sibling) && mine(sibling)) return sibling
   const start = place(internal)
-  return (
-    search(table, reserved, transport, clip(allowed, 1024, 65535), start, now) ??
-    search(table, reserved, transport, clip(allowed, 1, 1023), start, now) ??
-    // All that is left may be companions of the client's own ports.
-    table.ofHost(internal.ip).find(({ external }) => permitted(external.port) && mine(external.port))?.external.port
-  )
+  const look = (from: number, to: number) =>
+    search((first, last) => reserved.free(table, transport, first, last, now), allowed, from, to, start)
+  // All that is left may be companions of the client's own ports.
+  const companion = () => table.ofHost(internal.ip).find(({ external: { port } }) => permitted(port) && mine(port))
+  return look(1024, 65535) ?? look(1, 1023) ?? companion()?.external.port
 }
 
+/** From a place in the allowed ports between `from` and `to` to their end, then from their beginning to that place. */
 function search(
-  table: TableView,
-  reserved: Reserved,
-  transport: Transport,
-  ranges: readonly PortRange[],
+  free: (first: number, last: number) => Port | undefined,
+  allowed: readonly PortRange[],
+  from: number,
+  to: number,
   start: number,
-  now: Instant,
 ): Port | undefined {
-  const total = ranges.reduce((sum, { first, last }) => sum + last - first + 1, 0)
+  let total = 0
+  for (const range of allowed) total += Math.max(0, Math.min(range.last, to) - Math.max(range.first, from) + 1)
   if (total === 0) return undefined
-  let skip = start % total
-  let index = 0
-  for (let size = sizeOf(ranges[0]); skip >= size; size = sizeOf(ranges[index])) {
-    skip -= size
-    index++
-  }
-  const begin = ranges[index] as PortRange
-  const found = reserved.free(table, transport, begin.first + skip, begin.last, now)
-  if (found !== undefined) return found
-  for (let step = 1; step <= ranges.length; step++) {
-    const { first, last } = ranges[(index + step) % ranges.length] as PortRange
-    const port = reserved.free(table, transport, first, step === ranges.length ? first + skip - 1 : last, now)
-    if (port !== undefined) return port
+  const begin = start % total
+  for (const part of ['behind', 'before'] as const) {
+    let skip = begin
+    for (const range of allowed) {
+      const first = Math.max(range.first, from)
+      const last = Math.min(range.last, to)
+      const size = last - first + 1
+      if (size <= 0) continue
+      const there = first + Math.min(skip, size)
+      skip -= Math.min(skip, size)
+      const port = part === 'behind' ? free(there, last) : free(first, there - 1)
+      if (port !== undefined) return port
+      if (part === 'before' && skip === 0) break
+    }
   }
   return undefined
-}
-
-const sizeOf = (range: PortRange | undefined) =>
-  range === undefined ? Number.POSITIVE_INFINITY : range.last - range.first + 1
-
-function clip(ranges: readonly PortRange[], from: number, to: number): PortRange[] {
-  return ranges
-    .map(({ first, last }) => ({ first: Math.max(first, from), last: Math.min(last, to) }) as PortRange)
-    .filter(({ first, last }) => first <= last)
 }
 
 /** FNV-1a (Fowler, Noll, Vo) over the internal endpoint; the transport is left out, so that both start at one place. */

@@ -66,7 +66,7 @@ function renew(wish: MapWish, existing: Mapping, world: World, uplink: Up, now: 
   const lease = leaseFor(wish, world.policy, now)
   // What another service was promised is not cut short by this one.
   if (existing.owner.via !== wish.owner.via && outlasts(existing.lease, lease)) return lend(wish, existing, world, now)
-  const mapping = { ...make(wish, port, uplink.address, lease), mac: wish.mac ?? existing.mac }
+  const mapping = make(wish, port, uplink.address, lease, wish.mac ?? existing.mac)
   return { answer: { ok: true, mapping }, changes: [{ act: 'replace', was: existing, mapping }] }
 }
 
@@ -175,8 +175,8 @@ function redirected(wish: MapWish, external: Port, uplink: Up): Mapping {
   return { ...make(wish, external, uplink.address, 'forever'), owner: { via: 'operator' }, label: 'firewall redirect' }
 }
 
-function make(wish: MapWish, port: Port, ip: Ip, lease: Lease): Mapping {
-  const { transport, internal, owner, label, mac } = wish
+function make(wish: MapWish, port: Port, ip: Ip, lease: Lease, mac = wish.mac): Mapping {
+  const { transport, internal, owner, label } = wish
   const external: Endpoint = { ip, port }
   return { transport, external, internal, owner, lease, label, mac }
 }

@@ -109,7 +109,7 @@ export class Engine {
         if (clash === undefined) this.#table.commit([{ act: 'add', mapping }])
         else surplus.push({ act: 'remove', mapping })
       }
-      const said = surplus.length === 0 ? undefined : await this.#tell(surplus)
+      const said = surplus.length === 0 ? undefined : await this.#apply(surplus, false)
       if (said !== undefined) this.#trouble('removing mappings that contradict others', said, now)
       const first = mappings[0]
       if (first === undefined || epochStart === undefined) this.#parts.epoch.reset(now)
@@ -241,34 +241,38 @@ export class Engine {
     this.#running = false
   }
 
-  async #turn(): Promise<void> {
+  #turn(): Promise<void> {
     const now = this.#parts.clock.now()
     const due = this.wakeAt
-    if (due !== undefined && due <= now) await this.#maintain()
+    if (due !== undefined && due <= now) return this.#maintain()
     const batch = this.#queue.take(TURN)
     const first = batch[0]
-    if (first !== undefined && batch.length === 1) await this.#alone(first, now)
-    else if (!(await this.#together(batch, now))) for (const one of batch) await this.#alone(one, now)
+    return first !== undefined && batch.length === 1 ? this.#alone(first, now) : this.#together(batch, now)
   }
 
-  async #alone({ wish, answer }: Waiting, now: Instant): Promise<void> {
-    const decision = this.#decide(wish, this.#table, now)
+  async #alone(waiting: Waiting, now: Instant): Promise<void> {
+    const decision = this.#decide(waiting.wish, this.#table, now)
     const said = decision.changes.length === 0 ? undefined : await this.#apply(decision.changes)
-    this.#conclude({ wish, answer }, said === undefined ? decision : kernelSaysNo(said), now)
+    this.#conclude(waiting, said === undefined ? decision : kernelSaysNo(said), now)
   }
 
-  /** One batch for all; false when the kernel refused it, and then nothing has happened. */
-  async #together(batch: readonly Waiting[], now: Instant): Promise<boolean> {
+  /** One batch for all; if the kernel refuses it nothing has happened, and each is tried by itself. */
+  async #together(batch: readonly Waiting[], now: Instant): Promise<void> {
     const draft = new Draft(this.#table)
-    const decisions = batch.map(({ wish }) => {
+    const decisions: Decision[] = []
+    const changes: Change[] = []
+    for (const { wish } of batch) {
       const decision = this.#decide(wish, draft, now)
       draft.commit(decision.changes)
-      return decision
-    })
-    const changes = fold(decisions.flatMap(decision => decision.changes))
-    if (changes.length > 0 && (await this.#apply(changes)) !== undefined) return false
-    for (const [index, decision] of decisions.entries()) this.#conclude(batch[index] as Waiting, decision, now)
-    return true
+      decisions.push(decision)
+      changes.push(...decision.changes)
+    }
+    const folded = fold(changes)
+    if (folded.length === 0 || (await this.#apply(folded)) === undefined) {
+      for (let i = 0; i < batch.length; i++) this.#conclude(batch[i] as Waiting, decisions[i] as Decision, now)
+    } else {
+      for (const waiting of batch) await this.#alone(waiting, now)
+    }
   }
 
   #decide(wish: Wish, table: TableView, now: Instant): Decision {
@@ -353,19 +357,14 @@ export class Engine {
   }
 
   /** The table learns what the kernel accepted and nothing else; what the kernel said when it did not. */
-  async #apply(changes: readonly Change[]): Promise<string | undefined> {
-    const said = await this.#tell(changes)
-    if (said === undefined) this.#table.commit(changes)
-    return said
-  }
-
-  async #tell(changes: readonly Change[]): Promise<string | undefined> {
+  async #apply(changes: readonly Change[], learn = true): Promise<string | undefined> {
     try {
       await this.#parts.firewall.apply(changes)
-      return undefined
     } catch (error) {
       return error instanceof KernelError ? error.message : `a fault of this program: ${error}`
     }
+    if (learn) this.#table.commit(changes)
+    return undefined
   }
 
   #trouble(doing: string, said: string, now: Instant): void {

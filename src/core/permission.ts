@@ -28,21 +28,20 @@ export function refused(policy: Policy, ask: Ask, external: number): string | un
 
 /** Every external port that `refused` would let pass, as ranges; those that earlier rules allow come first. */
 export function allowedPorts(policy: Policy, ask: Ask): readonly PortRange[] {
-  const allowed: Range[] = []
-  let open: Range[] = [[1, 65535]]
-  for (const rule of policy.rules) {
+  const { rules } = policy
+  const byDefault = defaultPorts(policy.limits.defaultAction, ask)
+  if (rules.length === 0) return byDefault
+  const allowed: PortRange[] = []
+  let open: readonly PortRange[] = ALL_PORTS
+  for (const rule of rules) {
     if (open.length === 0) break
     if (!covers(rule, ask)) continue
-    const range: Range = rule.external === undefined ? [1, 65535] : [rule.external.first, rule.external.last]
+    const range = rule.external ?? ALL
     if (rule.action === 'allow') allowed.push(...common(open, range))
     open = without(open, range)
   }
-  for (const range of DEFAULT_PORTS[policy.limits.defaultAction]) {
-    if (DEFAULTS[policy.limits.defaultAction](ask.internal.port, range[0]) === undefined) {
-      allowed.push(...common(open, range))
-    }
-  }
-  return allowed.map(([first, last]) => ({ first, last }) as PortRange)
+  for (const range of byDefault) allowed.push(...common(open, range))
+  return allowed
 }
 
 /**
@@ -62,8 +61,11 @@ export const DANGEROUS: readonly { readonly ports: readonly [number, number]; re
   { ports: [3389, 3389], what: 'Windows remote desktop' },
 ]
 
-type Range = readonly [first: number, last: number]
 type DefaultAction = Policy['limits']['defaultAction']
+
+const ports = (first: number, last: number) => ({ first, last }) as PortRange
+const ALL = ports(1, 65535)
+const ALL_PORTS: readonly PortRange[] = [ALL]
 
 const DEFAULTS: Record<DefaultAction, (internal: number, external: number) => string | undefined> = {
   allow: () => undefined,
@@ -71,17 +73,32 @@ const DEFAULTS: Record<DefaultAction, (internal: number, external: number) => st
   'high-ports': (internal, external) => unsafe('internal', internal) ?? unsafe('external', external),
 }
 
-/** The external ports for which the default may say yes. */
-const DEFAULT_PORTS: Record<DefaultAction, readonly Range[]> = {
-  allow: [[1, 65535]],
+/** The external ports that the default allows to an internal port that it allows. */
+const DEFAULT_PORTS: Record<DefaultAction, readonly PortRange[]> = {
+  allow: ALL_PORTS,
   deny: [],
-  'high-ports': DANGEROUS.reduce<Range[]>((open, { ports }) => without(open, ports), [[1024, 65535]]),
+  'high-ports': DANGEROUS.reduce<readonly PortRange[]>(
+    (open, { ports: [first, last] }) => without(open, ports(first, last)),
+    [ports(1024, 65535)],
+  ),
 }
 
+function defaultPorts(action: DefaultAction, { internal }: Ask): readonly PortRange[] {
+  const allowed = DEFAULT_PORTS[action]
+  const example = allowed[0]
+  return example === undefined || DEFAULTS[action](internal.port, example.first) === undefined ? allowed : []
+}
+
+const DANGEROUS_HIGH = new Set(
+  DANGEROUS.flatMap(({ ports: [first, last] }) => Array.from({ length: last - first + 1 }, (_, n) => first + n)).filter(
+    port => port >= 1024,
+  ),
+)
+
 function unsafe(side: string, port: number): string | undefined {
+  if (port >= 1024 && !DANGEROUS_HIGH.has(port)) return undefined
   const known = DANGEROUS.find(({ ports }) => port >= ports[0] && port <= ports[1])
-  if (known !== undefined) return `default policy: ${side} port ${port} is ${known.what}`
-  return port < 1024 ? `default policy: ${side} port ${port} is below 1024` : undefined
+  return `default policy: ${side} port ${port} is ${known === undefined ? 'below 1024' : known.what}`
 }
 
 function covers(rule: Rule, ask: Ask): boolean {
@@ -99,18 +116,15 @@ const nameOf = (rule: Rule) =>
 
 const within = (port: number, range: PortRange) => port >= range.first && port <= range.last
 
-function common(ranges: readonly Range[], [first, last]: Range): Range[] {
-  return ranges
-    .map(([from, to]): Range => [Math.max(from, first), Math.min(to, last)])
-    .filter(([from, to]) => from <= to)
+function common(ranges: readonly PortRange[], { first, last }: PortRange): PortRange[] {
+  const parts: PortRange[] = []
+  for (const range of ranges) {
+    const part = ports(Math.max(range.first, first), Math.min(range.last, last))
+    if (part.first <= part.last) parts.push(part)
+  }
+  return parts
 }
 
-function without(ranges: readonly Range[], [first, last]: Range): Range[] {
-  return ranges.flatMap(([from, to]): Range[] => {
-    const parts: Range[] = [
-      [from, Math.min(to, first - 1)],
-      [Math.max(from, last + 1), to],
-    ]
-    return parts.filter(part => part[0] <= part[1])
-  })
+function without(ranges: readonly PortRange[], { first, last }: PortRange): PortRange[] {
+  return [...common(ranges, ports(1, first - 1)), ...common(ranges, ports(last + 1, 65535))]
 }

@@ -44,17 +44,22 @@ export class PortSet {
 
   /** The lowest port of `first..last` that is neither in this set nor in `other`. */
   firstAbsent(other: PortSet, first: number, last: number): Port | undefined {
-    for (let at = first >> 5; at <= last >> 5; at++) {
-      if ((at & 31) === 0 && (this.#full[at >> 5] === FULL || other.#full[at >> 5] === FULL)) {
-        at += 31
-        continue
-      }
+    const end = last >> 5
+    for (let at = first >> 5; at <= end; at++) {
+      const full = (this.#full[at >> 5] as number) | (other.#full[at >> 5] as number)
+      const open = ~full & (-1 << (at & 31))
+      // On to the next word that may have a gap, or past the last word of this group.
+      at = open === 0 ? at | 31 : (at & ~31) + lowestBit(open)
+      if (open === 0 || at > end) continue
       let gaps = ~((this.#words[at] as number) | (other.#words[at] as number))
       if (at === first >> 5) gaps &= -1 << (first & 31)
       if (gaps === 0) continue
-      const port = at * 32 + 31 - Math.clz32(gaps & -gaps)
+      const port = at * 32 + lowestBit(gaps)
       return port <= last ? (port as Port) : undefined
     }
     return undefined
   }
 }
+
+/** 0..31 of a number that is not 0. */
+const lowestBit = (bits: number): number => 31 - Math.clz32(bits & -bits)

@@ -94,17 +94,28 @@ export class NatPmp {
     const transport: Transport = opcode === OPCODE.udp ? 'udp' : 'tcp'
     const internal = port(internalPort)
     const answered = (answer: Answer) => this.#answered(answer, opcode, internalPort, lifetime, ip, reply)
-    const about = { owner, transport, device, mac }
+    const { engine } = this.#parts
     if (lifetime === 0) {
-      this.#parts.engine.ask({ ask: 'unmap', ...about, internal: ip, port: internal ?? 'all' }, answered)
+      engine.ask({ ask: 'unmap', owner, transport, device, mac, internal: ip, port: internal ?? 'all' }, answered)
     } else if (internal === undefined) {
       // Undefined by the RFC: there is no port 0 to be mapped.
       reply(this.#mapReply(opcode, RESULT.notAuthorized, internalPort, undefined, NOTHING, now))
     } else {
-      const endpoint = { ip, port: internal }
-      const external: Port | 'any' = port(externalPort) ?? 'any'
-      const wish = { ...about, internal: endpoint, external, exact: false, lifetime, label: 'NAT-PMP' }
-      this.#parts.engine.ask({ ask: 'map', ...wish }, answered)
+      engine.ask(
+        {
+          ask: 'map',
+          owner,
+          transport,
+          device,
+          mac,
+          internal: { ip, port: internal },
+          external: port(externalPort) ?? 'any',
+          exact: false,
+          lifetime,
+          label: 'NAT-PMP',
+        },
+        answered,
+      )
     }
   }
 

@@ -42,6 +42,8 @@ function portFor(words: WishWords, scene: Scene = {}): number {
   return answer.mapping.external.port
 }
 
+const range = (first: number, last: number) => Array.from({ length: last - first + 1 }, (_, n) => first + n)
+
 const fixed = mapping({ external: 2222, internal: 22, via: 'operator', until: 0 })
 const deny = policy([{ action: 'deny', comment: 'closed' }])
 const off: Policy = { ...policy(), forwarding: { 'nat-pmp': false, upnp: true } }
@@ -178,6 +180,21 @@ describe('decide() grants', () => {
     expect(portFor({ external: 'any' }, scene)).toBe(7000)
     const other = answerTo(map({ host: B, external: 'any' }), scene).answer
     expect(!other.ok && other.why).toBe('no-port')
+  })
+
+  test('every allowed port once, and then no more', () => {
+    const allowed = [ports(7000, 7009), ports(900), ports(65_530, 65_535), ports(8000)]
+    const rules = [...allowed.map(external => ({ external })), { action: 'deny' as const }]
+    const held: Mapping[] = []
+    for (let n = 0; n < 18; n++) {
+      const external = portFor({ internal: 100 + n, external: 'any' }, { held, policy: policy(rules) })
+      held.push(mapping({ external, internal: 100 + n }))
+    }
+    const given = held.map(({ external }) => external.port).sort((a, b) => a - b)
+    expect(given).toEqual([900, ...range(7000, 7009), 8000, ...range(65_530, 65_535)])
+    expect(held.at(-1)?.external.port).toBe(900)
+    const { answer } = answerTo(map({ host: B, external: 'any' }), { held, policy: policy(rules) })
+    expect(!answer.ok && answer.why).toBe('no-port')
   })
 
   test('ports below 1024 only when no other is left', () => {
