@@ -2,16 +2,13 @@
 
 /** UTF-8 of a string; a lone surrogate becomes U+FFFD. */
 export function utf8Encode(text: string): Uint8Array {
-  const out: number[] = []
-  for (const char of text) {
-    let code = char.codePointAt(0) as number
-    if (code >= 0xd800 && code <= 0xdfff) code = 0xfffd
-    if (code < 0x80) out.push(code)
-    else if (code < 0x800) out.push(0xc0 | (code >> 6), 0x80 | (code & 63))
-    else if (code < 0x10000) out.push(0xe0 | (code >> 12), 0x80 | ((code >> 6) & 63), 0x80 | (code & 63))
-    else out.push(0xf0 | (code >> 18), 0x80 | ((code >> 12) & 63), 0x80 | ((code >> 6) & 63), 0x80 | (code & 63))
+  const bytes = new Uint8Array(text.length)
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i)
+    if (code >= 0x80) return encodeFrom(text, i, bytes)
+    bytes[i] = code
   }
-  return Uint8Array.from(out)
+  return bytes
 }
 
 /** Strict UTF-8 (no overlong forms, no surrogates); every byte that does not fit becomes U+FFFD. */
@@ -19,14 +16,13 @@ export function utf8Decode(bytes: Uint8Array): string {
   let text = ''
   let at = 0
   while (at < bytes.length) {
+    const plain = asciiEnd(bytes, at)
+    if (plain > at) text += String.fromCharCode.apply(null, bytes.subarray(at, plain) as unknown as number[])
+    at = plain
+    if (at === bytes.length || (bytes[at] as number) < 0x80) continue
     const length = sequenceLength(bytes, at)
-    if (length === 0) {
-      text += '\ufffd'
-      at++
-      continue
-    }
-    text += String.fromCodePoint(codePoint(bytes, at, length))
-    at += length
+    text += length === 0 ? '\ufffd' : String.fromCodePoint(codePoint(bytes, at, length))
+    at += Math.max(1, length)
   }
   return text
 }
@@ -48,6 +44,39 @@ export function oneLine(text: string, bytes: number): string {
     used += size
   }
   return out
+}
+
+/** The whole of `text`, whose first `plain` characters are ASCII and stand in `start` already. */
+function encodeFrom(text: string, plain: number, start: Uint8Array): Uint8Array {
+  const out = new Uint8Array(plain + 3 * (text.length - plain))
+  out.set(start.subarray(0, plain))
+  let at = plain
+  for (const char of text.slice(plain)) {
+    let code = char.codePointAt(0) as number
+    if (code >= 0xd800 && code <= 0xdfff) code = 0xfffd
+    if (code < 0x80) out[at++] = code
+    else {
+      if (code < 0x800) out[at++] = 0xc0 | (code >> 6)
+      else {
+        if (code < 0x10000) out[at++] = 0xe0 | (code >> 12)
+        else {
+          out[at++] = 0xf0 | (code >> 18)
+          out[at++] = 0x80 | ((code >> 12) & 63)
+        }
+        out[at++] = 0x80 | ((code >> 6) & 63)
+      }
+      out[at++] = 0x80 | (code & 63)
+    }
+  }
+  return out.slice(0, at)
+}
+
+/** Where the ASCII characters from `at` end; at most 4096 of them, since they become arguments of one call. */
+function asciiEnd(bytes: Uint8Array, at: number): number {
+  const most = Math.min(bytes.length, at + 4096)
+  let end = at
+  while (end < most && (bytes[end] as number) < 0x80) end++
+  return end
 }
 
 function isControl(code: number): boolean {

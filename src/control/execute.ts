@@ -41,7 +41,10 @@ export function execute(world: ControlWorld, command: Command): Result | Promise
 export function select(world: ControlWorld, menu: ListMenu, where: Condition | undefined): readonly Row[] {
   const rows = menu.rows(world)
   if (where === undefined) return rows
-  return rows.filter(row => holds(where, property => (property === '.id' ? row.id : row.values[property])))
+  return rows.filter(row => {
+    const values = row.values
+    return holds(where, property => (property === '.id' ? row.id : values[property]))
+  })
 }
 
 function print(world: ControlWorld, { menu, form, where, withIds }: Command & { readonly is: 'print' }): Result {

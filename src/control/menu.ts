@@ -4,7 +4,7 @@
  * (`grammar.ts`) and REST (`rest.ts`) know menus, and no menu in particular.
  */
 import { sections } from '../config/options.ts'
-import type { Answer } from '../core/mapping.ts'
+import type { Answer, Mapping } from '../core/mapping.ts'
 import { interfaceRows, journalRows, mappingRows, natRows, permissionRows, removeMapping } from './rows.ts'
 import { propertiesOf, shownValues } from './table.ts'
 import type { Kind, Values } from './value.ts'
@@ -25,7 +25,10 @@ export interface Row {
   readonly id: string
   /** Position in the whole list, from 0, whatever `where` leaves out. */
   readonly number: number
+  /** May be put together anew at each look: ask once. */
   readonly values: Values
+  /** What it stands for, where that is a mapping. */
+  readonly mapping?: Mapping
 }
 
 interface AnyMenu {

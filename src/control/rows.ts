@@ -1,5 +1,5 @@
 /** The world as rows: which property of which menu shows what. */
-import { compareIp } from '../base/ip.ts'
+import type { Instant } from '../base/time.ts'
 import { secondsBetween } from '../base/time.ts'
 import type { Answer, Mapping, Service } from '../core/mapping.ts'
 import type { Row } from './menu.ts'
@@ -24,53 +24,80 @@ export const journalRows = (world: ControlWorld): readonly Row[] => numbered(Arr
 /** By external port, static ones first: an order that renewals do not change. */
 export function mappingRows(world: ControlWorld): readonly Row[] {
   const now = world.now()
-  return sorted(world).map((mapping, number) => ({
-    id: mappingId(mapping),
-    number,
-    values: set({
-      dynamic: isDynamic(mapping),
-      protocol: mapping.transport,
-      'dst-port': mapping.external.port,
-      'internal-address': mapping.internal.ip,
-      'internal-port': mapping.internal.port,
-      service: mapping.owner.via === 'operator' ? 'static' : mapping.owner.via,
-      timeout: mapping.lease === 'forever' ? undefined : secondsBetween(now, mapping.lease.expires),
-      lifetime: mapping.lease === 'forever' ? undefined : mapping.lease.lifetime,
-      'dst-address': mapping.external.ip,
-      client: mapping.owner.via === 'operator' ? undefined : mapping.owner.client,
-      mac: mapping.mac,
-      comment: mapping.label,
-    }),
-  }))
+  return sorted(world).map((mapping, number) => new MappingRow(mapping, number, () => mappingValues(mapping, now)))
 }
 
 /** The same mappings in the words of RouterOS' firewall. */
 export function natRows(world: ControlWorld): readonly Row[] {
-  const uplink = world.status().uplink
-  return sorted(world).map((mapping, number) => ({
-    id: mappingId(mapping),
-    number,
-    values: set({
-      dynamic: isDynamic(mapping),
-      comment: ruleComment(mapping),
-      chain: 'dstnat',
-      action: 'dst-nat',
-      'to-addresses': mapping.internal.ip,
-      'to-ports': mapping.internal.port,
-      protocol: mapping.transport,
-      'dst-address': mapping.external.ip,
-      'in-interface': uplink.device,
-      'dst-port': mapping.external.port,
-    }),
-  }))
+  const { device } = world.status().uplink
+  return sorted(world).map((mapping, number) => new MappingRow(mapping, number, () => natValues(mapping, device)))
 }
 
 export function removeMapping(world: ControlWorld, row: Row): Promise<Answer> {
-  const mapping = sorted(world).find(each => mappingId(each) === row.id)
-  if (mapping === undefined) return Promise.resolve({ ok: true, mapping }) // ended meanwhile: what was asked for
+  const { mapping } = row
+  if (mapping === undefined) return Promise.resolve({ ok: true, mapping })
   if (mapping.owner.via !== 'operator') return world.remove(mapping)
   const because = 'it is static: remove its `config mapping` from /etc/config/portico'
   return Promise.resolve({ ok: false, why: 'not-owner', because })
+}
+
+/** There may be very many: what a row shows is put together when somebody looks, and not kept. */
+class MappingRow implements Row {
+  readonly mapping: Mapping
+  readonly number: number
+  readonly #values: () => Values
+
+  constructor(mapping: Mapping, number: number, values: () => Values) {
+    this.mapping = mapping
+    this.number = number
+    this.#values = values
+  }
+
+  get id(): string {
+    return mappingId(this.mapping)
+  }
+
+  get values(): Values {
+    return this.#values()
+  }
+}
+
+function mappingValues(mapping: Mapping, now: Instant): Values {
+  const { owner, lease, external, internal } = mapping
+  const values: Record<string, Value> = {
+    dynamic: isDynamic(mapping),
+    protocol: mapping.transport,
+    'dst-port': external.port,
+    'internal-address': internal.ip,
+    'internal-port': internal.port,
+    service: owner.via === 'operator' ? 'static' : owner.via,
+    'dst-address': external.ip,
+  }
+  if (lease !== 'forever') {
+    values['timeout'] = secondsBetween(now, lease.expires)
+    values['lifetime'] = lease.lifetime
+  }
+  if (owner.via !== 'operator') values['client'] = owner.client
+  if (mapping.mac !== undefined) values['mac'] = mapping.mac
+  if (mapping.label !== '') values['comment'] = mapping.label
+  return values
+}
+
+function natValues(mapping: Mapping, device: string | undefined): Values {
+  const values: Record<string, Value> = {
+    dynamic: isDynamic(mapping),
+    chain: 'dstnat',
+    action: 'dst-nat',
+    'to-addresses': mapping.internal.ip,
+    'to-ports': mapping.internal.port,
+    protocol: mapping.transport,
+    'dst-address': mapping.external.ip,
+    'dst-port': mapping.external.port,
+  }
+  const comment = ruleComment(mapping)
+  if (comment !== '') values['comment'] = comment
+  if (device !== undefined) values['in-interface'] = device
+  return values
 }
 
 /** An external port of one transport has one mapping, so they name it: tcp `*1..*FFFF`, udp `*10001..*1FFFF`. */
@@ -88,15 +115,18 @@ function ruleComment(mapping: Mapping): string {
   return owner.via === 'operator' ? label : `${owner.via} ${owner.client}: ${label}`.trimEnd()
 }
 
+/** Sorted as numbers, place in the table in the low digits: a function that compares would be called too often. */
 function sorted(world: ControlWorld): readonly Mapping[] {
-  return Array.from(world.mappings()).sort(
-    (a, b) =>
-      Number(isDynamic(a)) - Number(isDynamic(b)) ||
-      a.external.port - b.external.port ||
-      (a.transport === b.transport ? 0 : a.transport === 'tcp' ? -1 : 1) ||
-      compareIp(a.external.ip, b.external.ip),
-  )
+  const all = Array.from(world.mappings())
+  const keys = Float64Array.from(all, (mapping, index) => {
+    const key = (isDynamic(mapping) ? 0x20000 : 0) + mapping.external.port * 2 + (mapping.transport === 'udp' ? 1 : 0)
+    return key * ALL + index
+  })
+  return Array.from(keys.sort(), key => all[key % ALL] as Mapping)
 }
+
+/** More than all ports of both transports; times any key it is still a whole number that a double holds. */
+const ALL = 2 ** 24
 
 function interfaceValues(role: InterfaceRole): Values {
   return set({

@@ -5,11 +5,12 @@
  *     GET, POST, DELETE /rest/...                                      ->   `rest.ts`
  */
 import { utf8Decode, utf8Encode } from '../base/text.ts'
-import type { HttpRequest, HttpResponse } from '../wire/http.ts'
+import type { HttpPieces, HttpRequest, HttpResponse } from '../wire/http.ts'
 import { splitTarget } from '../wire/http.ts'
 import type { Result } from './execute.ts'
 import { execute } from './execute.ts'
 import { lineOfWords, parseLine } from './grammar.ts'
+import { safeJson } from './json.ts'
 import type { PrintOptions } from './print.ts'
 import { printResult } from './print.ts'
 import { restAnswer } from './rest.ts'
@@ -32,7 +33,7 @@ export const EXIT_FIELD = 'exit-status'
  * Never rejects: a fault of ours is an answer with status 500. QuickJS 2025-04-26 ends the process when a promise is
  * rejected before anybody listens; so what can be done at once is no promise here, and what cannot starts by waiting.
  */
-export function controlHandler(world: ControlWorld): (request: HttpRequest) => Promise<HttpResponse> {
+export function controlHandler(world: ControlWorld): (request: HttpRequest) => Promise<HttpResponse | HttpPieces> {
   return async request => {
     try {
       return await answer(world, request)
@@ -42,37 +43,44 @@ export function controlHandler(world: ControlWorld): (request: HttpRequest) => P
   }
 }
 
-/** A command line carried out, and what to show. */
+/** A command line carried out, and what to show, made while it is read. */
 export async function runLine(
   world: ControlWorld,
   line: string,
   options: PrintOptions,
-): Promise<{ readonly exit: Exit; readonly text: string }> {
+): Promise<{ readonly exit: Exit; readonly text: Iterable<string> }> {
   await undefined
   const command = parseLine(line)
   if (command.is === 'fault') {
-    const text = options.json ? JSON.stringify({ error: command.message }) : command.message
-    return { exit: 2, text: `${text}\n` }
+    const text = options.json ? safeJson({ error: command.message }) : command.message
+    return { exit: 2, text: [`${text}\n`] }
   }
   const result: Result = await execute(world, command)
   return { exit: result.is === 'refused' ? 1 : 0, text: printResult(result, options) }
 }
 
-function answer(world: ControlWorld, request: HttpRequest): HttpResponse | Promise<HttpResponse> {
+type Answer = HttpResponse | HttpPieces
+
+function answer(world: ControlWorld, request: HttpRequest): Answer | Promise<Answer> {
   const { path } = splitTarget(request.target)
   if (path === '/console') return consoleAnswer(world, request)
   if (path === '/rest' || path.startsWith('/rest/')) return restAnswer(world, request)
   return textResponse(404, 'nothing here: /console and /rest are served\n')
 }
 
-function consoleAnswer(world: ControlWorld, request: HttpRequest): HttpResponse | Promise<HttpResponse> {
+function consoleAnswer(world: ControlWorld, request: HttpRequest): Answer | Promise<Answer> {
   if (request.method !== 'POST') return textResponse(405, 'POST is expected\n')
   const asked = readConsoleRequest(request.body)
   if (asked === undefined) return textResponse(400, 'expected {"words": ["..."], "json": false, "width": 80}\n')
   return runLine(world, lineOfWords(asked.words), asked).then(({ exit, text }) => ({
-    ...textResponse(200, text),
+    status: 200,
     fields: [TEXT, [EXIT_FIELD, String(exit)]],
+    pieces: encoded(text),
   }))
+}
+
+function* encoded(text: Iterable<string>): Generator<Uint8Array> {
+  for (const piece of text) yield utf8Encode(piece)
 }
 
 function readConsoleRequest(body: Uint8Array): ConsoleRequest | undefined {

@@ -23,7 +23,10 @@ export interface ControlWorld {
   mappings(): Iterable<Mapping>
   /** Oldest first. */
   journal(): Iterable<JournalLine>
-  /** As the router's owner: whoever holds it. Resolves when the kernel has confirmed; never rejects. */
+  /**
+   * As the router's owner, whoever holds it. `mapping` is as it was listed; it may have been renewed since. `ok` too
+   * when it has ended meanwhile. Resolves when the kernel has confirmed; never rejects.
+   */
   remove(mapping: Mapping): Promise<Answer>
 }
 

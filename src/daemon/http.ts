@@ -5,15 +5,23 @@
 import type { Clock, Instant, Milliseconds } from '../base/time.ts'
 import { afterMs, earliest, milliseconds } from '../base/time.ts'
 import type { Stream } from '../platform/platform.ts'
-import type { Fault, HttpEvent, HttpLimits, HttpRequest, HttpResponse } from '../wire/http.ts'
-import { CONTINUE, encodeResponse, HTTP_LIMITS, RequestReader } from '../wire/http.ts'
+import type { Fault, HttpEvent, HttpLimits, HttpPieces, HttpRequest, HttpResponse } from '../wire/http.ts'
+import {
+  CONTINUE,
+  encodeChunk,
+  encodePiecesHead,
+  encodeResponse,
+  HTTP_LIMITS,
+  LAST_CHUNK,
+  RequestReader,
+} from '../wire/http.ts'
 import type { Timed } from './timers.ts'
 
 /** Who asks; `undefined` on a unix socket. */
 export type Peer = Stream['peer']
 
 /** Must not reject; a rejection is answered with status 500. */
-export type HttpHandler = (request: HttpRequest, peer: Peer) => Promise<HttpResponse>
+export type HttpHandler = (request: HttpRequest, peer: Peer) => Promise<HttpResponse | HttpPieces>
 
 export interface HttpServerOptions {
   readonly clock: Clock
@@ -109,6 +117,8 @@ export class HttpServer implements Timed {
 const SEND_MARK = 65_536
 /** How soon a connection whose answers are not taken looks again whether they were. */
 const SEND_POLL = milliseconds(100)
+/** How long pieces of an answer are made before everybody else has a turn. */
+const SLICE = milliseconds(5)
 
 type Phase =
   | { readonly is: 'idle' | 'head' | 'body' | 'handling'; readonly until: Instant }
@@ -125,6 +135,8 @@ class Connection {
   readonly #changed: () => void
   #phase: Phase
   #requests = 0
+  /** What is left of an answer that is made while it is sent. */
+  #pieces: { readonly rest: Iterator<Uint8Array>; readonly isChunked: boolean } | undefined
   /** The other side has finished: it may still wait for the answer to what it sent. */
   #hasEnded = false
   /** No request is read any more; the connection goes once the last answer has left. */
@@ -173,6 +185,7 @@ class Connection {
   close(): void {
     if (this.#phase.is === 'closed') return
     this.#phase = { is: 'closed' }
+    this.#pieces = undefined
     this.#stream.close()
     this.#changed()
   }
@@ -229,12 +242,12 @@ class Connection {
     const phase: Phase = { is: 'handling', until: afterMs(this.#clock.now(), this.#limits.handle) }
     this.#phase = phase
     // The answer to a request that ran out of time comes too late for its connection.
-    const reply = (response: HttpResponse) => {
+    const reply = (response: HttpResponse | HttpPieces) => {
       if (this.#phase !== phase) return
       this.#reply(request, response)
       this.#changed()
     }
-    let answer: Promise<HttpResponse>
+    let answer: Promise<HttpResponse | HttpPieces>
     try {
       answer = this.#handle(request, this.#stream.peer)
     } catch {
@@ -244,9 +257,32 @@ class Connection {
     answer.then(reply, () => reply(refusal(500, 'the daemon made a mistake')))
   }
 
-  #reply(request: HttpRequest, response: HttpResponse): void {
-    this.#isLast = !request.keepAlive || this.#requests >= this.#limits.requests || this.#hasEnded
-    this.#stream.write(encodeResponse(response, request, !this.#isLast))
+  #reply(request: HttpRequest, response: HttpResponse | HttpPieces): void {
+    const isChunked = request.minor === 1
+    const isUnending = 'pieces' in response && !isChunked
+    this.#isLast = isUnending || !request.keepAlive || this.#requests >= this.#limits.requests || this.#hasEnded
+    if ('pieces' in response) {
+      this.#stream.write(encodePiecesHead(response, request, !this.#isLast))
+      if (request.method !== 'HEAD') this.#pieces = { rest: response.pieces[Symbol.iterator](), isChunked }
+    } else this.#stream.write(encodeResponse(response, request, !this.#isLast))
+    this.#writeOn()
+  }
+
+  /** Makes and sends pieces for a while, as long as the client takes them. */
+  #writeOn(): void {
+    const start = this.#clock.now()
+    while (this.#pieces !== undefined && this.#hasTaken() && this.#clock.now() - start < SLICE) {
+      const { rest, isChunked } = this.#pieces
+      const piece = nextOf(rest)
+      if (piece === 'broken') {
+        this.close() // half an answer has been sent: only the end of the connection can say that it is none
+        return
+      }
+      if (piece === 'end') {
+        this.#pieces = undefined
+        if (isChunked) this.#stream.write(LAST_CHUNK)
+      } else if (piece.length > 0) this.#stream.write(isChunked ? encodeChunk(piece) : piece)
+    }
     this.#afterWriting()
   }
 
@@ -258,18 +294,20 @@ class Connection {
 
   /** Goes on at once where the client keeps up; otherwise watches until it has taken what is pending. */
   #afterWriting(): void {
-    if (this.#isLast) this.#stream.end()
-    if (this.#hasTaken()) {
+    const isWhole = this.#pieces === undefined
+    if (isWhole && this.#isLast) this.#stream.end()
+    if (isWhole && this.#hasTaken()) {
       this.#sent()
       return
     }
     const now = this.#clock.now()
+    const look = isWhole || !this.#hasTaken() ? afterMs(now, SEND_POLL) : now
     const pending = this.#stream.pending
-    this.#phase = { is: 'sending', until: afterMs(now, this.#limits.send), look: afterMs(now, SEND_POLL), pending }
+    this.#phase = { is: 'sending', until: afterMs(now, this.#limits.send), look, pending }
   }
 
   #hasTaken(): boolean {
-    return this.#stream.pending <= (this.#isLast ? 0 : SEND_MARK)
+    return this.#stream.pending <= (this.#isLast && this.#pieces === undefined ? 0 : SEND_MARK)
   }
 
   #sent(): void {
@@ -285,7 +323,8 @@ class Connection {
   #lookAtSending(now: Instant): void {
     if (this.#phase.is !== 'sending') return
     if (this.#hasTaken()) {
-      this.#sent()
+      if (this.#pieces === undefined) this.#sent()
+      else this.#writeOn()
       return
     }
     const pending = this.#stream.pending
@@ -294,6 +333,16 @@ class Connection {
       this.#phase = { is: 'sending', until: afterMs(now, this.#limits.send), look, pending }
     } else if (now >= this.#phase.until) this.close()
     else this.#phase = { ...this.#phase, look }
+  }
+}
+
+/** The next piece; what makes them may have a fault of its own. */
+function nextOf(pieces: Iterator<Uint8Array>): Uint8Array | 'end' | 'broken' {
+  try {
+    const next = pieces.next()
+    return next.done === true ? 'end' : next.value
+  } catch {
+    return 'broken'
   }
 }
 

@@ -35,6 +35,14 @@ export interface HttpResponse {
   readonly body: Uint8Array
 }
 
+/** The same, made while it is sent: a body that would be long to make and large to hold. */
+export interface HttpPieces {
+  readonly status: number
+  readonly fields: Fields
+  /** Asked for one at a time; an empty one only takes time. */
+  readonly pieces: Iterable<Uint8Array>
+}
+
 export interface HttpLimits {
   /** Bytes of start line and fields together. */
   readonly head: number
@@ -176,10 +184,31 @@ export function encodeResponse(
   const empty = response.status === 204 || response.status === 304
   const length: Fields = empty ? [] : [['Content-Length', String(response.body.length)]]
   const connection: Fields = [['Connection', keepAlive ? 'keep-alive' : 'close']]
-  const line = `HTTP/1.1 ${response.status} ${REASON[response.status] ?? 'Unknown'}`
-  const head = headText(line, [...response.fields, ...length, ...connection])
+  const head = headText(statusLine(response.status), [...response.fields, ...length, ...connection])
   return withBody(head, empty || request?.method === 'HEAD' ? new Uint8Array(0) : response.body)
 }
+
+/**
+ * Head of an answer in pieces. To HTTP/1.1 each follows by `encodeChunk` and `LAST_CHUNK` ends them; to HTTP/1.0 they
+ * follow as they are, and the end of the connection is their end.
+ */
+export function encodePiecesHead(response: HttpPieces, request: HttpRequest, keepAlive: boolean): Uint8Array {
+  const coding: Fields = request.minor === 1 ? [['Transfer-Encoding', 'chunked']] : []
+  const connection: Fields = [['Connection', keepAlive ? 'keep-alive' : 'close']]
+  return utf8Encode(headText(statusLine(response.status), [...response.fields, ...coding, ...connection]))
+}
+
+/** `bytes` must not be empty: that would be the last chunk. */
+export function encodeChunk(bytes: Uint8Array): Uint8Array {
+  const head = `${bytes.length.toString(16)}\r\n`
+  const chunk = new Uint8Array(head.length + bytes.length + 2)
+  for (let i = 0; i < head.length; i++) chunk[i] = head.charCodeAt(i)
+  chunk.set(bytes, head.length)
+  chunk.set([CR, LF], head.length + bytes.length)
+  return chunk
+}
+
+export const LAST_CHUNK: Uint8Array = utf8Encode('0\r\n\r\n')
 
 export function encodeRequest(method: string, target: string, fields: Fields, body: Uint8Array): Uint8Array {
   const length: Fields = [['Content-Length', String(body.length)]]
@@ -311,6 +340,8 @@ function headText(line: string, fields: Fields): string {
   const lines = fields.map(([name, value]) => `${name}: ${value.replace(/[^\t\x20-\x7e]/g, ' ')}`)
   return `${[line, ...lines].join('\r\n')}\r\n\r\n`
 }
+
+const statusLine = (status: number): string => `HTTP/1.1 ${status} ${REASON[status] ?? 'Unknown'}`
 
 function withBody(head: string, body: Uint8Array): Uint8Array {
   const start = utf8Encode(head)

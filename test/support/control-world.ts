@@ -3,6 +3,8 @@ import type { Ip, Mac, Port } from '../../src/base/ip.ts'
 import type { Instant, Seconds } from '../../src/base/time.ts'
 import type { SectionValues } from '../../src/config/options.ts'
 import { defaultsOf } from '../../src/config/options.ts'
+import type { PrintOptions } from '../../src/control/print.ts'
+import { runLine } from '../../src/control/server.ts'
 import type { ControlWorld, InterfaceRole, JournalLine, SettingsId, Status } from '../../src/control/world.ts'
 import type { Answer, Mapping, Owner, Transport } from '../../src/core/mapping.ts'
 
@@ -96,4 +98,10 @@ export const healthy: Status = {
   refused: [],
   problems: [],
   kernel: { release: '6.18.5', features: [] },
+}
+
+/** What a command line shows and its exit status. */
+export async function run(world: ControlWorld, line: string, options: PrintOptions) {
+  const { exit, text } = await runLine(world, line, options)
+  return { exit, text: [...text].join('') }
 }

@@ -41,3 +41,12 @@ describe('oneLine()', () => {
     expect(utf8Encode(oneLine(text, bytes)).length <= bytes).toBe(true)
   })
 })
+
+describe('utf8Encode(), utf8Decode()', () => {
+  test('long text with characters of every length keeps its length and content', () => {
+    const text = `${'a'.repeat(5000)}é${'b'.repeat(4095)}€💥${'c'.repeat(9000)}`
+    const bytes = utf8Encode(text)
+    expect(bytes.length).toBe(5000 + 2 + 4095 + 3 + 4 + 9000)
+    expect(utf8Decode(bytes)).toBe(text)
+  })
+})

@@ -3,7 +3,7 @@ import type { Ip, PortRange } from '../../../src/base/ip.ts'
 import { runLine } from '../../../src/control/server.ts'
 import { localTime } from '../../../src/control/time.ts'
 import type { InterfaceRole } from '../../../src/control/world.ts'
-import { healthy, MemoryWorld, mapping } from '../../support/control-world.ts'
+import { healthy, MemoryWorld, mapping, run } from '../../support/control-world.ts'
 
 const APPLICATION = mapping({ port: 55_000, label: 'ApplicationX', left: 7170 })
 const WEB = mapping({ port: 8443, to: 443, host: '192.168.88.5', via: 'operator', label: 'web server' })
@@ -15,7 +15,7 @@ function world(): MemoryWorld {
 }
 
 async function shown(line: string, on = world(), options: { json?: boolean; width?: number } = {}): Promise<string> {
-  return (await runLine(on, line, { json: false, width: 80, ...options })).text
+  return (await run(on, line, { json: false, width: 80, ...options })).text
 }
 
 /** Without the first line end and the last blanks, so that a text can stand in the test as it looks. */
@@ -186,6 +186,20 @@ Columns: ACTION, PROTOCOL, DST-PORT, INTERNAL-ADDRESS, SERVICE
     )
     expect(await shown('/log print topics=uplink', on)).toBe('2026-11-21 09:06:01 uplink,warning ether1 is down\n')
     expect(localTime(time)).toBe('2026-11-21 09:05:00')
+  })
+
+  test('a long list comes in pieces and is whole', async () => {
+    const on = new MemoryWorld()
+    on.held = Array.from({ length: 1234 }, (_, i) => mapping({ port: 1024 + i, label: `x${i}` }))
+    const { text: pieces } = await runLine(on, '/ip upnp mappings print', { json: false, width: 80 })
+    const all = [...pieces]
+    expect(all.length).toBeGreaterThan(40)
+    const rows = all.join('').split('\n')
+    expect(rows).toHaveLength(3 + 2 * 1234 + 1)
+    expect(rows[3]).toBe(';;; x0')
+    expect(rows[4]).toBe('   0 D tcp           1024  192.168.88.10              1024  nat-pmp  1h59m59s')
+    expect(rows.at(-2)).toBe('1233 D tcp           2257  192.168.88.10              2257  nat-pmp  1h59m59s')
+    expect(JSON.parse(await shown('/ip upnp mappings print', on, { json: true }))).toHaveLength(1234)
   })
 
   test('count-only', async () => {

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { utf8Decode, utf8Encode } from '../../../src/base/text.ts'
-import { controlHandler, runLine } from '../../../src/control/server.ts'
+import { controlHandler } from '../../../src/control/server.ts'
 import { fieldOf } from '../../../src/wire/http.ts'
-import { MemoryWorld, mapping } from '../../support/control-world.ts'
+import { MemoryWorld, mapping, run } from '../../support/control-world.ts'
 
 const options = { json: false, width: 80 }
 
@@ -20,7 +20,7 @@ async function ask(on: MemoryWorld, method: string, target: string, body: unknow
   const bytes = utf8Encode(typeof body === 'string' ? body : JSON.stringify(body))
   const request = { method, target, minor: 1, fields: [], body: bytes, keepAlive: true } as const
   const response = await controlHandler(on)(request)
-  const text = utf8Decode(response.body)
+  const text = 'pieces' in response ? Array.from(response.pieces, utf8Decode).join('') : utf8Decode(response.body)
   return { status: response.status, exit: fieldOf(response.fields, 'exit-status'), text }
 }
 
@@ -53,7 +53,7 @@ describe('remove', () => {
   for (const [line, exit, said, removed] of rows) {
     test(`${line} ends with ${exit}`, async () => {
       const on = world()
-      expect(await runLine(on, `/ip upnp mappings ${line}`, options)).toEqual({ exit, text: said })
+      expect(await run(on, `/ip upnp mappings ${line}`, options)).toEqual({ exit, text: said })
       expect(on.removed.map(({ label }) => label)).toEqual(removed)
     })
   }
@@ -61,7 +61,7 @@ describe('remove', () => {
   test('tells what the engine refuses', async () => {
     const on = world()
     on.obstacle = { ok: false, why: 'kernel', because: 'the kernel did not accept the change: EPERM' }
-    expect(await runLine(on, '/ip upnp mappings remove 1', options)).toEqual({
+    expect(await run(on, '/ip upnp mappings remove 1', options)).toEqual({
       exit: 1,
       text: 'failure: cannot remove item *FA0: the kernel did not accept the change: EPERM\n',
     })
@@ -75,7 +75,7 @@ describe('remove', () => {
       on.held = [] // the other one expires while the kernel works
       return answer
     }
-    expect(await runLine(on, '/ip upnp mappings remove [find dynamic]', options)).toEqual({ exit: 0, text: '' })
+    expect(await run(on, '/ip upnp mappings remove [find dynamic]', options)).toEqual({ exit: 0, text: '' })
   })
 })
 

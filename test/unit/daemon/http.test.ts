@@ -4,7 +4,7 @@ import { utf8Decode, utf8Encode } from '../../../src/base/text.ts'
 import type { Instant } from '../../../src/base/time.ts'
 import type { HttpHandler, ServerLimits } from '../../../src/daemon/http.ts'
 import { HttpServer, SERVER_LIMITS } from '../../../src/daemon/http.ts'
-import type { HttpRequest, HttpResponse } from '../../../src/wire/http.ts'
+import type { HttpPieces, HttpRequest, HttpResponse } from '../../../src/wire/http.ts'
 import { MemoryStream, settle } from '../../support/memory-stream.ts'
 
 const ok = (text: string): HttpResponse => ({ status: 200, fields: [], body: utf8Encode(text) })
@@ -299,6 +299,95 @@ describe('HttpServer', () => {
     const client = room.connect()
     client.send('GET / HT')
     client.finish()
+    expect(client.state).toBe('closed')
+    expect(room.server.connections).toBe(0)
+  })
+
+  const streamed = (pieces: Iterable<string>): HttpPieces => ({
+    status: 200,
+    fields: [],
+    pieces: Array.from(pieces, piece => utf8Encode(piece)),
+  })
+
+  test('an answer in pieces goes out in chunks, empty ones left out', async () => {
+    const room = new Room(async () => streamed(['ab', '', 'c'.repeat(17)]))
+    const client = room.connect()
+    client.send(get('/1') + get('/2'))
+    await settle()
+    const one = `HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nConnection: keep-alive\r\n\r\n2\r\nab\r\n11\r\n${'c'.repeat(17)}\r\n0\r\n\r\n`
+    expect(client.read()).toBe(one + one)
+  })
+
+  test('to HTTP/1.0 the end of the connection is the end of the pieces', async () => {
+    const room = new Room(async () => streamed(['ab', 'c']))
+    const client = room.connect()
+    client.send('GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n')
+    await settle()
+    expect(client.read()).toBe('HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nabc')
+    expect(client.state).toBe('ended')
+  })
+
+  test('HEAD gets no pieces', async () => {
+    const room = new Room(async () => streamed(['ab']))
+    const client = room.connect()
+    client.send('HEAD / HTTP/1.1\r\nHost: a\r\n\r\n')
+    await settle()
+    expect(client.read()).toBe('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nConnection: keep-alive\r\n\r\n')
+  })
+
+  test('pieces are made only as fast as the client takes them, and only for a moment at a time', async () => {
+    let made = 0
+    let now = () => 0
+    function* pieces() {
+      for (; made < 1000; made++) {
+        if (now() >= 10_000) room.time++ // making takes time, once it is looked at
+        yield new Uint8Array(1000)
+      }
+    }
+    const room: Room = new Room(async () => ({ status: 200, fields: [], pieces: pieces() }))
+    now = () => room.time
+    const client = room.connect()
+    client.isStuck = true
+    client.send(get('/'))
+    await settle()
+    expect(made < 70).toBe(true)
+    await room.pass(10_000)
+    expect(made < 70).toBe(true)
+    client.isStuck = false
+    client.pending = 0
+    room.server.wake(room.time as Instant)
+    expect(made < 80).toBe(true)
+    await room.pass(5000)
+    expect(made).toBe(1000)
+    expect(client.read().endsWith('\r\n0\r\n\r\n')).toBe(true)
+  })
+
+  test('a client that takes no pieces is dropped, and they are made no further', async () => {
+    let made = 0
+    function* pieces() {
+      for (; ; made++) yield new Uint8Array(1000)
+    }
+    const room = new Room(async () => ({ status: 200, fields: [], pieces: pieces() }))
+    const client = room.connect()
+    client.isStuck = true
+    client.send(get('/'))
+    await settle()
+    await room.pass(SERVER_LIMITS.send + 1000)
+    expect(client.state).toBe('closed')
+    expect(made < 70).toBe(true)
+    expect(room.server.wakeAt).toBeUndefined()
+  })
+
+  test('pieces that fail break the connection off', async () => {
+    function* pieces() {
+      yield utf8Encode('ab')
+      throw new Error('fault')
+    }
+    const room = new Room(async () => ({ status: 200, fields: [], pieces: pieces() }))
+    const client = room.connect()
+    client.send(get('/'))
+    await settle()
+    expect(client.read().endsWith('2\r\nab\r\n')).toBe(true)
     expect(client.state).toBe('closed')
     expect(room.server.connections).toBe(0)
   })

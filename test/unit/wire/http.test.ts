@@ -148,8 +148,8 @@ describe('RequestReader', () => {
       expect(events).toHaveLength(1)
       expect(events[0]?.is === 'fault' ? events[0].status : said(events[0])).toBe(status)
     })
-    test(`refuses ${name}, byte by byte, with the same words`, () => {
-      expect(read(sent, 1)).toEqual(read(sent))
+    test(`refuses ${name}, in small pieces, with the same words`, () => {
+      expect(read(sent, sent.length > 1000 ? 61 : 1)).toEqual(read(sent))
     })
   }
 
