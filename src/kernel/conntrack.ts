@@ -6,12 +6,15 @@
  * flow, as any host may; and before Linux 6.4 an entry that a flow table has taken over stays until it goes idle.
  */
 import type { Endpoint, Ip } from '../base/ip.ts'
-import { isIpv4 } from '../base/ip.ts'
+import { ipv4Number, isIpv4 } from '../base/ip.ts'
 import type { Log } from '../base/log.ts'
+import type { Clock, Instant } from '../base/time.ts'
+import { afterMs, between, milliseconds } from '../base/time.ts'
 import type { Mapping, Transport } from '../core/mapping.ts'
 import type { NetlinkSocket, Platform } from '../platform/platform.ts'
 import type { Flow } from '../wire/conntrack.ts'
-import { conntrackDump, deleteRequest, IPS, readFlow } from '../wire/conntrack.ts'
+import { conntrackDump, deleteRequest, ends, IPS, readFlow } from '../wire/conntrack.ts'
+import type { Message } from '../wire/netlink.ts'
 import { FLAG, message } from '../wire/netlink.ts'
 import { Exchange } from './exchange.ts'
 import type { Request } from './follow.ts'
@@ -20,26 +23,38 @@ export interface Conntrack {
   /**
    * Deletes the entries of all flows that go through these mappings: inbound (and hairpin) ones, and outbound ones that
    * left under the mapped external port. Call it when the kernel no longer maps, or new flows begin at once. Never
-   * rejects: what could not be deleted is logged and not counted. Calls that come while one is at work are done
-   * together after it.
+   * rejects: what could not be deleted is logged and not counted. Calls that come while one is at work, or while it
+   * rests from the last, are done together after it.
    */
   endFlows(removed: readonly Mapping[]): Promise<{ readonly ended: number }>
+  /** When `wake` should be called next; `undefined` while there is nothing to wait for. */
+  readonly wakeAt: Instant | undefined
+  wake(now: Instant): void
   close(): void
 }
 
-/** Resolves when the socket is open; rejects with `SystemError`. */
-export async function openConntrack(platform: Platform, log: Log): Promise<Conntrack> {
+/**
+ * Resolves when the socket is open; rejects with `SystemError`.
+ *
+ * The kernel walks its whole table for every search, whatever it is asked for, and we stand still meanwhile. Who
+ * passes `rearm` (called whenever `wakeAt` may have changed) gets pauses between searches, four times as long as the
+ * search: then no flood of removals takes more than a fifth of our time. Without it there are no pauses.
+ */
+export async function openConntrack(platform: Platform, log: Log, rearm?: () => void): Promise<Conntrack> {
   const socket = await platform.netlink({ family: 'netfilter', groups: [], extendedAck: true })
   const exchange = new Exchange(inTurns(socket), platform)
-  return new FlowEnder(exchange, platform.littleEndian, log)
+  return new FlowEnder({ exchange, platform, log, rearm })
 }
 
-/** Up to as many mappings, or else internal hosts, the kernel is asked for their flows; beyond that for all flows. */
-const FEW = 2
+/** Up to as many internal hosts the kernel is asked for their flows, which is two searches each; beyond that for all. */
+const FEW_HOSTS = 2
 /** Entries found before they are deleted; when a mapping has more flows, the search is repeated. */
 const MOST_FLOWS = 4096
 /** Requests under way: their acknowledgements fit the receive buffer of the socket. */
 const AT_ONCE = 64
+/** Length of the pause after a search, in lengths of the search. */
+const PAUSE = 4
+const LONGEST_PAUSE = milliseconds(1000)
 /** A host that opens flows faster than they are deleted does not hold us for ever. */
 const MOST_ROUNDS = 64
 
@@ -51,18 +66,31 @@ interface Waiting {
 /** The part of a mapping that flows show. */
 export type Way = Pick<Mapping, 'transport' | 'external' | 'internal'>
 
+interface Parts {
+  readonly exchange: Exchange
+  readonly platform: Pick<Platform, 'clock' | 'littleEndian'>
+  readonly log: Log
+  readonly rearm: (() => void) | undefined
+}
+
 class FlowEnder implements Conntrack {
   readonly #exchange: Exchange
   readonly #littleEndian: boolean
+  readonly #clock: Clock
   readonly #log: Log
+  readonly #rearm: (() => void) | undefined
   #ways = new Map<string, Way>()
   #waiting: Waiting[] = []
   #busy = false
+  /** End of the pause. */
+  #notBefore = 0 as Instant
 
-  constructor(exchange: Exchange, littleEndian: boolean, log: Log) {
+  constructor({ exchange, platform, log, rearm }: Parts) {
     this.#exchange = exchange
-    this.#littleEndian = littleEndian
+    this.#littleEndian = platform.littleEndian
+    this.#clock = platform.clock
     this.#log = log
+    this.#rearm = rearm
   }
 
   endFlows(removed: readonly Mapping[]): Promise<{ readonly ended: number }> {
@@ -71,8 +99,18 @@ class FlowEnder implements Conntrack {
     for (const [index, mapping] of removed.entries()) this.#ways.set(keys[index] as string, mapping)
     return new Promise(done => {
       this.#waiting.push({ keys, done })
-      if (!this.#busy) void this.#work()
+      this.wake(this.#clock.now())
     })
+  }
+
+  get wakeAt(): Instant | undefined {
+    return this.#busy || this.#waiting.length === 0 ? undefined : this.#notBefore
+  }
+
+  wake(now: Instant): void {
+    if (this.#busy || this.#waiting.length === 0) return
+    if (now >= this.#notBefore) void this.#work()
+    else this.#rearm?.()
   }
 
   close(): void {
@@ -82,20 +120,23 @@ class FlowEnder implements Conntrack {
   /** Never rejects. */
   async #work(): Promise<void> {
     this.#busy = true
-    while (this.#waiting.length > 0) {
-      const ways = this.#ways
-      const waiting = this.#waiting
-      this.#ways = new Map()
-      this.#waiting = []
-      const ended = new Map<string, number>()
-      try {
-        await this.#end(ways, ended)
-      } catch (error) {
-        this.#log('warning', 'conntrack', 'flows of removed mappings could not be ended', { why: String(error) })
-      }
-      for (const { keys, done } of waiting) done({ ended: keys.reduce((sum, key) => sum + (ended.get(key) ?? 0), 0) })
+    const start = this.#clock.now()
+    const ways = this.#ways
+    const waiting = this.#waiting
+    this.#ways = new Map()
+    this.#waiting = []
+    const ended = new Map<string, number>()
+    try {
+      await this.#end(ways, ended)
+    } catch (error) {
+      this.#log('warning', 'conntrack', 'flows of removed mappings could not be ended', { why: String(error) })
     }
+    for (const { keys, done } of waiting) done({ ended: keys.reduce((sum, key) => sum + (ended.get(key) ?? 0), 0) })
     this.#busy = false
+    const now = this.#clock.now()
+    const pause = Math.min(PAUSE * between(start, now), LONGEST_PAUSE)
+    if (this.#rearm !== undefined) this.#notBefore = afterMs(now, milliseconds(pause))
+    this.wake(now)
   }
 
   /** Counts in `ended` by the key of the way. */
@@ -113,7 +154,9 @@ class FlowEnder implements Conntrack {
     const flows: [string, Flow][] = []
     let more = false
     const build = (sequence: number) => this.#datagram(request, FLAG.request | FLAG.dump, sequence)
+    const hosts = hostNumbers(ways)
     await this.#exchange.scan('listing flows', build, entry => {
+      if (hosts !== undefined && isOthers(entry, hosts, this.#littleEndian)) return
       const flow = readFlow(entry, this.#littleEndian)
       const key = flow && wayOf(flow, ways)
       if (flow === undefined || key === undefined) return
@@ -180,6 +223,18 @@ export function wayOf(flow: Flow, ways: ReadonlyMap<string, unknown>): string | 
   return undefined
 }
 
+/** The internal hosts as numbers, as `ends` tells them; `undefined` when there are IPv6 hosts among them. */
+function hostNumbers(ways: ReadonlyMap<string, Way>): ReadonlySet<number> | undefined {
+  const hosts = [...ways.values()].map(({ internal }) => internal.ip)
+  return hosts.every(isIpv4) ? new Set(hosts.map(ipv4Number)) : undefined
+}
+
+/** Whether the entry certainly has nothing to do with the hosts. */
+function isOthers(entry: Message, hosts: ReadonlySet<number>, littleEndian: boolean): boolean {
+  const at = ends(entry, littleEndian)
+  return at !== undefined && !hosts.has(at.originalSource) && !hosts.has(at.replySource)
+}
+
 export const wayKey = ({ transport, external, internal }: Way): string => keyOf(transport, external, internal)
 
 const keyOf = (transport: Transport, external: Endpoint, internal: Endpoint): string =>
@@ -187,14 +242,13 @@ const keyOf = (transport: Transport, external: Endpoint, internal: Endpoint): st
 
 /** The dumps whose answers hold every flow of the ways, and as few others as can be asked for. */
 export function requestsFor(ways: readonly Way[], littleEndian: boolean): readonly Request[] {
-  if (ways.length <= FEW) {
-    return ways.flatMap(({ transport, internal }) => {
-      const inside = { ip: internal.ip, only: { transport, port: internal.port } }
-      return [conntrackDump.towards(inside, littleEndian), conntrackDump.from(inside, littleEndian)]
-    })
+  const [way] = ways
+  if (way !== undefined && ways.length === 1) {
+    const inside = { ip: way.internal.ip, only: { transport: way.transport, port: way.internal.port } }
+    return [conntrackDump.towards(inside, littleEndian), conntrackDump.from(inside, littleEndian)]
   }
   const hosts: Ip[] = [...new Set(ways.map(({ internal }) => internal.ip))]
-  if (hosts.length <= FEW) {
+  if (hosts.length <= FEW_HOSTS) {
     return hosts.flatMap(ip => [conntrackDump.towards({ ip }, littleEndian), conntrackDump.from({ ip }, littleEndian)])
   }
   return [conntrackDump.all(hosts.every(isIpv4) ? 4 : 'both', littleEndian)]

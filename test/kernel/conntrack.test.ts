@@ -5,6 +5,7 @@
 import { execFileSync } from 'node:child_process'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import type { Ip, Port } from '../../src/base/ip.ts'
+import type { Instant } from '../../src/base/time.ts'
 import type { Mapping, Transport } from '../../src/core/mapping.ts'
 import type { Conntrack } from '../../src/kernel/conntrack.ts'
 import { openConntrack } from '../../src/kernel/conntrack.ts'
@@ -171,6 +172,40 @@ test('calls that come together are done together, and each is told its own count
   const two = conntrack.endFlows([mapping('udp', 4001, HOST, 4000), mapping('udp', 4002, OTHER, 4000)])
   expect(await Promise.all(idle)).toEqual(idle.map(() => ({ ended: 0 })))
   expect([await one, await two]).toEqual([{ ended: 1 }, { ended: 2 }])
+})
+
+test('with a timer, searches have pauses, and what comes meanwhile is done after them', async () => {
+  let now = 1000
+  let rearmed = 0
+  const clock = {
+    now() {
+      now += 10 // every look at the clock takes 10 ms
+      return now as Instant
+    },
+  }
+  const paced = await openConntrack(
+    { ...(await createNodePlatform()), clock },
+    (_severity, topic, message) => complaints.push(`${topic}: ${message}`),
+    () => {
+      rearmed++
+    },
+  )
+  const flow = await world.udpFlow()
+  await flow.ask([WAN, 4001], 'one')
+  await flow.ask([WAN, 4002], 'two')
+  expect(await paced.endFlows([mapping('udp', 4001, HOST, 4000)])).toEqual({ ended: 1 })
+  expect(paced.wakeAt).toBeUndefined()
+
+  const later = paced.endFlows([mapping('udp', 4002, OTHER, 4000)])
+  const due = paced.wakeAt as Instant
+  expect(due).toBeGreaterThan(now)
+  expect(rearmed).toBe(1)
+  paced.wake((due - 1) as Instant)
+  expect(paced.wakeAt).toBe(due)
+  expect(await must(['conntrack', '-L', '-p', 'udp'])).toContain('dport=4002')
+  paced.wake(due)
+  expect(await later).toEqual({ ended: 1 })
+  paced.close()
 })
 
 test('10,000 flows of one mapping among 20,000 entries', async () => {

@@ -1,11 +1,13 @@
 import { describe, expect, test } from 'vitest'
 import type { Ip, Port } from '../../../src/base/ip.ts'
+import { ipv4Number } from '../../../src/base/ip.ts'
 import type { Flow } from '../../../src/wire/conntrack.ts'
 import {
   conntrackDump,
   conntrackFormat,
   deleteRequest,
   dumpConntrack,
+  ends,
   IPS,
   readFlow,
 } from '../../../src/wire/conntrack.ts'
@@ -89,6 +91,35 @@ describe('readFlow()', () => {
     })
     expect(readFlow(payload({ original: icmp, reply: icmp }), true)).toBeUndefined()
     expect(readFlow(payload({ status: 8 }), true)).toBeUndefined()
+  })
+})
+
+describe('ends()', () => {
+  const number = (a: number, b: number, c: number, d: number) => ((a * 256 + b) * 256 + c) * 256 + d
+  test.each([
+    ['little-endian', 'entry with every attribute, little-endian headers', true],
+    ['big-endian', 'entry with every attribute, big-endian headers', false],
+  ])('tells who began and who replies, %s', (_name, name, littleEndian) => {
+    expect(ends(only(vector(packed, name), littleEndian), littleEndian)).toEqual({
+      originalSource: number(198, 51, 100, 9),
+      replySource: number(192, 168, 1, 10),
+    })
+  })
+
+  test('of entries as the kernel sends them', () => {
+    for (const bytes of entries.values()) {
+      const flow = flowOf(bytes, true)
+      const at = ends(only(bytes, true), true)
+      expect(at?.originalSource).toBe(ipv4Number(flow?.original.source.ip as Ip))
+      expect(at?.replySource).toBe(ipv4Number(flow?.reply.source.ip as Ip))
+    }
+  })
+
+  test('of IPv6, of a short one and of another layout: nothing', () => {
+    expect(ends(only(vector(packed, 'udp over IPv6, little-endian headers'), true), true)).toBeUndefined()
+    const entry = only(vector(entries, 'udp, unreplied, without counters'), true)
+    expect(ends({ ...entry, payload: entry.payload.subarray(0, 60) }, true)).toBeUndefined()
+    expect(ends(entry, false)).toBeUndefined()
   })
 })
 
