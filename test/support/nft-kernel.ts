@@ -36,8 +36,11 @@ export interface Opened {
   another(features?: Partial<Features>): Promise<Opened>
 }
 
+let node: Platform | undefined
+
 export async function openFirewall(forced: Partial<Features> = {}): Promise<Opened> {
-  const platform = await createNodePlatform()
+  node ??= await createNodePlatform()
+  const platform = node
   const socket = await platform.netlink({ family: 'netfilter', groups: [], extendedAck: true })
   const exchange = new Exchange(socket, platform)
   const features = { ...(await probe(exchange, platform)), ...forced }
@@ -81,7 +84,7 @@ export const add = (mapping: Mapping) => ({ act: 'add', mapping }) as const
 export const remove = (mapping: Mapping) => ({ act: 'remove', mapping }) as const
 export const replace = (was: Mapping, mapping: Mapping) => ({ act: 'replace', was, mapping }) as const
 
-export const nft = (...words: string[]): string => execFileSync('nft', words, { encoding: 'utf8' })
+export const nft = (...words: string[]): string => execFileSync('nft', words, { encoding: 'utf8', maxBuffer: 1 << 27 })
 export const nftFile = (text: string): string => execFileSync('nft', ['-f', '-'], { input: text, encoding: 'utf8' })
 
 /** An element of a set or map as `nft -j` tells it. */
@@ -95,9 +98,13 @@ export interface NftElement {
   readonly counter: boolean
 }
 
+const KIND: Readonly<Record<string, string>> = { dnat4: 'map', snat4: 'map' }
+
 /** Elements of a set by key, `11.22.33.44 tcp 8080`. */
 export function elementsOf(set: string): Map<string, NftElement> {
-  const { nftables } = JSON.parse(nft('-j', 'list', 'set', 'inet', 'portico', set)) as { nftables: Listed[] }
+  const { nftables } = JSON.parse(nft('-j', 'list', KIND[set] ?? 'set', 'inet', 'portico', set)) as {
+    nftables: Listed[]
+  }
   const listed = nftables.map(({ set, map }) => set ?? map).find(found => found !== undefined)
   return new Map((listed?.elem ?? []).map(item => readElement(item)).map(element => [element.key, element]))
 }
