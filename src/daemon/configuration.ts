@@ -8,6 +8,7 @@ import { utf8Encode } from '../base/text.ts'
 import { milliseconds } from '../base/time.ts'
 import type { Config } from '../config/config.ts'
 import { defaultConfig } from '../config/config.ts'
+import type { FileBytes } from '../config/load.ts'
 import { fileNames, load } from '../config/load.ts'
 import type { NetifdInterface } from '../config/netifd.ts'
 import { parseNetifd } from '../config/netifd.ts'
@@ -82,12 +83,11 @@ export class Configuration {
     }
   }
 
-  #file(path: string): Uint8Array | undefined {
+  #file(path: string): FileBytes {
     try {
       return this.#platform.readFile(path)
-    } catch (error) {
-      this.#log('error', 'config', `${path} cannot be read: ${error}`)
-      return undefined
+    } catch {
+      return 'unreadable'
     }
   }
 }

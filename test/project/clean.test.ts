@@ -8,6 +8,12 @@ const texts = tracked
   .filter(file => !/\.(png|gz|bin)$/.test(file) && file !== 'test/project/clean.test.ts')
   .map(file => ({ file, text: readFileSync(file, 'utf8') }))
 
+describe('what is generated', () => {
+  test.each(['tools/build-validators.mjs', 'tools/build-docs.mjs'])('%s has nothing new to write', tool => {
+    expect(() => execFileSync('node', [tool, '--check'], { stdio: 'pipe' })).not.toThrow()
+  })
+})
+
 describe('the tree', () => {
   test.each([
     ['a package archive', /\b(deb|security|ftp|snapshot)\.debian\.org|registry\.npmjs\.org|deb\.nodesource/],
@@ -15,6 +21,12 @@ describe('the tree', () => {
     ['a download address in the lock file', /"resolved": *"https?:/],
   ])('names no %s', (_what, pattern) => {
     expect(texts.filter(({ text }) => pattern.test(text)).map(({ file }) => file)).toEqual([])
+  })
+
+  test('has one version', () => {
+    const { version } = JSON.parse(readFileSync('package.json', 'utf8'))
+    expect(readFileSync('src/daemon/release.ts', 'utf8')).toContain(`'${version}'`)
+    expect(readFileSync('CHANGELOG.md', 'utf8')).toContain(`## ${version}`)
   })
 
   test('pins every dependency to one version', () => {
