@@ -6,8 +6,8 @@ import type { Platform } from './platform/platform.ts'
 const DEFAULTS = { uci: '/etc/config', run: '/var/run/portico' }
 const USAGE = 2
 
-const platform = await createPlatform()
-platform.exit(await main(platform))
+// No top-level await: on the stock qjs it would stall (see platform/quickjs.ts).
+void createPlatform().then(async platform => platform.exit(await main(platform)))
 
 async function createPlatform(): Promise<Platform> {
   const { process } = globalThis as { process?: { versions?: { node?: string } } }

@@ -9,6 +9,8 @@ import { RULES } from './bundle-rules.mjs'
 
 const [entry = 'src/main.ts', output = 'dist/portico.mjs'] = process.argv.slice(2)
 
-await build({ ...RULES, entryPoints: [entry], outfile: output, minify: true, logLevel: 'warning' })
+// Top-level await would stall on the stock qjs: see src/platform/quickjs.ts.
+const supported = { 'top-level-await': false }
+await build({ ...RULES, supported, entryPoints: [entry], outfile: output, minify: true, logLevel: 'warning' })
 const bytes = readFileSync(output)
 console.log(`${output}: ${bytes.length} bytes, ${gzipSync(bytes).length} with gzip`)

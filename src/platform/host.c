@@ -9,7 +9,7 @@
  *   engine       `QuickJS 2025-04-26`
  *   setDispatch  takes the function that waits for events and handles one round of them, or undefined
  * The program ends when there is neither a job nor a dispatch function, or by `sys.exit`; with status 1 when the
- * script does not load or its top level fails.
+ * script does not load, its top level fails, or a promise fails before the platform is there to take note.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -78,6 +78,19 @@ static void run_jobs(JSRuntime *runtime) {
     if (result < 0) report_pending(ctx);
 }
 
+/* The last promise rejected without a handler. Only for a script that never got as far as sys.trackRejections: its
+   failure must not pass in silence. */
+static JSValue unhandled_promise, unhandled_reason;
+
+static void note_rejection(JSContext *ctx, JSValueConst promise, JSValueConst reason, JS_BOOL handled, void *unused) {
+  (void)unused;
+  if (handled && JS_VALUE_GET_PTR(promise) != JS_VALUE_GET_PTR(unhandled_promise)) return;
+  JS_FreeValue(ctx, unhandled_promise);
+  JS_FreeValue(ctx, unhandled_reason);
+  unhandled_promise = handled ? JS_UNDEFINED : JS_DupValue(ctx, promise);
+  unhandled_reason = handled ? JS_UNDEFINED : JS_DupValue(ctx, reason);
+}
+
 /* Exit status of the script. `top` is the promise of its top level. */
 static int run(JSRuntime *runtime, JSContext *ctx, JSValueConst top) {
   for (;;) {
@@ -88,7 +101,11 @@ static int run(JSRuntime *runtime, JSContext *ctx, JSValueConst top) {
       JS_FreeValue(ctx, error);
       return 1;
     }
-    if (JS_IsUndefined(dispatch)) return 0;
+    if (JS_IsUndefined(dispatch)) {
+      if (JS_IsUndefined(unhandled_promise)) return 0;
+      report(ctx, unhandled_reason);
+      return 1;
+    }
     /* The function may replace itself while it runs. */
     JSValue current = JS_DupValue(ctx, dispatch);
     JSValue result = JS_Call(ctx, current, JS_UNDEFINED, 0, NULL);
@@ -139,7 +156,8 @@ int main(int argc, char **argv) {
   JS_SetStripInfo(runtime, JS_STRIP_SOURCE); /* functions need no source text: it would stay in memory */
   JS_SetModuleLoaderFunc(runtime, NULL, refuse_module, NULL);
   js_init_module_sys(ctx, "sys");
-  dispatch = JS_UNDEFINED;
+  JS_SetHostPromiseRejectionTracker(runtime, note_rejection, NULL);
+  dispatch = unhandled_promise = unhandled_reason = JS_UNDEFINED;
   add_globals(ctx, argc - words, argv + words);
 
   JSValue top = JS_Eval(ctx, source, length, name, JS_EVAL_TYPE_MODULE);

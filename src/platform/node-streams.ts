@@ -9,6 +9,12 @@ type Call = (run: () => void) => void
 
 const textOf = (at: StreamAddress) => ('unix' in at ? at.unix.replace('\0', '@') : `${at.address} port ${at.port}`)
 
+/** Room for a name in struct sockaddr_un (unix(7)). */
+const NAME = 108
+
+/** Abstract names are filled up with NUL: libuv 1.46 does so itself, and a lock must hold between engines. */
+const nameOf = (unix: string) => (unix.startsWith('\0') ? unix.padEnd(NAME, '\0') : unix)
+
 export async function listenStream(at: StreamAddress, accept: (stream: Stream) => void, call: Call): Promise<Listener> {
   const net = await import('node:net')
   const fs = await import('node:fs')
@@ -51,7 +57,7 @@ function bound(server: Server, at: StreamAddress): Promise<Server> {
     // The socket file is made inside listen(): mode 0600 from the first moment.
     const before = process.umask(0o177)
     try {
-      if ('unix' in at) server.listen({ path: at.unix, backlog: 64, exclusive: true })
+      if ('unix' in at) server.listen({ path: nameOf(at.unix), backlog: 64, exclusive: true })
       else server.listen({ host: at.address, port: at.port, ipv6Only: true, backlog: 64, exclusive: true })
     } finally {
       process.umask(before)
@@ -76,7 +82,7 @@ async function abandoned(path: string): Promise<boolean> {
 
 export async function connectStream(to: StreamAddress, call: Call): Promise<Stream> {
   const net = await import('node:net')
-  const where = 'unix' in to ? { path: to.unix } : { host: to.address, port: to.port, noDelay: true }
+  const where = 'unix' in to ? { path: nameOf(to.unix) } : { host: to.address, port: to.port, noDelay: true }
   return new Promise((resolve, reject) => {
     const socket = net.connect({ ...where, allowHalfOpen: true })
     const failed = (error: unknown) => reject(systemError(`connecting to ${textOf(to)}`, error))

@@ -1,6 +1,9 @@
 /**
  * The platform on QuickJS: our host program `porticod`, or the stock `qjs` with `sys.so` beside the bundle (another
  * place: environment variable PORTICO_SYS, as `import` understands it).
+ *
+ * A program on the stock qjs must not use top-level await: while it is pending, qjs polls after every single promise
+ * job (js_std_await in quickjs-libc.c), and blocks there although more jobs wait. tools/build.mjs refuses it.
  */
 import type { Instant } from '../base/time.ts'
 import type { Platform, Signal } from './platform.ts'

@@ -231,7 +231,8 @@ static SYS_FUNCTION(netlink_receive) {
   }
 }
 
-/* A path, or a name in the abstract space when it starts with NUL. */
+/* A path, or a name in the abstract space when it starts with NUL. Such a name is filled up with NUL: libuv does so
+   (1.46, in Node 20), and a lock must hold between engines. */
 static int unix_address(JSContext *ctx, JSValueConst value, struct sockaddr_un *out, socklen_t *length) {
   size_t size;
   const char *name = JS_ToCStringLen(ctx, &size, value);
@@ -241,7 +242,7 @@ static int unix_address(JSContext *ctx, JSValueConst value, struct sockaddr_un *
   int abstract = size > 0 && name[0] == 0;
   int fits = size > 0 && size < sizeof out->sun_path && (abstract || !memchr(name, 0, size));
   if (fits) memcpy(out->sun_path, name, size);
-  *length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + size + (abstract ? 0 : 1));
+  *length = (socklen_t)(abstract ? sizeof *out : offsetof(struct sockaddr_un, sun_path) + size + 1);
   JS_FreeCString(ctx, name);
   if (!fits) JS_ThrowRangeError(ctx, "not a name for a socket");
   return fits ? 0 : -1;

@@ -1,0 +1,84 @@
+/** Netlink sockets: replies at once, notices, filters, the notice of lost notices. */
+import { execFileSync } from 'node:child_process'
+import { afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { type Background, sleep } from '../support/process.ts'
+import { ENGINES, loopbackUp, play, start } from './engines.ts'
+
+const ip = (...words: string[]) => execFileSync('ip', words)
+const links = () => (JSON.parse(ip('-j', 'link').toString()) as unknown[]).length
+
+beforeAll(() => {
+  loopbackUp()
+  // A dump that needs more than one datagram.
+  const names = Array.from({ length: 30 }, (_, n) => `link add many${n} type veth peer name many${n}p\n`)
+  execFileSync('ip', ['-batch', '-'], { input: names.join('') })
+})
+
+const started: Background[] = []
+const begin = async (...values: Parameters<typeof start>) => {
+  const program = await start(...values)
+  started.push(program)
+  return program
+}
+afterEach(async () => {
+  for (const program of started.splice(0)) await program.kill()
+})
+
+const lines = (text: string) => text.split('\n').filter(line => line !== '' && line !== 'ready')
+
+describe.each(ENGINES)('%s', engine => {
+  const quickjs = engine !== 'node'
+
+  test('a dump comes whole; on QuickJS it is there when drain returns', async () => {
+    const { stdout } = await play(engine, ['links'])
+    expect(lines(stdout).sort()).toEqual([`drained ${quickjs}`, `links ${links()}`])
+  })
+
+  test('acknowledgements carry errors by name, and on QuickJS the words of the kernel', async () => {
+    const { stdout } = await play(engine, ['acks'])
+    ip('addr', 'del', '127.0.5.9/32', 'dev', 'lo')
+    expect(lines(stdout)).toEqual([
+      'error none false',
+      `error EEXIST ${quickjs}`,
+      expect.stringMatching(/^error E\w+ /),
+    ])
+  })
+
+  test('notices of others are heard; on QuickJS our own are filtered by the kernel', async () => {
+    const program = await begin(engine, ['notices'])
+    await sleep(100)
+    ip('addr', 'add', '127.0.6.1/32', 'dev', 'lo')
+    ip('addr', 'del', '127.0.6.1/32', 'dev', 'lo')
+    await program.waitFor(/notice 20 false\nnotice 21 false/)
+    const own = program.output.match(/^notice \d+ true$/gm)?.length ?? 0
+    expect(own).toBe(quickjs ? 0 : 2)
+    expect(program.output).toContain('port ids true')
+  })
+
+  test('lost notices are told as an overrun, and hearing goes on', async () => {
+    const program = await begin(engine, ['notices'])
+    program.signal('SIGSTOP')
+    const count = quickjs ? 8000 : 2000
+    const changes = Array.from({ length: count }, () => 'addr add 127.0.7.1/32 dev lo\naddr del 127.0.7.1/32 dev lo\n')
+    execFileSync('ip', ['-batch', '-'], { input: changes.join('') })
+    program.signal('SIGCONT')
+    await program.waitFor('overrun', 20_000)
+    await sleep(300)
+    const seen = program.output.length
+    ip('addr', 'add', '127.0.7.2/32', 'dev', 'lo')
+    await program.waitFor('notice 20 false', 10_000, seen)
+    ip('addr', 'del', '127.0.7.2/32', 'dev', 'lo')
+  })
+
+  test('a socket closed in its own notice is silent, and the process ends', async () => {
+    const program = await begin(engine, ['close-netlink'])
+    const changes = Array.from({ length: 5 }, () => 'addr add 127.0.8.1/32 dev lo\naddr del 127.0.8.1/32 dev lo\n')
+    execFileSync('ip', ['-batch', '-'], { input: changes.join('') })
+    expect(await program.ended).toBe(0)
+    expect(lines(program.output)).toEqual(['notice'])
+  })
+
+  test('a group that does not exist is refused by name', async () => {
+    expect((await play(engine, ['bad-group'])).stdout).toContain('refused EINVAL')
+  })
+})

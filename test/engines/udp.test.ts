@@ -1,0 +1,121 @@
+/** UDP: who may be heard, from which address the answer leaves. */
+import { execFileSync } from 'node:child_process'
+import { createSocket } from 'node:dgram'
+import { afterEach, beforeAll, describe, expect, test } from 'vitest'
+import type { Background } from '../support/process.ts'
+import { ENGINES, loopbackUp, play, QUICKJS, start } from './engines.ts'
+import { Client } from './udp.ts'
+
+const ip = (...words: string[]) => execFileSync('ip', words)
+
+beforeAll(() => {
+  loopbackUp()
+  ip('link', 'add', 'lan0', 'type', 'veth', 'peer', 'name', 'lan0-peer')
+  ip('addr', 'add', '10.9.0.1/24', 'dev', 'lan0')
+  ip('addr', 'add', 'fd00:9::1/64', 'dev', 'lan0', 'nodad')
+  for (const device of ['lan0', 'lan0-peer']) ip('link', 'set', device, 'up')
+  ip('addr', 'add', '127.0.0.77/8', 'dev', 'lo')
+  ip('addr', 'add', 'fd00:8::1/64', 'dev', 'lo', 'nodad')
+})
+
+const started: Background[] = []
+const begin = async (...values: Parameters<typeof start>) => {
+  const program = await start(...values)
+  started.push(program)
+  return program
+}
+afterEach(async () => {
+  for (const program of started.splice(0)) await program.kill()
+})
+
+describe.each(ENGINES)('%s', engine => {
+  test('answers leave from the address and port that were asked', async () => {
+    await begin(engine, ['udp', '127.0.0.77', '6200', 'lo'])
+    const client = new Client()
+    const answer = await client.ask('question', 6200, '127.0.0.77')
+    const { port } = client.socket.address()
+    expect(answer?.text).toBe(`127.0.0.1 ${port} 8 question`)
+    expect([answer?.from.address, answer?.from.port]).toEqual(['127.0.0.77', 6200])
+    client.close()
+  })
+
+  test('datagrams to another address are not delivered', async () => {
+    await begin(engine, ['udp', '127.0.0.77', '6201', 'lo'])
+    const client = new Client()
+    client.socket.on('error', () => undefined)
+    expect(await client.ask('elsewhere', 6201, '127.0.0.78', 200)).toBe(undefined)
+    expect((await client.ask('here', 6201, '127.0.0.77'))?.text).toContain('here')
+    client.close()
+  })
+
+  test('an empty datagram is one, and a long one is cut at 2048 bytes', async () => {
+    await begin(engine, ['udp', '127.0.0.1', '6202', 'lo'])
+    const client = new Client()
+    expect((await client.ask('', 6202))?.text).toMatch(/ 0 $/)
+    expect((await client.ask('z'.repeat(60_000), 6202))?.text).toMatch(/ 2048 zzzzzzzz$/)
+    client.close()
+  })
+
+  test('IPv6 addresses are canonical', async () => {
+    await begin(engine, ['udp', 'fd00:8::1', '6203', 'lo'])
+    const client = createSocket('udp6')
+    const answer = new Promise<string>(resolve => client.once('message', bytes => resolve(bytes.toString())))
+    client.bind({ address: 'fd00:8::1' }, () => client.send('six', 6203, 'fd00:8::1'))
+    expect(await answer).toMatch(/^fd00:8::1 \d+ 3 six$/)
+    client.close()
+  })
+
+  test.each([
+    ['an address of another machine', '192.0.2.1', '6204', 'lo', 'EADDRNOTAVAIL'],
+    ['a port that is taken', '127.0.0.1', '6205', 'lo', 'EADDRINUSE'],
+  ])('opening on %s is refused by name', async (_, address, port, device, code) => {
+    const other = createSocket('udp4')
+    await new Promise<void>(resolve => other.bind(6205, '127.0.0.1', resolve))
+    expect((await play(engine, ['udp', address, port, device])).stdout).toContain(`refused ${code}`)
+    other.close()
+  })
+
+  test('multicast leaves by the device with the hops asked for', async () => {
+    ip('link', 'add', 'mc0', 'type', 'veth', 'peer', 'name', 'mc1')
+    try {
+      ip('addr', 'add', '10.8.0.1/24', 'dev', 'mc0')
+      for (const device of ['mc0', 'mc1']) ip('link', 'set', device, 'up')
+      const capture = captureTtl('mc1')
+      await play(engine, ['udp-send', '10.8.0.1', '6206', 'mc0', '224.0.0.1', '5350'])
+      expect(await capture).toBe('7 10.8.0.1 hello')
+    } finally {
+      ip('link', 'delete', 'mc0')
+    }
+  })
+})
+
+describe.each(QUICKJS)('%s', engine => {
+  test('hears nothing that came in by another interface', async () => {
+    await begin(engine, ['udp', '10.9.0.1', '6207', 'lan0'])
+    const client = new Client()
+    client.socket.on('error', () => undefined)
+    // From this machine to its own address goes by lo.
+    expect(await client.ask('by lo', 6207, '10.9.0.1', 300)).toBe(undefined)
+    client.close()
+  })
+
+  test('a device that does not exist is refused by name', async () => {
+    expect((await play(engine, ['udp', '127.0.0.1', '6208', 'none0'])).stdout).toContain('refused ENODEV')
+  })
+})
+
+/** First UDP datagram to port 5350 that comes in by the device: hops, source, content. */
+function captureTtl(device: string): Promise<string> {
+  const script = `
+import socket
+s = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(0x0800))
+s.bind(('${device}', 0x0800))
+s.settimeout(10)
+while True:
+    p = s.recv(2048)
+    if p[9] == 17 and p[22:24] == (5350).to_bytes(2, 'big'):
+        print(p[8], '.'.join(map(str, p[12:16])), p[28:].decode())
+        break
+`
+  return import('../support/process.ts').then(({ must }) => must(['python3', '-c', script])).then(text => text.trim())
+}
