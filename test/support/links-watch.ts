@@ -17,55 +17,65 @@ export interface Watched {
   readonly defaultRoutes: readonly (string | undefined)[]
 }
 
-const { process } = globalThis as { process?: { versions?: { node?: string } } }
-const platform: Platform =
-  process?.versions?.node === undefined
-    ? await (await import('../../src/platform/quickjs.ts')).createQuickjsPlatform()
-    : await (await import('../../src/platform/node.ts')).createNodePlatform()
+void watch() // no top-level await: the stock qjs does not run it
 
-let changes = 0
-let overruns = 0
-const complaints: string[] = []
-platform.onFault(error => complaints.push(`fault: ${error}`))
+async function watch(): Promise<void> {
+  const platform = await createPlatform()
+  let changes = 0
+  let overruns = 0
+  const complaints: string[] = []
+  platform.onFault(error => complaints.push(`fault: ${error}`))
 
-const counting: Platform = {
-  ...platform,
-  async netlink(options) {
-    const socket = await platform.netlink(options)
-    return {
-      portId: socket.portId,
-      send: datagram => socket.send(datagram),
-      take: (each, overrun) =>
-        socket.take(each, () => {
-          overruns++
-          overrun()
-        }),
-      drain: () => socket.drain(),
-      close: () => socket.close(),
-    }
-  },
+  const counting = countingOverruns(platform, () => {
+    overruns++
+  })
+  const links = await openLinks(counting, {
+    log: (_severity, topic, message, detail) => complaints.push(`${topic}: ${message} ${detail?.['why']}`),
+    changed() {
+      changes++
+      print('change')
+    },
+  })
+  print('ready')
+  for (;;) {
+    const line = await platform.readLine()
+    if (line === undefined || line === 'end') break
+    print('asked')
+  }
+  platform.exit(0)
+
+  function print(because: Watched['because']): void {
+    const { view } = links
+    const addresses = view.links().flatMap(({ name }) => view.addresses(name).map(({ ip }) => `${name} ${ip}`))
+    const defaultRoutes = view.defaultRoutes(4).map(({ index }) => view.device(index))
+    const { engine } = platform
+    const said: Watched = { because, engine, changes, overruns, complaints, addresses, defaultRoutes }
+    platform.stdout(`${JSON.stringify(said)}\n`)
+  }
 }
 
-const links = await openLinks(counting, {
-  log: (_severity, topic, message, detail) => complaints.push(`${topic}: ${message} ${detail?.['why']}`),
-  changed() {
-    changes++
-    print('change')
-  },
-})
-print('ready')
-for (;;) {
-  const line = await platform.readLine()
-  if (line === undefined || line === 'end') break
-  print('asked')
+async function createPlatform(): Promise<Platform> {
+  const { process } = globalThis as { process?: { versions?: { node?: string } } }
+  if (process?.versions?.node !== undefined) return (await import('../../src/platform/node.ts')).createNodePlatform()
+  return (await import('../../src/platform/quickjs.ts')).createQuickjsPlatform()
 }
-platform.exit(0)
 
-function print(because: Watched['because']): void {
-  const { view } = links
-  const addresses = view.links().flatMap(({ name }) => view.addresses(name).map(({ ip }) => `${name} ${ip}`))
-  const defaultRoutes = view.defaultRoutes(4).map(({ index }) => view.device(index))
-  const { engine } = platform
-  const said: Watched = { because, engine, changes, overruns, complaints, addresses, defaultRoutes }
-  platform.stdout(`${JSON.stringify(said)}\n`)
+function countingOverruns(platform: Platform, count: () => void): Platform {
+  return {
+    ...platform,
+    async netlink(options) {
+      const socket = await platform.netlink(options)
+      return {
+        portId: socket.portId,
+        send: datagram => socket.send(datagram),
+        take: (each, overrun) =>
+          socket.take(each, () => {
+            count()
+            overrun()
+          }),
+        drain: () => socket.drain(),
+        close: () => socket.close(),
+      }
+    },
+  }
 }
