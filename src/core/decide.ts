@@ -94,7 +94,7 @@ function grant(wish: MapWish, world: World, uplink: Up, now: Instant): Decision 
   return port === undefined ? refuse('no-port', holder ?? 'every allowed port is taken') : mapTo(port)
 }
 
-/** A host may remove what leads to it, whichever service made it (docs/decisions), and nothing of the operator's. */
+/** A host may remove what leads to it, whichever service made it (docs/decisions/020), and nothing of the operator's. */
 function decideUnmap(wish: UnmapWish, world: World): Decision {
   const { table, surroundings } = world
   const internal = wish.internal
