@@ -12,6 +12,7 @@ export type Schema = Readonly<Record<string, unknown>>
 export type KindName =
   | 'flag'
   | 'count'
+  | 'seconds'
   | 'choice'
   | 'port'
   | 'port-range'
@@ -49,11 +50,11 @@ export const flag: Kind<boolean> = {
   print: value => (value ? '1' : '0'),
 }
 
-/** A whole decimal number, both limits included. `unit` is for the words only. */
-export function count<T extends number = number>(least: number, most: number, unit = ''): Kind<T> {
+/** A whole decimal number, both limits included. */
+export function count<T extends number = number>(least: number, most: number, unit?: 'seconds'): Kind<T> {
   return {
-    name: 'count',
-    expected: `a whole number${unit === '' ? '' : ` of ${unit}`} ${least}..${most}`,
+    name: unit ?? 'count',
+    expected: `a whole number${unit === undefined ? '' : ` of ${unit}`} ${least}..${most}`,
     schema: { type: 'integer', minimum: least, maximum: most },
     range: [least, most],
     read: text => (/^[0-9]{1,15}$/.test(text) ? (Number(text) as T) : undefined),

@@ -26,6 +26,7 @@ export function shownValues(section: SectionId, values: Readonly<Record<string, 
 const KIND: Readonly<Record<KindName, Kind>> = {
   flag: 'yes-no',
   count: 'number',
+  seconds: 'time',
   choice: 'word',
   port: 'number',
   'port-range': 'word',

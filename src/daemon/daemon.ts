@@ -8,6 +8,7 @@ import type { ControlWorld } from '../control/world.ts'
 import { Engine } from '../core/engine.ts'
 import { Epoch } from '../core/epoch.ts'
 import { Noise } from '../core/noise.ts'
+import type { Policy } from '../core/policy.ts'
 import { Rate } from '../core/rate.ts'
 import type { Uplink } from '../core/uplink.ts'
 import { openConntrack } from '../kernel/conntrack.ts'
@@ -104,7 +105,8 @@ export class Daemon {
     const { platform, diary } = this
     const log = diary.log
     let running: Running | undefined
-    const conntrack = this.#kept(await openConntrack(platform, log))
+    const conntrack = this.#kept(await openConntrack(platform, log, () => this.timers.rearm()))
+    this.timers.add(conntrack)
     const socket = await platform.netlink({ family: 'netfilter', groups: [], extendedAck: true })
     const exchange = this.#kept(new Exchange(socket, platform))
     const features = await probe(exchange, platform)
@@ -113,8 +115,7 @@ export class Daemon {
     }
     const kernel = new KernelFirewall({ exchange, machine: platform, clock: platform.clock, features, endFlows })
     const links = this.#kept(await openLinks(platform, { log, changed: () => running?.linksChanged() }))
-    const neighbours = this.#kept(await openNeighbours(platform, log))
-    running = new Running(this, { kernel, features, links: links.view, neighbours })
+    running = new Running(this, { kernel, features, links: links.view })
     this.#closing.push(() => running?.close())
     const { keeper } = running
     this.#kept(await openWatch(platform, { ignoreFrom: [exchange.portId], changed: by => keeper.check(by) }))
@@ -145,7 +146,6 @@ interface Opened {
   readonly kernel: KernelFirewall
   readonly features: Features
   readonly links: LinkView
-  readonly neighbours: Neighbours
 }
 
 /** The parts of a daemon that has its sockets, and the events between them. */
@@ -157,7 +157,8 @@ export class Running {
   readonly doors: Doors
   readonly keeper: Keeper
   readonly #kernel: KernelFirewall
-  readonly #neighbours: Neighbours
+  /** Open while a permission names a link address: every stir of a host on the LAN wakes it. */
+  #neighbours: Neighbours | undefined
   readonly #surroundings: RouterSurroundings
   readonly #epoch: Epoch
   readonly #announcer: Announcer
@@ -167,7 +168,7 @@ export class Running {
   #refreshing = false
   #wanted: Refresh | undefined
 
-  constructor(daemon: Daemon, { kernel, features, links, neighbours }: Opened) {
+  constructor(daemon: Daemon, { kernel, features, links }: Opened) {
     const { platform, diary, timers } = daemon
     const { clock } = platform
     const { journal, log } = diary
@@ -176,7 +177,6 @@ export class Running {
     this.links = links
     this.features = features
     this.#kernel = kernel
-    this.#neighbours = neighbours
     this.#situation = this.#look()
     this.#surroundings = new RouterSurroundings(platform, links, () => this.#situation)
     this.#surroundings.refresh()
@@ -213,6 +213,7 @@ export class Running {
     await this.engine.adopt(held?.mappings ?? [], held?.epochStart)
     await this.engine.move(uplink)
     await this.engine.reconsider(policy, statics)
+    await this.#knowNeighbours(policy)
     await this.doors.set(doors)
     this.#announce()
   }
@@ -237,6 +238,7 @@ export class Running {
 
   close(): void {
     this.doors.close()
+    this.#neighbours?.close()
   }
 
   #look(): Situation {
@@ -246,7 +248,7 @@ export class Running {
 
   #visit({ bytes, from }: Datagram, { device }: Door, reply: (bytes: Uint8Array) => void): void {
     const index = this.links.index(device)
-    const mac = index === undefined ? undefined : this.#neighbours.mac(from.ip, index)
+    const mac = index === undefined ? undefined : this.#neighbours?.mac(from.ip, index)
     this.#natPmp.receive(bytes, { ip: from.ip, port: from.port, device, mac }, reply)
   }
 
@@ -299,11 +301,21 @@ export class Running {
     if (differ(was.uplink, next.uplink)) await this.engine.move(next.uplink)
     const rules = [was, next].map(({ policy, statics }) => ({ policy, statics })) as [object, object]
     if (differ(...rules)) await this.engine.reconsider(next.policy, next.statics)
+    await this.#knowNeighbours(next.policy)
     const before = new Set(this.doors.devices)
     await this.doors.set(next.doors)
     if (next.doors.length === 0) this.#announcer.stop()
     else if (toldBy(was.uplink) !== toldBy(next.uplink) || next.doors.some(({ device }) => !before.has(device))) {
       this.#announce()
+    }
+  }
+
+  async #knowNeighbours({ rules }: Policy): Promise<void> {
+    const { platform, diary } = this.daemon
+    if (rules.some(({ mac }) => mac !== undefined)) this.#neighbours ??= await openNeighbours(platform, diary.log)
+    else {
+      this.#neighbours?.close()
+      this.#neighbours = undefined
     }
   }
 

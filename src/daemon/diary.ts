@@ -39,7 +39,7 @@ export class Diary {
     const wall = this.#platform.wallTime() - now
     const own = this.#lines.map(({ at, line }) => ({ at, line }))
     const mappings = this.journal.entries().map(entry => ({ at: entry.at, line: lineOf(entry) }))
-    return [...own, ...mappings].sort((a, b) => a.at - b.at).map(({ at, line }) => ({ ...line, time: wall + at }))
+    return [...mappings, ...own].sort((a, b) => a.at - b.at).map(({ at, line }) => ({ ...line, time: wall + at }))
   }
 
   #note(severity: Severity, topic: string, message: string, detail: Detail = {}): void {

@@ -126,7 +126,7 @@ async function removeBy(engine: Engine, mapping: Mapping): Promise<Answer> {
     case 'removed':
       return { ok: true, mapping }
     case 'none':
-      return { ok: false, why: 'not-owner', because: 'it has ended meanwhile' }
+      return { ok: true, mapping: undefined } // it has ended meanwhile
     case 'static':
       return { ok: false, why: 'not-owner', because: 'it stands in /etc/config/portico; take it out there' }
     case 'kernel':

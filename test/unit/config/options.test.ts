@@ -28,9 +28,11 @@ function file(id: SectionId, name: string, value: string): string {
 const loaded = (text: string) => load({ portico: utf8Encode(text) }, fileNames('/etc/config'))
 
 /** What each kind of value cannot be, beyond the limits of its range. */
+const NO_NUMBERS = ['-1', '+1', '1.5', '1e3', '0x10', ' 1', '1 ', 'ten', '99999999999999999999', 'NaN', 'Infinity']
 const WRONG: Record<KindName, readonly string[]> = {
   flag: ['maybe', '2', '-1', 'Yes ', 'yesno'],
-  count: ['-1', '+1', '1.5', '1e3', '0x10', ' 1', '1 ', 'ten', '99999999999999999999', 'NaN', 'Infinity'],
+  count: NO_NUMBERS,
+  seconds: NO_NUMBERS,
   choice: ['x', 'TCP', 'tcp udp', 'constructor', '__proto__'],
   port: ['0', '65536', '70610', '-1', '+80', '0x50', '1e3', '80-90', 'http', ' 80'],
   'port-range': ['0', '65536', '70000', '1-65536', '0-0', '80-', '-80', '80-90-100', '80:90', '80,90', '80 - 90', 'x'],
