@@ -3,6 +3,7 @@ import { oneLine } from '../base/text.ts'
 import type { Policy, Rule, StaticMapping } from '../core/policy.ts'
 import { transportsOf } from './checks.ts'
 import type { Config, Permission } from './config.ts'
+import { isEnabled } from './config.ts'
 import type { NameFacts } from './names.ts'
 import { resolveName } from './names.ts'
 import type { NetifdInterface } from './netifd.ts'
@@ -37,7 +38,11 @@ export function resolvePolicy(config: Config, roles: Roles, netifd: readonly Net
     requestsPerSecond: requests_per_second,
     defaultAction: default_action,
   }
-  const forwarding = { 'nat-pmp': config.nat_pmp.allow_port_forwarding, upnp: config.upnp.nat_traversal }
+  // What a service made goes when it is switched off.
+  const forwarding = {
+    'nat-pmp': isEnabled(config, 'nat-pmp') && config.nat_pmp.allow_port_forwarding,
+    upnp: isEnabled(config, 'upnp') && config.upnp.nat_traversal,
+  }
   return { policy: { rules, limits, forwarding }, problems }
 }
 

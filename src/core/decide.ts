@@ -36,7 +36,7 @@ function decideMap(wish: MapWish, world: World, now: Instant): Decision {
   const { policy, uplink, surroundings } = world
   const { owner, internal } = wish
   if (owner.via !== 'operator' && !policy.forwarding[owner.via]) {
-    return refuse('forwarding-off', `${owner.via} may not forward ports`)
+    return refuse('forwarding-off', `${owner.via} is off or may not forward ports`)
   }
   if (owner.via !== 'operator' && owner.client !== internal.ip) {
     return refuse('not-allowed', `${owner.client} may ask for itself only`)
@@ -120,7 +120,7 @@ export function noLongerAllowed(mapping: Mapping, world: World): string | undefi
   const { policy, surroundings, uplink } = world
   const { owner, internal, external, transport, mac } = mapping
   if (owner.via === 'operator') return undefined
-  if (!policy.forwarding[owner.via]) return `${owner.via} may not forward ports`
+  if (!policy.forwarding[owner.via]) return `${owner.via} is off or may not forward ports`
   const device = surroundings.deviceOf(internal.ip)
   const barred = surroundings.barred(internal.ip, device)
   if (barred !== undefined) return barred

@@ -132,9 +132,10 @@ export class Engine {
       if (uplink.is === 'down') return
       const before = this.#address
       this.#address = { address: uplink.address, told: uplink.told }
+      // The epoch first: a daemon that dies between the two finds the old address and begins anew once more.
+      const differs = before !== undefined && (before.address !== uplink.address || before.told !== uplink.told)
+      if (differs) this.#parts.epoch.reset(now)
       await this.#settle('move', now)
-      if (before === undefined) return
-      if (before.address !== uplink.address || before.told !== uplink.told) this.#parts.epoch.reset(now)
     })
   }
 

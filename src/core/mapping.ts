@@ -68,7 +68,7 @@ export type Wish = MapWish | UnmapWish
 /** Closed: a new reason does not compile until every protocol has a code for it. */
 export type Refusal =
   | 'not-allowed' // a permission rule or the default policy says no
-  | 'forwarding-off' // allow_port_forwarding is no: the service answers but maps nothing
+  | 'forwarding-off' // the service answers, if at all, but may not map: allow_port_forwarding is no
   | 'bad-host' // the internal address is the router itself, no host, or not on an internal network
   | 'not-owner' // somebody else's mapping, or a static one
   | 'quota' // the host or the router holds as many as the limits allow

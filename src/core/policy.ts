@@ -38,7 +38,7 @@ export interface Limits {
 export interface Policy {
   readonly rules: readonly Rule[]
   readonly limits: Limits
-  /** `/ip nat-pmp set allow-port-forwarding`: no means that NAT-PMP answers but refuses every mapping. */
+  /** No: the service is off, or allow-port-forwarding is no; it may still answer, but holds no mappings. */
   readonly forwarding: Readonly<Record<Service, boolean>>
 }
 

@@ -33,7 +33,7 @@ describe('resolvePolicy()', () => {
       requestsPerSecond: 50,
       defaultAction: 'deny',
     })
-    expect(policy.forwarding).toEqual({ 'nat-pmp': true, upnp: true })
+    expect(policy.forwarding).toEqual({ 'nat-pmp': true, upnp: false })
   })
   test('names the device of the external interface, as RouterOS scripts write it', () => {
     expect(policy.rules[0]).toEqual({
@@ -84,9 +84,15 @@ describe('resolvePolicy()', () => {
     const down = netifd.map(each => (each.name === 'wan' ? { ...each, up: false, device: undefined } : each))
     expect(resolved(porticoText, down).policy.rules[0]?.device).toBe('pppoe-wan')
   })
-  test('turns forwarding off by service', () => {
-    const { forwarding } = resolved("config portico 'nat_pmp'\n\toption allow_port_forwarding '0'\n").policy
-    expect(forwarding).toEqual({ 'nat-pmp': false, upnp: true })
+  test.each([
+    ['is on', "\toption enabled '1'\n", true],
+    ['is on, but may not forward', "\toption enabled '1'\n\toption allow_port_forwarding '0'\n", false],
+    ['is off: what it made goes', "\toption enabled '0'\n", false],
+  ])('a service forwards when it %s', (_what, options, forwards) => {
+    const { forwarding } = resolved(
+      `config portico 'nat_pmp'\n${options}config portico 'upnp'\n\toption enabled '1'\n`,
+    ).policy
+    expect(forwarding).toEqual({ 'nat-pmp': forwards, upnp: true })
   })
   test('makes a comment fit for one line', () => {
     const { rules } = resolved(allow(`\toption comment 'a\nb${'c'.repeat(200)}'\n`)).policy

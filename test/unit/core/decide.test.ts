@@ -50,7 +50,7 @@ const off: Policy = { ...policy(), forwarding: { 'nat-pmp': false, upnp: true } 
 
 describe('decide() refuses', () => {
   test.each<[string, Wish, Scene, Refusal, string]>([
-    ['when forwarding is off', map(), { policy: off }, 'forwarding-off', 'nat-pmp may not forward ports'],
+    ['when forwarding is off', map(), { policy: off }, 'forwarding-off', 'nat-pmp is off or may not forward ports'],
     ['a wish for another host', map({ client: B }), {}, 'not-allowed', `${B} may ask for itself only`],
     ['an address that is no host', map(), { around: { barred: () => 'the router' } }, 'bad-host', 'the router'],
     ['without an uplink', map(), { uplink: DOWN }, 'no-uplink', 'no carrier'],
