@@ -1,6 +1,6 @@
 /** Files, child processes and standard input on Node. */
 import type { Buffer } from 'node:buffer'
-import { utf8Decode } from '../base/text.ts'
+import { utf8Decode, utf8Encode } from '../base/text.ts'
 import type { Milliseconds } from '../base/time.ts'
 import { systemError } from './node-errors.ts'
 import type { Finished, Platform } from './platform.ts'
@@ -49,10 +49,15 @@ export async function files(): Promise<Files> {
       }
     },
     makeDirectory(path) {
-      try {
-        fs.mkdirSync(path, { recursive: true, mode: 0o755 })
-      } catch (error) {
-        throw systemError(`making ${path}`, error)
+      // Not `recursive`: Node 20 never returns from it for a path like /proc/none/such.
+      for (let end = path.indexOf('/', 1); ; end = path.indexOf('/', end + 1)) {
+        const part = end < 0 ? path : path.slice(0, end)
+        try {
+          fs.mkdirSync(part, { mode: 0o755 })
+        } catch (error) {
+          if ((error as { code?: string }).code !== 'EEXIST') throw systemError(`making ${path}`, error)
+        }
+        if (end < 0) return
       }
     },
   }
@@ -113,6 +118,28 @@ function collect(pipe: NodeJS.ReadableStream): () => string {
       at += piece.length
     }
     return utf8Decode(whole)
+  }
+}
+
+/**
+ * Writes all of a text to standard output or error before it returns: streams of Node may still hold some when the
+ * process ends. Gives up when a reader of a non-blocking pipe takes nothing for a second, or has gone.
+ */
+export async function printer(): Promise<(fd: 1 | 2, text: string) => void> {
+  const fs = await import('node:fs')
+  const pause = new Int32Array(new SharedArrayBuffer(4))
+  return (fd, text) => {
+    let rest = utf8Encode(text)
+    for (let patience = 1000; rest.length > 0 && patience > 0; ) {
+      try {
+        rest = rest.subarray(fs.writeSync(fd, rest))
+        patience = 1000
+      } catch (error) {
+        if ((error as { code?: string }).code !== 'EAGAIN') return
+        Atomics.wait(pause, 0, 0, 1)
+        patience--
+      }
+    }
   }
 }
 

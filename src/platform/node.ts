@@ -3,7 +3,7 @@ import { bootClock } from './node-clock.ts'
 import { openNetlink } from './node-netlink.ts'
 import { portInTables } from './node-ports.ts'
 import { connectStream, listenStream } from './node-streams.ts'
-import { files, lineReader, runner } from './node-system.ts'
+import { files, lineReader, printer, runner } from './node-system.ts'
 import { openUdp } from './node-udp.ts'
 import type { Platform } from './platform.ts'
 
@@ -13,18 +13,18 @@ const LONGEST_TIMER = 2 ** 31 - 1
 export async function createNodePlatform(): Promise<Platform> {
   const fs = await import('node:fs')
   const { randomFillSync } = await import('node:crypto')
-  const { endianness } = await import('node:os')
-  const { getSystemErrorName } = await import('node:util')
+  const { constants, endianness } = await import('node:os')
+  const print = await printer()
   const littleEndian = endianness() === 'LE'
-  const { fault, call, onFault } = faults()
+  const { fault, call, onFault } = faults(line => print(2, `${line}\n`))
   const uptime = () => Number(fs.readFileSync('/proc/uptime', 'utf8').split(' ')[0])
   const clock = bootClock(uptime, () => Number(process.hrtime.bigint() / 1000n) / 1000)
   const table = (name: string) => (fs.existsSync(name) ? fs.readFileSync(name, 'latin1') : '')
-  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined)
+  const errors = new Map(Object.entries(constants.errno).map(([name, errno]) => [errno, name]))
   return {
     engine: `Node ${process.versions.node}`,
     littleEndian,
-    errnoName: errno => nameOf(getSystemErrorName, errno),
+    errnoName: errno => errors.get(errno) ?? `E${errno}`,
     arguments: process.argv.slice(2),
     clock,
     wallTime: () => Date.now(),
@@ -45,8 +45,8 @@ export async function createNodePlatform(): Promise<Platform> {
       process.removeAllListeners(signal)
       process.on(signal, () => call(handle))
     },
-    stderr: line => void process.stderr.write(`${line}\n`),
-    stdout: text => void process.stdout.write(text),
+    stderr: line => print(2, `${line}\n`),
+    stdout: text => print(1, text),
     readLine: lineReader(),
     exit: status => process.exit(status),
     onFault,
@@ -54,15 +54,15 @@ export async function createNodePlatform(): Promise<Platform> {
 }
 
 /** Errors thrown out of handlers and promises rejected without one. */
-function faults() {
+function faults(print: (line: string) => void) {
   let report: (error: unknown) => void = error => {
-    process.stderr.write(`fault: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`)
+    print(`fault: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
   }
   const fault = (error: unknown) => {
     try {
       report(error)
     } catch {
-      process.stderr.write('the report of a fault failed itself\n')
+      print('the report of a fault failed itself')
     }
   }
   process.on('unhandledRejection', fault)
@@ -99,13 +99,5 @@ function alarm(clock: Platform['clock'], call: (run: () => void) => void): Platf
       else call(wake)
     }
     set()
-  }
-}
-
-function nameOf(lookUp: (errno: number) => string, errno: number): string {
-  try {
-    return lookUp(-errno)
-  } catch {
-    return `E${errno}`
   }
 }

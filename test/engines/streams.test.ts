@@ -129,13 +129,18 @@ describe.each(ENGINES)('%s', engine => {
   test('1,200 connections at once, each served', async () => {
     await begin(engine, ['listen', '@portico-many'], ['prlimit', '--nofile=4096'])
     const sockets: Socket[] = []
-    for (let i = 0; i < 1200; i++) sockets.push(await opened({ path: abstract('portico-many') }))
-    const echoes = sockets.map((socket, n) => {
-      const echo = new Promise<boolean>(resolve => socket.once('data', bytes => resolve(String(bytes) === `n${n}`)))
-      socket.write(`n${n}`)
-      return echo
-    })
-    expect((await Promise.all(echoes)).filter(Boolean)).toHaveLength(1200)
+    const echo = (socket: Socket, text: string) => {
+      const heard = new Promise<string>(resolve => socket.once('data', bytes => resolve(String(bytes))))
+      socket.write(text)
+      return heard
+    }
+    for (let i = 0; i < 1200; i++) {
+      const socket = await opened({ path: abstract('portico-many') })
+      sockets.push(socket)
+      expect(await echo(socket, `first ${i}`)).toBe(`first ${i}`)
+    }
+    const again = await Promise.all(sockets.map((socket, n) => echo(socket, `again ${n}`)))
+    expect(again).toEqual(sockets.map((_, n) => `again ${n}`))
     for (const socket of sockets) socket.destroy()
   })
 
@@ -165,7 +170,6 @@ describe.each(ENGINES)('%s', engine => {
     expect(existsSync(path)).toBe(true)
     await begin(engine, ['listen', path])
     expect(await talk({ path }, 'end')).toBe('end')
-    expect(await talk({ path }, 'shut end')).toBe('shut end')
   })
 
   test('a closed listener refuses, and its socket file is gone', async () => {

@@ -1,21 +1,26 @@
 /** UDP: who may be heard, from which address the answer leaves. */
 import { execFileSync } from 'node:child_process'
 import { createSocket } from 'node:dgram'
-import { afterEach, beforeAll, describe, expect, test } from 'vitest'
-import type { Background } from '../support/process.ts'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { Background, must } from '../support/process.ts'
 import { ENGINES, loopbackUp, play, QUICKJS, start } from './engines.ts'
 import { Client } from './udp.ts'
 
 const ip = (...words: string[]) => execFileSync('ip', words)
 
-beforeAll(() => {
+let lan: Background
+let wan: Background
+beforeAll(async () => {
   loopbackUp()
-  ip('link', 'add', 'lan0', 'type', 'veth', 'peer', 'name', 'lan0-peer')
-  ip('addr', 'add', '10.9.0.1/24', 'dev', 'lan0')
-  ip('addr', 'add', 'fd00:9::1/64', 'dev', 'lan0', 'nodad')
-  for (const device of ['lan0', 'lan0-peer']) ip('link', 'set', device, 'up')
+  lan = await neighbour('lan0', '10.9.0')
+  wan = await neighbour('wan0', '10.7.0')
   ip('addr', 'add', '127.0.0.77/8', 'dev', 'lo')
   ip('addr', 'add', 'fd00:8::1/64', 'dev', 'lo', 'nodad')
+})
+
+afterAll(async () => {
+  await lan.kill()
+  await wan.kill()
 })
 
 const started: Background[] = []
@@ -80,9 +85,11 @@ describe.each(ENGINES)('%s', engine => {
     try {
       ip('addr', 'add', '10.8.0.1/24', 'dev', 'mc0')
       for (const device of ['mc0', 'mc1']) ip('link', 'set', device, 'up')
-      const capture = captureTtl('mc1')
+      const capture = new Background(['python3', '-c', CAPTURE, 'mc1'])
+      started.push(capture)
+      await capture.waitFor('watching')
       await play(engine, ['udp-send', '10.8.0.1', '6206', 'mc0', '224.0.0.1', '5350'])
-      expect(await capture).toBe('7 10.8.0.1 hello')
+      await capture.waitFor('7 10.8.0.1 hello')
     } finally {
       ip('link', 'delete', 'mc0')
     }
@@ -92,11 +99,11 @@ describe.each(ENGINES)('%s', engine => {
 describe.each(QUICKJS)('%s', engine => {
   test('hears nothing that came in by another interface', async () => {
     await begin(engine, ['udp', '10.9.0.1', '6207', 'lan0'])
-    const client = new Client()
-    client.socket.on('error', () => undefined)
-    // From this machine to its own address goes by lo.
-    expect(await client.ask('by lo', 6207, '10.9.0.1', 300)).toBe(undefined)
-    client.close()
+    expect(await askFrom(lan, '10.9.0.2', '10.9.0.1', 6207)).toMatch(/^10\.9\.0\.2 \d+ 2 hi$/)
+    // The address of the LAN is reached by the other interface too; without the device the kernel would deliver.
+    expect(await askFrom(wan, '10.7.0.2', '10.9.0.1', 6207)).toBe('silence')
+    await begin('node', ['udp', '10.9.0.1', '6209', 'lan0'])
+    expect(await askFrom(wan, '10.7.0.2', '10.9.0.1', 6209)).toMatch(/^10\.7\.0\.2 \d+ 2 hi$/)
   })
 
   test('a device that does not exist is refused by name', async () => {
@@ -104,18 +111,43 @@ describe.each(QUICKJS)('%s', engine => {
   })
 })
 
-/** First UDP datagram to port 5350 that comes in by the device: hops, source, content. */
-function captureTtl(device: string): Promise<string> {
+/** A machine on the other end of a link: .1 is ours, .2 is its address, and we are its router. */
+async function neighbour(device: string, prefix: string): Promise<Background> {
+  const other = new Background(['unshare', '--net', 'sh', '-c', 'echo there; exec sleep 1000'])
+  await other.waitFor('there')
+  ip('link', 'add', device, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', String(other.pid))
+  ip('addr', 'add', `${prefix}.1/24`, 'dev', device)
+  ip('link', 'set', device, 'up')
+  const commands = `addr add ${prefix}.2/24 dev eth0\nlink set eth0 up\nroute add default via ${prefix}.1\n`
+  execFileSync('nsenter', ['-t', String(other.pid), '-n', 'ip', '-batch', '-'], { input: commands })
+  return other
+}
+
+/** What a datagram `hi` from that machine is answered with. */
+async function askFrom(machine: Background, own: string, address: string, port: number): Promise<string> {
   const script = `
 import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(('${own}', 0))
+s.settimeout(1)
+s.sendto(b'hi', ('${address}', ${port}))
+try:
+    print(s.recv(100).decode())
+except TimeoutError:
+    print('silence')
+`
+  return (await must(['nsenter', '-t', String(machine.pid), '-n', 'python3', '-c', script])).trim()
+}
+
+/** Watches for the first UDP datagram to port 5350 that comes in by the device: prints hops, source, content. */
+const CAPTURE = `
+import socket, sys
 s = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(0x0800))
-s.bind(('${device}', 0x0800))
-s.settimeout(10)
+s.bind((sys.argv[1], 0x0800))
+print('watching', flush=True)
 while True:
     p = s.recv(2048)
     if p[9] == 17 and p[22:24] == (5350).to_bytes(2, 'big'):
         print(p[8], '.'.join(map(str, p[12:16])), p[28:].decode())
         break
 `
-  return import('../support/process.ts').then(({ must }) => must(['python3', '-c', script])).then(text => text.trim())
-}
