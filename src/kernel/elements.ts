@@ -13,11 +13,11 @@ import { oneLine, utf8Decode, utf8Encode } from '../base/text.ts'
 import type { Instant } from '../base/time.ts'
 import { after, afterMs, inMilliseconds, milliseconds, seconds } from '../base/time.ts'
 import type { Lease, Mapping, Owner, Transport } from '../core/mapping.ts'
-import { raw, Writer } from '../wire/netlink-attributes.ts'
+import { Writer } from '../wire/netlink-attributes.ts'
 import { element } from '../wire/nftables.ts'
 import type { SeenElement } from '../wire/nftables-elements.ts'
 import type { MappingSet } from './ruleset.ts'
-import { joined, PROTOCOL, SETS, text, tlv, UDATA_COMMENT } from './ruleset.ts'
+import { PROTOCOL, SETS, UDATA_COMMENT } from './ruleset.ts'
 
 /** First of the types that libnftnl leaves to others (NFTNL_UDATA_SET_ELEM_MAX is far below). */
 const PRIVATE_TLV = 0x80
@@ -38,8 +38,11 @@ export const endpointKey = (transport: Transport, { ip, port }: Endpoint): numbe
 
 export const portKey = (transport: Transport, port: Port): number => (transport === 'tcp' ? 0 : 0x1_0000) + port
 
-/** Which shape an element has: without a timeout, with a whole one, or with one of which a part is over. */
-type Age = 'forever' | 'fresh' | 'aged'
+/**
+ * Which shape an element has: without a timeout, or with one and what is left of it. What is left is always said: to
+ * an element that is there, the kernel applies an equal timeout by not touching it, so a renewal would not renew.
+ */
+type Age = 'forever' | 'timed'
 
 interface Template {
   readonly bytes: Uint8Array
@@ -54,15 +57,13 @@ const EXPIRATION_AT = 20
 export class ElementWriter {
   readonly #templates: Record<MappingSet, Record<Age | 'key', Template>>
   readonly #littleEndian: boolean
-  readonly #userdata: UserdataCache
+  readonly #userdata = new UserdataWriter()
 
   constructor(littleEndian: boolean) {
     this.#littleEndian = littleEndian
-    this.#userdata = new UserdataCache(littleEndian)
     const ages = (set: MappingSet) => ({
       forever: template(set, {}, littleEndian),
-      fresh: template(set, { timeout: 1 }, littleEndian),
-      aged: template(set, { timeout: 1, expiration: 1 }, littleEndian),
+      timed: template(set, { timeout: 1, expiration: 1 }, littleEndian),
       key: template(set, 'key', littleEndian),
     })
     this.#templates = { dnat4: ages('dnat4'), snat4: ages('snat4'), taken: ages('taken') }
@@ -72,14 +73,16 @@ export class ElementWriter {
   put(to: Writer, index: number, set: MappingSet, mapping: Mapping, lease: Lease, now: Instant): void {
     const length = lease === 'forever' ? 0 : inMilliseconds(lease.lifetime)
     const left = lease === 'forever' ? 0 : Math.max(1, lease.expires - now)
-    const age: Age = lease === 'forever' ? 'forever' : left < length ? 'aged' : 'fresh'
+    const age: Age = lease === 'forever' ? 'forever' : 'timed'
     const from = this.#templates[set][age]
     const at = to.length
     to.put(from.bytes)
-    if (age !== 'forever') put64(to.view, at + TIMEOUT_AT, age === 'aged' ? length : left)
-    if (age === 'aged') put64(to.view, at + EXPIRATION_AT, left)
+    if (age === 'timed') {
+      put64(to.view, at + TIMEOUT_AT, Math.max(length, left)) // less than what is left is ERANGE
+      put64(to.view, at + EXPIRATION_AT, left)
+    }
     putEndpoints(to.view, at, from, set, mapping)
-    if (set === 'dnat4') to.put(this.#userdata.attribute(mapping))
+    if (set === 'dnat4') this.#userdata.put(to, mapping)
     this.#head(to, at, index)
   }
 
@@ -143,34 +146,52 @@ function put64(view: DataView, at: number, value: number): void {
 const KNOWN = 256
 
 /**
- * NFTA_SET_ELEM_USERDATA of recent mappings, ready to copy: a host that asks for one port asks for more, and again
- * for each renewal, and text costs more than all the rest of an element.
+ * Writes NFTA_SET_ELEM_USERDATA, and remembers it: a host that asks for one port asks for more, and again for each
+ * renewal, and text costs more than all the rest of an element.
  */
-class UserdataCache {
+class UserdataWriter {
   readonly #known = new Map<string, Uint8Array>()
-  readonly #littleEndian: boolean
 
-  constructor(littleEndian: boolean) {
-    this.#littleEndian = littleEndian
-  }
-
-  attribute(mapping: Mapping): Uint8Array {
+  put(to: Writer, mapping: Mapping): void {
     const { owner, internal, mac, label } = mapping
     const name = `${owner.via} ${internal.ip} ${owner.via === 'operator' ? '' : owner.client} ${mac} ${label}`
     const known = this.#known.get(name)
-    if (known !== undefined) return known
+    if (known !== undefined) {
+      to.put(known)
+      return
+    }
+    const at = to.length
+    putUserdata(to, mapping)
     if (this.#known.size >= KNOWN) this.#known.clear()
-    const to = new Writer(this.#littleEndian)
-    to.attribute(NFTA_SET_ELEM_USERDATA, raw, userdataOf(mapping))
-    const made = to.done()
-    this.#known.set(name, made)
-    return made
+    this.#known.set(name, to.bytes.slice(at, to.length))
   }
 }
 
-/** The two TLVs of a mapping's element. */
-function userdataOf(mapping: Mapping): Uint8Array {
-  return joined(tlv(UDATA_COMMENT, text(commentOf(mapping))), tlv(PRIVATE_TLV, metadataOf(mapping)))
+function putUserdata(to: Writer, mapping: Mapping): void {
+  const at = to.reserve(6)
+  putText(to, commentOf(mapping))
+  to.zero()
+  to.view.setUint8(at + 4, UDATA_COMMENT)
+  to.view.setUint8(at + 5, to.length - at - 6)
+  putMetadata(to, mapping)
+  to.view.setUint16(at, to.length - at, to.littleEndian)
+  to.view.setUint16(at + 2, NFTA_SET_ELEM_USERDATA, to.littleEndian)
+  to.align()
+}
+
+/** UTF-8; nearly all text is plain ASCII and goes without an array of its own. */
+function putText(to: Writer, value: string): void {
+  const at = to.reserve(value.length)
+  const { bytes } = to
+  for (let i = 0; i < value.length; i++) {
+    const code = value.charCodeAt(i)
+    if (code >= 0x80) {
+      to.length = at
+      to.put(utf8Encode(value))
+      return
+    }
+    bytes[at + i] = code
+  }
 }
 
 /** `nat-pmp 192.168.88.10: label`. nft prints it between quotes without escaping, so it may contain none. */
@@ -183,22 +204,34 @@ export function commentOf({ owner, internal, label }: Mapping): string {
 /** A UTF-16 unit has at most three bytes of UTF-8, so short labels need no counting. */
 const fitting = (label: string): string => (label.length * 3 <= LABEL_BYTES ? label : oneLine(label, LABEL_BYTES))
 
-function metadataOf({ owner, internal, mac, label }: Mapping): Uint8Array {
+function putMetadata(to: Writer, { owner, internal, mac, label }: Mapping): void {
   const client = owner.via === 'operator' || owner.client === internal.ip ? undefined : owner.client
-  const exact = label.includes('"') ? utf8Encode(fitting(label)) : undefined
+  const quoted = label.includes('"')
   const flags =
     (mac === undefined ? 0 : HAS.mac) |
     (client === undefined ? 0 : isIpv4(client) ? HAS.client : HAS.client6) |
-    (exact === undefined ? 0 : HAS.label)
-  return joined(
-    Uint8Array.of(METADATA_VERSION, VIA.indexOf(owner.via), flags),
-    mac === undefined ? NONE : Uint8Array.from(mac.split(':'), byte => Number.parseInt(byte, 16)),
-    client === undefined ? NONE : ipBytes(client),
-    exact ?? NONE,
-  )
+    (quoted ? HAS.label : 0)
+  const at = to.reserve(5)
+  to.view.setUint8(at, PRIVATE_TLV)
+  to.view.setUint8(at + 2, METADATA_VERSION)
+  to.view.setUint8(at + 3, VIA.indexOf(owner.via))
+  to.view.setUint8(at + 4, flags)
+  if (mac !== undefined) putMac(to, mac)
+  if (client !== undefined) to.put(ipBytes(client))
+  if (quoted) putText(to, fitting(label))
+  to.view.setUint8(at + 1, to.length - at - 2)
 }
 
-const NONE = new Uint8Array(0)
+function putMac(to: Writer, mac: Mac): void {
+  const at = to.reserve(6)
+  for (let i = 0; i < 6; i++) to.bytes[at + i] = nibble(mac, i * 3) * 16 + nibble(mac, i * 3 + 1)
+}
+
+/** The value of a lower-case hexadecimal digit. */
+function nibble(text: string, at: number): number {
+  const code = text.charCodeAt(at)
+  return code < 0x3a ? code - 0x30 : code - 0x57
+}
 
 /** The mapping of a `dnat4` element; `undefined` for one that we did not write. */
 export function mappingOf(seen: SeenElement, now: Instant): Mapping | undefined {

@@ -1,6 +1,6 @@
 /** Reads our table back from the kernel: for adoption after a restart, and to see whether somebody changed it. */
 import { KernelError } from '../base/fail.ts'
-import type { Instant } from '../base/time.ts'
+import type { Clock, Instant, Milliseconds } from '../base/time.ts'
 import type { Lease, Mapping } from '../core/mapping.ts'
 import type { Message } from '../wire/netlink.ts'
 import { FLAG } from '../wire/netlink.ts'
@@ -27,8 +27,8 @@ export interface Difference {
 
 /** More differences than these say nothing new. */
 export const DIFFERENCES = 20
-/** A lease may end this much earlier or later than the table says: clock ticks of the kernel, time on the way. */
-const SLACK = 2000
+/** Leases may end this much earlier or later than the table says: clock ticks of the kernel, time on the way. */
+const SLACK = 1000
 
 /** Chains, rules and sets as the kernel names them, handles included: equal text means that nobody touched them. */
 export interface Structure {
@@ -42,10 +42,12 @@ export interface Structure {
 export class TableReader {
   readonly #exchange: Exchange
   readonly #littleEndian: boolean
+  readonly #clock: Clock
 
-  constructor(exchange: Exchange, machine: Machine) {
+  constructor(exchange: Exchange, machine: Machine, clock: Clock) {
     this.#exchange = exchange
     this.#littleEndian = machine.littleEndian
+    this.#clock = clock
   }
 
   /** `undefined` when there is no table. */
@@ -90,10 +92,12 @@ export class TableReader {
   }
 
   /** Our mappings; `foreign` counts elements that somebody else added. */
-  async mappings(now: Instant): Promise<{ mappings: Mapping[]; foreign: number }> {
+  async mappings(): Promise<{ mappings: Mapping[]; foreign: number }> {
     const mappings: Mapping[] = []
     let foreign = 0
+    let now: Instant | undefined
     await this.elements('dnat4', seen => {
+      now ??= this.#clock.now() // everything has been read: what is a little late ends a little late, never early
       const mapping = mappingOf(seen, now)
       if (mapping === undefined) foreign++
       else mappings.push(mapping)
@@ -115,8 +119,11 @@ export class TableReader {
     return found
   }
 
-  /** What the sets of mappings hold that they should not, and the reverse. */
-  async mappingDifferences(index: MappingIndex, now: Instant): Promise<Difference[]> {
+  /**
+   * What the sets of mappings hold that they should not, and the reverse. `lag`: how long the kernel took at most to
+   * learn of a lease; it ends that much later there.
+   */
+  async mappingDifferences(index: MappingIndex, lag: Milliseconds): Promise<Difference[]> {
     const found: Difference[] = []
     const inbound = new Map<number, Expected>()
     const ports = new Map<number, Expected>()
@@ -130,13 +137,13 @@ export class TableReader {
         if (place === 0) outbounds.set(to, { to: from, lease: longest(list) ?? mapping.lease, mapping })
       }
     }
-    await this.#compare('dnat4', inbound, endpointsOf, now, found)
-    await this.#compare('snat4', outbounds, endpointsOf, now, found)
+    await this.#compare('dnat4', inbound, endpointsOf, lag, found)
+    await this.#compare('snat4', outbounds, endpointsOf, lag, found)
     const taken = (seen: SeenElement) => {
       const from = takenOf(seen)
       return from === undefined ? undefined : { from, to: 0 }
     }
-    await this.#compare('taken', ports, taken, now, found)
+    await this.#compare('taken', ports, taken, lag, found)
     return found
   }
 
@@ -144,9 +151,11 @@ export class TableReader {
     set: SetName,
     expected: Map<number, Expected>,
     read: (seen: SeenElement) => { from: number; to: number } | undefined,
-    now: Instant,
+    lag: Milliseconds,
     found: Difference[],
   ): Promise<void> {
+    const began = this.#clock.now()
+    let slack: number | undefined
     const note = (is: Difference['is'], what: string) => {
       if (found.length < DIFFERENCES) found.push({ where: set, is, what })
     }
@@ -156,8 +165,11 @@ export class TableReader {
       if (ends === undefined || wanted === undefined)
         return note('foreign', hex(seen.bytes, seen.key, seen.key + seen.keyLength))
       expected.delete(ends.from)
-      if (ends.to !== wanted.to || !sameTime(leaseOf(seen, now), wanted.lease)) note('altered', spoken(wanted.mapping))
+      slack ??= SLACK + lag + this.#clock.now() - began
+      const fits = ends.to === wanted.to && sameTime(leaseOf(seen, began), wanted.lease, slack)
+      if (!fits) note('altered', spoken(wanted.mapping))
     })
+    const now = this.#clock.now()
     for (const { lease, mapping } of expected.values()) {
       if (lease === 'forever' || lease.expires > now + SLACK) note('missing', spoken(mapping))
     }
@@ -187,9 +199,9 @@ export const isMissing = (error: unknown): boolean => error instanceof KernelErr
 /** Low 16 bits of the generation, `res_id` of every message of nf_tables. */
 export const generationOf = ({ payload }: Message): number => ((payload[2] as number) << 8) | (payload[3] as number)
 
-function sameTime(seen: Lease, wanted: Lease): boolean {
+function sameTime(seen: Lease, wanted: Lease, slack: number): boolean {
   if (seen === 'forever' || wanted === 'forever') return seen === wanted
-  return Math.abs(seen.expires - wanted.expires) <= SLACK
+  return Math.abs(seen.expires - wanted.expires) <= slack
 }
 
 function tableOf(message: NftMessage): string | undefined {

@@ -1,6 +1,7 @@
 /** The table as a whole: built, configured, compared, taken away. Knows what it told the kernel, not when to say it. */
 import { KernelError } from '../base/fail.ts'
 import type { Clock, Instant } from '../base/time.ts'
+import { between, milliseconds } from '../base/time.ts'
 import type { Mapping } from '../core/mapping.ts'
 import { Writer } from '../wire/netlink-attributes.ts'
 import { Batch, FAMILY } from '../wire/nftables.ts'
@@ -28,15 +29,22 @@ export class KernelTable {
   #settings: Settings | undefined
   /** As it was after the last building; handles included. */
   #structure: Structure | undefined
+  #lag = milliseconds(0)
 
   constructor(parts: TableParts) {
     this.#parts = parts
-    this.reader = new TableReader(parts.exchange, parts.machine)
+    this.reader = new TableReader(parts.exchange, parts.machine, parts.clock)
   }
 
   /** What it was last built or configured with. */
   get settings(): Settings | undefined {
     return this.#settings
+  }
+
+  /** A batch was begun at that time and is committed now: leases in it end that much later in the kernel. */
+  noteCommit(begun: Instant): void {
+    const lag = between(begun, this.#parts.clock.now())
+    if (lag > this.#lag) this.#lag = lag
   }
 
   /** Everything in one batch; what the table held is gone. */
@@ -52,6 +60,7 @@ export class KernelTable {
     }
     addRules(batch, 'add', settings.markBit, features, machine.littleEndian)
     await this.#commit('building the table', batch)
+    this.noteCommit(now)
     await this.#built(settings)
   }
 
@@ -79,6 +88,11 @@ export class KernelTable {
     return (await this.reader.structure(this.#ruleCount(0)))?.complete === true
   }
 
+  /** What the sets of mappings hold beyond or short of the index. */
+  mappingDifferences(index: MappingIndex): Promise<Difference[]> {
+    return this.reader.mappingDifferences(index, this.#lag)
+  }
+
   async differences(index: MappingIndex): Promise<Difference[]> {
     const settings = this.#settings
     if (settings === undefined) return []
@@ -87,7 +101,7 @@ export class KernelTable {
     const altered = (['chains', 'rules', 'sets'] as const).filter(part => structure[part] !== this.#structure?.[part])
     if (altered.length > 0) return altered.map(where => ({ where, is: 'altered', what: where }))
     const strange = await this.reader.settingDifferences(settings)
-    return [...strange, ...(await this.reader.mappingDifferences(index, this.#parts.clock.now()))]
+    return [...strange, ...(await this.mappingDifferences(index))]
   }
 
   async #built(settings: Settings): Promise<void> {

@@ -142,8 +142,9 @@ export class KernelFirewall implements Firewall {
   async #apply(changes: readonly Change[], epochStart: Instant | undefined): Promise<void> {
     const planned = plan(changes, this.#index, this.#parts.features)
     try {
-      const { sent, outcome } = this.#send(planned, epochStart, 'together')
+      const { now, sent, outcome } = this.#send(planned, epochStart, 'together')
       const failures = await outcome
+      this.#table.noteCommit(now)
       if (failures.length > 0) await this.#insist(changes, epochStart, { operations: planned, sent, failures })
     } catch (error) {
       await this.#undo(error)
@@ -160,9 +161,10 @@ export class KernelFirewall implements Firewall {
 
   #send(operations: readonly Operation[], epochStart: Instant | undefined, each: 'together' | 'alone') {
     const { exchange, clock, machine } = this.#parts
-    const { batch, sent } = this.#writer.write(operations, clock.now(), each)
+    const now = clock.now()
+    const { batch, sent } = this.#writer.write(operations, now, each)
     if (epochStart !== undefined) addState(batch, epochStart, machine.littleEndian)
-    return { sent, outcome: exchange.batch('changing mappings', batch) }
+    return { now, sent, outcome: exchange.batch('changing mappings', batch) }
   }
 
   /** The kernel refused, and kept nothing: what can be mended is sent again; otherwise the refusal is thrown. */
@@ -225,14 +227,13 @@ export class KernelFirewall implements Firewall {
 
   async #adoptMappings({ version, epochStart }: TableState): Promise<Adopted> {
     const { reader } = this.#table
-    const now = this.#parts.clock.now()
-    const { mappings, foreign } = await reader.mappings(now)
+    const { mappings, foreign } = await reader.mappings()
     const complete = await this.#table.isComplete()
     const oldest = complete ? await this.#oldest() : new Map<number, number>()
     const leads = (mapping: Mapping) => oldest.get(keyOf(mapping)) === endpointKey(mapping.transport, mapping.external)
     this.#index = new MappingIndex([...mappings.filter(leads), ...mappings.filter(mapping => !leads(mapping))])
     this.#epochStart = epochStart
-    const clean = complete && foreign === 0 && (await reader.mappingDifferences(this.#index, now)).length === 0
+    const clean = complete && foreign === 0 && (await this.#table.mappingDifferences(this.#index)).length === 0
     return { mappings, epochStart, intact: clean && version === RULES_VERSION }
   }
 

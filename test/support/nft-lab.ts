@@ -1,0 +1,48 @@
+/** A router in a lab that holds nothing but our table, written by a worker on the engine of choice. */
+import { execFileSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Lab } from './lab.ts'
+import type { Command } from './nft-worker.ts'
+import type { Background } from './process.ts'
+import { root, supportFile } from './root.ts'
+
+export const ENGINES = ['QuickJS', 'Node'] as const
+export type Engine = (typeof ENGINES)[number]
+
+export interface Worker {
+  /** What the firewall resolved with; rejects with what it rejected with. */
+  ask<T = unknown>(command: Command): Promise<T>
+  /** The same, with the milliseconds that it took. */
+  timed(command: Command): Promise<number>
+  readonly process: Background
+}
+
+const BUNDLE = join(root, 'build/test-support/nft-worker.mjs')
+const HOST = join(root, 'build/host/porticod')
+let bundled = false
+
+export async function startWorker(lab: Lab, engine: Engine): Promise<Worker> {
+  if (!bundled) {
+    execFileSync('node', [join(root, 'tools/build.mjs'), supportFile('nft-worker.ts'), BUNDLE], { cwd: root })
+    bundled = true
+  }
+  if (engine === 'QuickJS' && !existsSync(HOST)) throw new Error(`${HOST} is not built; run make host`)
+  const command = engine === 'QuickJS' ? [HOST, '--bundle', BUNDLE] : ['node', BUNDLE]
+  const process = lab.router.start(command)
+  await process.waitFor(/ready .*\n/)
+  const send = async (command: Command) => {
+    const start = process.output.length
+    process.write(`${JSON.stringify(command)}\n`)
+    const [line] = await process.waitFor(/^[^\n]*\n/, 30_000, start)
+    const { ms, answer } = JSON.parse(line) as { ms: number; answer: unknown }
+    const { error } = (answer ?? {}) as { error?: string }
+    if (error !== undefined) throw new Error(error)
+    return { ms, answer }
+  }
+  return {
+    process,
+    ask: async command => (await send(command)).answer as never,
+    timed: async command => (await send(command)).ms,
+  }
+}
