@@ -105,9 +105,9 @@ export async function firstPacket(lab, targets, samples, external = WAN.router) 
   ).targets
 }
 
-/** Notes addresses and nf_tables transactions of the router until `stop()`, which resolves with them. */
-export async function watch(lab) {
-  const child = spawn('nsenter', [`--net=/run/netns/${lab.router}`, `${TOOLS}watch`], {
+/** Notes addresses of the router, and what happens to one nf_tables set, until `stop()`, which resolves with that. */
+export async function watch(lab, set) {
+  const child = spawn('nsenter', [`--net=/run/netns/${lab.router}`, `${TOOLS}watch`, set], {
     stdio: ['pipe', 'pipe', 'inherit'],
   })
   let text = ''

@@ -19,41 +19,49 @@ export async function fill(running, level) {
 }
 
 /**
- * One round of requests on a table of the present size: new mappings one at a time and their deletion, the same with
- * 64 outstanding, and renewals of what stands in the middle of the table. The table is left as it was.
+ * One round of requests on a table of the present size: new mappings one at a time, the same with 64 outstanding,
+ * deletions, and renewals of what stands in the middle of the table. The table is left as it was.
  */
 export async function requests(running) {
-  const { server, lab, held: level = 0 } = running
-  const { serial, many } = server
-  const one = await load(
-    lab,
-    [`map:${level}:${serial.chunk}:1`, `delete:${level}:${serial.chunk}:1`],
-    [...HOSTS, '-r', `${serial.repeat}`],
-  )
-  const window = level === 0 ? 1000 : many.chunk
-  const lots = await load(
-    lab,
-    [`map:${level}:${window}:64`, `delete:${level}:${window}:64`],
-    [...HOSTS, '-r', `${many.repeat}`],
-  )
+  const { server, held: level = 0 } = running
+  const { chunk, repeat } = server.serial
+  const many = level === 0 ? { ...server.many, chunk: 1000 } : server.many
   const middle = Math.floor(level / 2)
-  const renewals =
-    level === 0 ? [] : await load(lab, [`map:${middle}:${serial.chunk}:1`], [...HOSTS, '-r', `${serial.repeat}`])
-  const of = (phases, op) => phases.filter(phase => phase.op === op).map(sound)
-  return {
-    map: of(one, 'map'),
-    delete: of(one, 'delete'),
-    mapMany: of(lots, 'map'),
-    deleteMany: of(lots, 'delete'),
-    renew: of(renewals, 'map'),
+  const round = { map: [], delete: [], mapMany: [], deleteMany: [], renew: [] }
+  for (let k = 0; k < repeat; k++) {
+    round.map.push(await sample(running, `map:${level}:${chunk}:1`))
+    // Deletions one at a time are measured once; to make room again they go 64 at a time.
+    const give = k === 0 ? round.delete : []
+    give.push(await sample(running, `delete:${level}:${chunk}:${k === 0 ? 1 : 64}`))
+    if (level > 0) round.renew.push(await sample(running, `map:${middle}:${chunk}:1`))
   }
+  for (let k = 0; k < many.repeat; k++) {
+    round.mapMany.push(await sample(running, `map:${level}:${many.chunk}:64`))
+    round.deleteMany.push(await sample(running, `delete:${level}:${many.chunk}:64`))
+  }
+  return round
+}
+
+/** One phase of the load, with the processor time of the server for each request, in microseconds. */
+async function sample(running, phase) {
+  const before = processorTime(running.pid)
+  const [done] = await load(running.lab, [phase], HOSTS)
+  return { ...sound(done), processor: (processorTime(running.pid) - before) / 1000 / done.count }
+}
+
+/** Nanoseconds on a processor of all threads (first field of schedstat, linux Documentation/scheduler/sched-stats). */
+function processorTime(pid) {
+  let sum = 0
+  for (const thread of readdirSync(`/proc/${pid}/task`))
+    sum += Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ')[0])
+  return sum
 }
 
 /** New flows through the first and the last mapping, and through the owner's own redirect for comparison. */
 export async function firstPackets(running, samples) {
   const last = running.held - 1
   const targets = ['control=7:7', `first=${portOf(0)}:${portOf(0)}`, `last=${portOf(last)}:${portOf(last)}`]
-  const measured = await firstPacket(running.lab, targets, samples)
+  const measured = await firstPacket(running.lab, targets, samples, running.external)
   for (const [name, { lost }] of Object.entries(measured))
     if (lost > samples / 100)
       throw new Error(`${running.server.title}: ${lost} of ${samples} packets to '${name}' were lost`)
@@ -90,7 +98,7 @@ export async function changeAddress(running) {
   const { lab } = running
   const from = running.external ?? WAN.router
   const to = from === WAN.router ? WAN.next : WAN.router
-  const watching = await watch(lab)
+  const watching = await watch(lab, 'dnat4')
   batch(lab.router, [
     `address del ${from}/${WAN.length} dev wan`,
     `address add ${to}/${WAN.length} dev wan`,

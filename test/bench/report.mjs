@@ -10,6 +10,8 @@ export function render(results, why) {
     '',
     ...requestTables([peer, quickjs, node].filter(Boolean)),
     '',
+    ...processorTable([peer, quickjs, node].filter(Boolean)),
+    '',
     ...packetTable([peer, quickjs, node].filter(Boolean)),
     '',
     ...memoryTable([peer, quickjs, node].filter(Boolean)),
@@ -25,6 +27,7 @@ function head({ quick, machine, began, seconds, servers, absent }) {
   ]
   if (quick) lines.push('', '**A quick run: it shows that the bench works, and measures nothing.**')
   if (machine.load > 0.5) lines.push('', `**The machine was not quiet: load ${machine.load.toFixed(1)} at the start.**`)
+  for (const { title, failed } of Object.values(servers)) if (failed) lines.push('', `**${title} failed at ${failed}**`)
   for (const { title, missing } of absent)
     lines.push('', `**${title} was not measured: ${missing.join(', ')} is missing.**`)
   return lines
@@ -203,8 +206,9 @@ function flatness(server) {
 
 function slope(server) {
   const at = level => server.packets.filter(each => each.level === level).map(each => each.last.first.p50)
+  if (server.packets.length === 0) return undefined
   const level = Math.max(...server.packets.map(each => each.level))
-  return server.packets.length === 0 ? undefined : { one: median(at(1)), last: median(at(level)), level }
+  return { one: median(at(1)), last: median(at(level)), level }
 }
 
 function memoryEach({ memory }) {
@@ -267,6 +271,25 @@ function requestCell(server, level, kind) {
   const spread = (Math.max(...rounds) - Math.min(...rounds)) / 2 / median(rounds)
   const quantile = name => Math.round(median(all.map(sample => sample[name]))).toLocaleString('en')
   return `${perSecond(rate(server, level, kind))} ± ${percent(spread)} (${quantile('p50')} / ${quantile('p99')})`
+}
+
+function processorTable(servers) {
+  const levels = [...new Set(servers.flatMap(levelsOf))].sort((a, b) => a - b)
+  const lines = [
+    'Processor time of the server for each request, in microseconds, in its own code and in the kernel for it; medians.',
+    '',
+    `| work | server | ${levels.map(level => `at ${count(level)}`).join(' | ')} |`,
+    `|---|---|${levels.map(() => '---:|').join('')}`,
+  ]
+  for (const [kind, name] of Object.entries(KINDS))
+    for (const server of servers) {
+      const cells = levels.map(level => {
+        const time = median(samples(server, level, kind).map(({ processor }) => processor))
+        return time === undefined ? '' : count(Math.round(time))
+      })
+      lines.push(`| ${name} | ${server.title} | ${cells.join(' | ')} |`)
+    }
+  return lines
 }
 
 function packetTable(servers) {

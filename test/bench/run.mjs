@@ -6,7 +6,7 @@ import os from 'node:os'
 import { inside, makeLab, ROOT, run, TOOLS } from './lab.mjs'
 import { activity, changeAddress, copyPeerRules, fill, firstPackets, memoryOf, requests, restart } from './measure.mjs'
 import { render } from './report.mjs'
-import { logOf, SERVERS, start, stop } from './servers.mjs'
+import { lastLines, SERVERS, start, stop } from './servers.mjs'
 
 const QUICK = Boolean(process.env.QUICK)
 const ONLY = process.env.ONLY?.split(',') ?? SERVERS.map(({ id }) => id)
@@ -64,16 +64,15 @@ async function main() {
   writeFileSync(`${name}.json`, `${JSON.stringify(results, null, 1)}\n`)
   const text = render(results, JSON.parse(readFileSync(new URL('why.json', import.meta.url), 'utf8')))
   writeFileSync(`${name}.md`, text)
+  process.exitCode = Object.values(results.servers).some(({ failed }) => failed) ? 1 : 0
   process.stdout.write(`${text}\nWritten to ${name.replace(ROOT, '')}.md and .json\n`)
 }
 
 /** Start to ready with nothing in the kernel, each server in turn. */
 async function startsEmpty(running) {
   for (let round = 0; round < SIZE.starts; round++)
-    for (const each of running) {
-      say(`start ${round + 1}: ${each.server.title}`)
-      of(each).starts.push(await restart(each))
-    }
+    for (const each of running)
+      await step(each, `start ${round + 1}`, async () => of(each).starts.push(await restart(each)))
 }
 
 /** Requests, memory, address change and adoption on a growing table. */
@@ -81,17 +80,17 @@ async function climb(running) {
   const levels = [...new Set(running.flatMap(({ server }) => server.levels))].sort((a, b) => a - b)
   for (const level of levels.filter(level => level <= SIZE.highest)) {
     const there = running.filter(({ server }) => server.levels.includes(level))
-    for (const each of there) {
-      say(`${level} mappings: ${each.server.title}`)
-      const filled = await fill(each, level)
-      if (filled) of(each).fills.push(filled)
-      of(each).memory.push(memoryOf(each))
-    }
+    for (const each of there)
+      await step(each, `${level} mappings`, async () => {
+        const filled = await fill(each, level)
+        if (filled) of(each).fills.push(filled)
+        of(each).memory.push(memoryOf(each))
+      })
     for (let round = 0; round < SIZE.rounds; round++)
-      for (const each of there) {
-        say(`${level} mappings, round ${round + 1}: ${each.server.title}`)
-        of(each).rounds.push({ level, ...(await requests(each)) })
-      }
+      for (const each of there)
+        await step(each, `${level} mappings, round ${round + 1}`, async () =>
+          of(each).rounds.push({ level, ...(await requests(each)) }),
+        )
     if (level === SIZE.adopt) await upheaval(there.filter(({ server }) => server.portico))
   }
 }
@@ -99,28 +98,40 @@ async function climb(running) {
 /** What a router goes through with a full table: another external address, and a daemon that dies. */
 async function upheaval(running) {
   for (let round = 0; round < SIZE.moves; round++)
-    for (const each of running) {
-      say(`another external address, ${round + 1}: ${each.server.title}`)
-      of(each).moves.push({ level: each.held, ...(await changeAddress(each)) })
-    }
+    for (const each of running)
+      await step(each, `another external address, ${round + 1}`, async () =>
+        of(each).moves.push({ level: each.held, ...(await changeAddress(each)) }),
+      )
   for (let round = 0; round < Math.min(3, SIZE.starts); round++)
-    for (const each of running) {
-      say(`killed and started again, ${round + 1}: ${each.server.title}`)
-      of(each).adoptions.push({ level: each.held, ...(await restart(each)) })
-    }
+    for (const each of running)
+      await step(each, `killed and started again, ${round + 1}`, async () =>
+        of(each).adoptions.push({ level: each.held, ...(await restart(each)) }),
+      )
 }
 
 /** First packets through tables of different size; each pass goes through all sizes and all servers. */
 async function packets(running) {
   for (let pass = 0; pass < SIZE.passes; pass++)
     for (const level of SIZE.levels)
-      for (const each of running) {
-        if (!each.server.portico && level > 5000) continue
-        say(`first packets through ${level} mappings, pass ${pass + 1}: ${each.server.title}`)
-        if (each.server.portico) await fill(each, level)
-        else await pretend(each, level)
-        of(each).packets.push({ level, ...(await firstPackets(each, SIZE.packets)) })
-      }
+      for (const each of running.filter(({ server }) => server.portico || level <= 5000))
+        await step(each, `first packets through ${level} mappings, pass ${pass + 1}`, async () => {
+          if (each.server.portico) await fill(each, level)
+          else await pretend(each, level)
+          of(each).packets.push({ level, ...(await firstPackets(each, SIZE.packets)) })
+        })
+}
+
+/** One server's part of a step. A server that fails is left out from then on, and the report says where it failed. */
+async function step(each, name, work) {
+  if (of(each).failed) return
+  say(`${name}: ${each.server.title}`)
+  try {
+    await work()
+    process.kill(each.pid, 0) // throws when it is no longer there
+  } catch (error) {
+    of(each).failed = `${name}: ${error.message}`
+    say(`${each.server.title} FAILED at ${name}: ${error.message}\n${lastLines(each.lab)}`)
+  }
 }
 
 /** miniupnpd anew with emptied chains, some mappings of its own, and the rest as copies of their rules. */
@@ -185,7 +196,7 @@ async function cleanUp() {
     try {
       await stop(each)
     } catch (error) {
-      if (error.code !== 'ESRCH') say(`${each.server.title}: ${error.message}; log in ${logOf(each.lab)}`)
+      if (error.code !== 'ESRCH') say(`${each.server.title}: ${error.message}`)
     }
   }
   for (const lab of labs) lab.remove()

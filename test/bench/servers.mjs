@@ -68,8 +68,9 @@ export async function stop({ pid }, signal = 'SIGKILL') {
   }
 }
 
-/** Where Portico keeps its log in this lab, for the message when something fails. */
-export const logOf = lab => `${lab.directory}/log`
+const logOf = lab => `${lab.directory}/log`
+/** The end of Portico's log in this lab, for the message when something fails. */
+export const lastLines = lab => tail(logOf(lab)).replaceAll(' | ', '\n')
 
 async function launchPortico(lab, command) {
   const uci = `${lab.directory}/uci`

@@ -1,7 +1,9 @@
 /*
  * What the kernel announces in this network namespace: one JSON line per IPv4 address that comes or goes, and one per
- * nf_tables transaction with the number of set elements it added and removed. Times are CLOCK_MONOTONIC, nanoseconds.
- * Ends when its standard input does.
+ * nf_tables transaction with the number of elements it added to and removed from the set that is named, and the number
+ * of other messages. Times are CLOCK_MONOTONIC, nanoseconds. Ends when its standard input does.
+ *
+ *   watch SET
  *
  * A transaction's messages end with NFT_MSG_NEWGEN, which carries the process that committed it.
  */
@@ -22,6 +24,7 @@
 #include <unistd.h>
 
 static char buffer[1 << 20];
+static const char *watched;
 static uint64_t added = 0, removed = 0, others = 0, overruns = 0;
 
 static uint64_t now(void) {
@@ -45,9 +48,11 @@ static int open_group(int family, unsigned group) {
 /* Each element of a NEWSETELEM or DELSETELEM message is one nested attribute of NFTA_SET_ELEM_LIST_ELEMENTS. */
 static uint64_t elements(const struct nlmsghdr *h) {
   uint64_t n = 0;
+  const char *set = "";
   int left = (int)h->nlmsg_len - (int)NLMSG_SPACE(sizeof(struct nfgenmsg));
   const struct nlattr *a = (const void *)((const char *)NLMSG_DATA(h) + NLMSG_ALIGN(sizeof(struct nfgenmsg)));
   while (left >= (int)NLA_HDRLEN && a->nla_len >= NLA_HDRLEN && a->nla_len <= left) {
+    if ((a->nla_type & NLA_TYPE_MASK) == NFTA_SET_ELEM_LIST_SET) set = (const char *)a + NLA_HDRLEN;
     if ((a->nla_type & NLA_TYPE_MASK) == NFTA_SET_ELEM_LIST_ELEMENTS) {
       const char *at = (const char *)a + NLA_HDRLEN, *end = (const char *)a + a->nla_len;
       while (end - at >= (int)NLA_HDRLEN && ((const struct nlattr *)at)->nla_len >= NLA_HDRLEN) {
@@ -58,7 +63,9 @@ static uint64_t elements(const struct nlmsghdr *h) {
     left -= (int)NLA_ALIGN(a->nla_len);
     a = (const void *)((const char *)a + NLA_ALIGN(a->nla_len));
   }
-  return n;
+  if (strcmp(set, watched) == 0) return n;
+  others++;
+  return 0;
 }
 
 static void on_table(const struct nlmsghdr *h) {
@@ -96,7 +103,9 @@ static void drain(int fd, void (*each)(const struct nlmsghdr *)) {
   }
 }
 
-int main(void) {
+int main(int argc, char **argv) {
+  if (argc != 2) return 2;
+  watched = argv[1];
   struct pollfd fds[3] = {{0, POLLIN, 0},
                           {open_group(NETLINK_NETFILTER, NFNLGRP_NFTABLES), POLLIN, 0},
                           {open_group(NETLINK_ROUTE, RTNLGRP_IPV4_IFADDR), POLLIN, 0}};
