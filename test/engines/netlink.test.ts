@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process'
 import { afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { type Background, sleep } from '../support/process.ts'
-import { ENGINES, loopbackUp, play, start } from './engines.ts'
+import { ENGINES, loopbackUp, play, QUICKJS, start } from './engines.ts'
 
 const ip = (...words: string[]) => execFileSync('ip', words)
 const links = () => (JSON.parse(ip('-j', 'link').toString()) as unknown[]).length
@@ -55,21 +55,6 @@ describe.each(ENGINES)('%s', engine => {
     expect(program.output).toContain('port ids true')
   })
 
-  test('lost notices are told as an overrun, and hearing goes on', async () => {
-    const program = await begin(engine, ['notices'])
-    program.signal('SIGSTOP')
-    const count = 8000 // more than the 4 MiB of the buffer hold
-    const changes = Array.from({ length: count }, () => 'addr add 127.0.7.1/32 dev lo\naddr del 127.0.7.1/32 dev lo\n')
-    execFileSync('ip', ['-batch', '-'], { input: changes.join('') })
-    program.signal('SIGCONT')
-    await program.waitFor('overrun', 20_000)
-    await sleep(300)
-    const seen = program.output.length
-    ip('addr', 'add', '127.0.7.2/32', 'dev', 'lo')
-    await program.waitFor('notice 20 false', 10_000, seen)
-    ip('addr', 'del', '127.0.7.2/32', 'dev', 'lo')
-  })
-
   test('a socket closed in its own notice is silent, and the process ends', async () => {
     const program = await begin(engine, ['close-netlink'])
     const changes = Array.from({ length: 5 }, () => 'addr add 127.0.8.1/32 dev lo\naddr del 127.0.8.1/32 dev lo\n')
@@ -82,3 +67,30 @@ describe.each(ENGINES)('%s', engine => {
     expect((await play(engine, ['bad-group'])).stdout).toContain('refused EINVAL')
   })
 })
+
+describe.each(QUICKJS)('%s', engine => {
+  test('lost notices are told as an overrun, and hearing goes on', async () => {
+    const program = await begin(engine, ['notices'])
+    await overrun(program)
+    await program.waitFor('overrun', 20_000)
+    await sleep(300)
+    const seen = program.output.length
+    ip('addr', 'add', '127.0.7.2/32', 'dev', 'lo')
+    await program.waitFor('notice 20 false', 10_000, seen)
+    ip('addr', 'del', '127.0.7.2/32', 'dev', 'lo')
+  })
+})
+
+test('node: lost notices end the process, for the service manager to start anew (see node-netlink.ts)', async () => {
+  const program = await begin('node', ['notices'])
+  await overrun(program)
+  expect(await program.ended).toBe(134)
+})
+
+/** More notices than the buffer of 4 MiB holds, while the program cannot read. */
+async function overrun(program: Background): Promise<void> {
+  program.signal('SIGSTOP')
+  const changes = Array.from({ length: 8000 }, () => 'addr add 127.0.7.1/32 dev lo\naddr del 127.0.7.1/32 dev lo\n')
+  execFileSync('ip', ['-batch', '-'], { input: changes.join('') })
+  program.signal('SIGCONT')
+}
