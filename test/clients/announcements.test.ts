@@ -5,7 +5,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Seen } from '../support/agent.ts'
 import type { Sniffer } from '../support/host.ts'
-import { GUEST, LAN, type Lab, makeLab, WAN, WORLD } from '../support/lab.ts'
+import { GUEST, LAN, type Lab, makeLab, moveWan, WAN } from '../support/lab.ts'
 import { ANNOUNCE_PORT, addressReply, askAddress, askMap, EXTERNAL_ADDRESS, PORT } from '../support/natpmp.ts'
 import { sleep, until } from '../support/process.ts'
 import { defaultUci, type Engine, type Server, startDaemon } from '../support/server.ts'
@@ -30,13 +30,6 @@ async function watch(engine: Engine, uci = defaultUci()): Promise<Watched> {
 }
 
 const addressOf = ({ hex }: Seen) => addressReply(hex).address
-
-/** Changes the WAN address as a new DHCP lease does: the new one comes, the old one goes, the route stays. */
-async function moveWan({ router }: Lab, from: string, to: string): Promise<void> {
-  await router.must(['ip', 'address', 'add', `${to}/24`, 'dev', 'wan0'])
-  await router.must(['ip', 'address', 'delete', `${from}/24`, 'dev', 'wan0'])
-  await router.must(['ip', 'route', 'replace', 'default', 'via', WORLD])
-}
 
 function expectSchedule(series: readonly Seen[], count: number): void {
   const start = series[0]?.at ?? 0

@@ -1,7 +1,7 @@
 /** The WAN address changes, the link goes down and comes back: every mapping moves along, or waits. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { kernelView, tableView } from '../support/kernel.ts'
-import { type Lab, makeLab, WAN, WORLD } from '../support/lab.ts'
+import { type Lab, makeLab, moveWan, WAN, WORLD } from '../support/lab.ts'
 import { askAddress, askMap } from '../support/natpmp.ts'
 import { monotonic, sleep, until } from '../support/process.ts'
 import type { Server } from '../support/server.ts'
@@ -97,9 +97,3 @@ describe.each(ENGINES)('on %s', engine => {
     expect(await askAddress(lab.a)).toMatchObject({ result: 0, address: WAN })
   })
 })
-
-async function moveWan({ router }: Lab, from: string, to: string): Promise<void> {
-  await router.must(['ip', '-batch', '-'], {
-    input: `address add ${to}/24 dev wan0\naddress delete ${from}/24 dev wan0\nroute replace default via ${WORLD}\n`,
-  })
-}

@@ -63,16 +63,17 @@ export class Agent {
   readonly #process: Background
   readonly #pending = new Map<number, Pending>()
   #count = 0
-  #read = 0
+  /** What has come of a line that has not ended yet. */
+  #parts: string[] = []
 
   constructor(script: string, name: string, netns: string) {
-    this.#process = new Background(['/usr/bin/python3', '-u', script, name], { netns })
+    this.#process = new Background(['/usr/bin/python3', '-u', script, name], { netns }, text => this.#listen(text))
     void this.#process.ended.then(() => this.#fail())
-    void this.#listen()
   }
 
   call(request: { readonly do: string; readonly [key: string]: unknown }): Promise<unknown> {
     const id = ++this.#count
+    if (this.#process.status !== undefined) return Promise.reject(new Error('the agent has ended'))
     return new Promise((resolve, reject) => {
       this.#pending.set(id, { resolve, reject })
       this.#process.write(`${JSON.stringify({ id, ...request })}\n`)
@@ -83,12 +84,12 @@ export class Agent {
     await this.#process.kill()
   }
 
-  async #listen(): Promise<void> {
-    for (;;) {
-      const found = await this.#process.waitFor(/[^\n]*\n/, 2 ** 31 - 1, this.#read).catch(() => undefined)
-      if (!found) return
-      this.#read += found[0].length
-      this.#take(found[0])
+  #listen(text: string): void {
+    const [first = '', ...rest] = text.split('\n')
+    this.#parts.push(first)
+    for (const next of rest) {
+      this.#take(this.#parts.join(''))
+      this.#parts = [next]
     }
   }
 
@@ -102,8 +103,7 @@ export class Agent {
   }
 
   #fail(): void {
-    for (const pending of this.#pending.values())
-      pending.reject(new Error(`agent ended: ${this.#process.output.slice(this.#read)}`))
+    for (const pending of this.#pending.values()) pending.reject(new Error(`agent ended: ${this.#process.output}`))
     this.#pending.clear()
   }
 }

@@ -81,6 +81,13 @@ export async function makeLab(firewall: Firewall = {}): Promise<Lab> {
   return lab
 }
 
+/** Another WAN address, as a new DHCP lease brings it: the old one goes, the new one comes, then the route. */
+export async function moveWan({ router }: Lab, from: string, to: string): Promise<void> {
+  await router.must(['ip', '-batch', '-'], {
+    input: `address delete ${from}/24 dev wan0\naddress add ${to}/24 brd + dev wan0\nroute add default via ${WORLD}\n`,
+  })
+}
+
 type Hosts = Pick<Lab, 'a' | 'b' | 'guest' | 'router' | 'world'>
 
 async function connect({ a, b, guest, router, world }: Hosts): Promise<void> {

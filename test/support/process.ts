@@ -70,14 +70,15 @@ export class Background {
   readonly #child: ChildProcess
   readonly #waiting = new Set<() => void>()
 
-  constructor(command: readonly string[], options: RunOptions = {}) {
+  /** `listen` gets the standard output as it comes, in place of `output`. */
+  constructor(command: readonly string[], options: RunOptions = {}, listen?: (text: string) => void) {
     this.#child = launch(command, options)
     this.pid = this.#child.pid ?? -1
     const note = (text: string) => {
       this.output += text
       for (const look of [...this.#waiting]) look()
     }
-    this.#child.stdout?.setEncoding('utf8').on('data', note)
+    this.#child.stdout?.setEncoding('utf8').on('data', listen ?? note)
     this.#child.stderr?.setEncoding('utf8').on('data', note)
     this.#child.stdin?.on('error', () => {})
     this.ended = new Promise(resolve => {
