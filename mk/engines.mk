@@ -6,7 +6,6 @@ host: build/host/porticod ## build/host/porticod, the QuickJS host program for t
 qjs: build/host/qjs build/host/sys.so build/host/portico.mjs ## stock qjs with sys.so, as on OpenWrt 25.12
 cross: build/mipsel/porticod build/aarch64/porticod ## porticod for routers' processors, static
 
-comma := ,
 QUICKJS := build/quickjs/source
 QUICKJS_OBJECTS := quickjs.o dtoa.o libregexp.o libunicode.o cutils.o
 SYS_OBJECTS := sys.o sys-sockets.o sys-files.o sys-constants.o
@@ -39,9 +38,9 @@ build/$(1)/own/%.o: src/platform/%.c src/platform/sys.h build/quickjs/source.sta
 	@mkdir -p $$(@D)
 	$(2) $(4) $$(SYS_FLAGS) -c -o $$@ $$<
 
-build/$(1)/own/bundle.o: src/platform/bundle.S dist/portico.mjs $(3)
+build/$(1)/own/bundle.o: src/platform/bundle.S build/portico.bytecode $(3)
 	@mkdir -p $$(@D)
-	$(2) -DBUNDLE='"dist/portico.mjs"' -c -o $$@ $$<
+	$(2) -DBUNDLE='"build/portico.bytecode"' -c -o $$@ $$<
 
 build/$(1)/porticod: $$(addprefix build/$(1)/obj/,$(QUICKJS_OBJECTS)) \
     $$(addprefix build/$(1)/own/,host.o bundle.o $(SYS_OBJECTS))
@@ -49,9 +48,17 @@ build/$(1)/porticod: $$(addprefix build/$(1)/obj/,$(QUICKJS_OBJECTS)) \
 	@mv $$@.new $$@
 endef
 
-$(eval $(call porticod,host,cc,build/tools.stamp,-O2,-Wl$(comma)--as-needed))
+# Static for this machine too: a megabyte less in memory, and the same program on every distribution.
+$(eval $(call porticod,host,cc,build/tools.stamp,-O2,-static))
 $(eval $(call porticod,mipsel,mipsel-linux-gnu-gcc,build/cross.stamp,-Os,-static))
 $(eval $(call porticod,aarch64,aarch64-linux-gnu-gcc,build/cross.stamp,-Os,-static))
+
+# Bytecode for all of them: every processor here is little-endian, and all are linked with one version of QuickJS.
+build/host/compile: tools/quickjs/compile.c $(addprefix build/host/obj/,$(QUICKJS_OBJECTS))
+	cc -O2 $(SYS_FLAGS) -o $@ $^ -lm -Wl,--as-needed -latomic
+
+build/portico.bytecode: dist/portico.mjs build/host/compile
+	build/host/compile $< $@
 
 # The stock engine is built as Debian builds it, with all hardening: what it refuses on a router, it refuses here.
 build/host/qjs: build/quickjs/source.stamp

@@ -1,9 +1,9 @@
-/* The bundle inside porticod (host.c), with the NUL behind it that the parser asks for. */
+/* The bundle inside porticod, as bytecode (host.c). */
 	.section .rodata
+	.balign 8
 	.global portico_bundle
 	.global portico_bundle_end
 portico_bundle:
 	.incbin BUNDLE
 portico_bundle_end:
-	.byte 0
 	.section .note.GNU-stack,"",%progbits

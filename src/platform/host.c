@@ -3,8 +3,8 @@
  *
  *   porticod [--bundle FILE] WORDS...
  *
- * The bundle is part of the program; `--bundle FILE` runs another one instead (development, unit tests). A script can
- * import the module `sys` and nothing else, and finds a global object `porticod`:
+ * The bundle is part of the program, as bytecode (tools/quickjs/compile.c); `--bundle FILE` runs another one from its
+ * source instead (development, unit tests). No file beside the program is looked for. A script can the module `sys` and nothing else, and finds a global object `porticod`:
  *   arguments    the words
  *   engine       `QuickJS 2025-04-26`
  *   setDispatch  takes the function that waits for events and handles one round of them, or undefined
@@ -16,11 +16,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "quickjs.h"
 
-extern const char portico_bundle[], portico_bundle_end[]; /* bundle.S; the end points at a NUL */
+extern const uint8_t portico_bundle[], portico_bundle_end[]; /* bundle.S */
 JSModuleDef *js_init_module_sys(JSContext *ctx, const char *name);
 
 static JSValue dispatch;
@@ -137,18 +138,33 @@ static void hold_standard_streams(void) {
   if (fd > 2) close(fd);
 }
 
+/* The promise of the embedded module's top level. */
+static JSValue evaluate_bundle(JSContext *ctx) {
+  size_t length = (size_t)(portico_bundle_end - portico_bundle);
+  JSValue module = JS_ReadObject(ctx, portico_bundle, length, JS_READ_OBJ_BYTECODE);
+  if (JS_IsException(module)) return module;
+  if (JS_ResolveModule(ctx, module)) {
+    JS_FreeValue(ctx, module);
+    return JS_EXCEPTION;
+  }
+  /* All of it is on the heap now; its pages in the program file need not stay in memory. */
+  uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+  uintptr_t first = ((uintptr_t)portico_bundle + page - 1) & -page, end = (uintptr_t)portico_bundle_end & -page;
+  if (first < end) madvise((void *)first, end - first, MADV_DONTNEED);
+  return JS_EvalFunction(ctx, module);
+}
+
 int main(int argc, char **argv) {
   hold_standard_streams();
-  const char *source = portico_bundle, *name = "portico.mjs";
-  size_t length = (size_t)(portico_bundle_end - portico_bundle);
   char *loaded = NULL;
+  size_t length = 0;
   int words = 1;
   if (argc > 1 && strcmp(argv[1], "--bundle") == 0) {
     if (argc < 3 || !(loaded = load(argv[2], &length))) {
       fprintf(stderr, "porticod: --bundle %s: %s\n", argc < 3 ? "" : argv[2], argc < 3 ? "FILE missing" : strerror(errno));
       return 1;
     }
-    source = loaded, name = argv[2], words = 3;
+    words = 3;
   }
   JSRuntime *runtime = JS_NewRuntime();
   JSContext *ctx = runtime ? JS_NewContext(runtime) : NULL;
@@ -160,7 +176,7 @@ int main(int argc, char **argv) {
   dispatch = unhandled_promise = unhandled_reason = JS_UNDEFINED;
   add_globals(ctx, argc - words, argv + words);
 
-  JSValue top = JS_Eval(ctx, source, length, name, JS_EVAL_TYPE_MODULE);
+  JSValue top = loaded ? JS_Eval(ctx, loaded, length, argv[2], JS_EVAL_TYPE_MODULE) : evaluate_bundle(ctx);
   free(loaded);
   if (JS_IsException(top)) return report_pending(ctx), 1;
   return run(runtime, ctx, top);

@@ -6,7 +6,7 @@ import { execFileSync } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { must } from '../support/process.ts'
+import { must, run } from '../support/process.ts'
 
 const PROCESSORS = {
   host: { host: ['build/host/porticod'], compiler: 'cc', runner: [] },
@@ -71,6 +71,11 @@ describe.each(Object.keys(PROCESSORS) as Processor[])('%s', processor => {
     const all = { ...errors, ...numbers }
     expect(all).toEqual(await saidByHeaders(processor, Object.keys(all)))
   })
+})
+
+test.each(Object.keys(PROCESSORS) as Processor[])('%s: the bundle inside runs', async processor => {
+  const { status, stderr } = await run([...PROCESSORS[processor].host, 'daemon', '--run'])
+  expect([status, stderr]).toEqual([2, expect.stringContaining('--run')])
 })
 
 test('mipsel differs from a PC where MIPS is known to differ', async () => {
