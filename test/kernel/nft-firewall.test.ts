@@ -109,22 +109,6 @@ describe.each([
     expect(await opened.firewall.verify()).toEqual([])
   })
 
-  test('a renewal for the same time sets it anew', async () => {
-    const { lifetime, expires } = lease(3600)
-    const old = make({ lease: { lifetime, expires: (expires - 3_000_000) as Instant } })
-    await opened.firewall.apply([add(old)])
-    await opened.firewall.apply([replace(old, make({ lease: lease(3600) }))])
-    for (const [set, key] of [
-      ['dnat4', DNAT],
-      ['snat4', SNAT],
-      ['taken', TAKEN],
-    ] as const) {
-      expect([set, elementsOf(set).get(key)?.timeout]).toEqual([set, 3600])
-      expect(elementsOf(set).get(key)?.expires).toBeGreaterThan(3590)
-    }
-    expect(await opened.firewall.verify()).toEqual([])
-  })
-
   test('a renewal for as long as before begins again too', async () => {
     const first = make({ lease: lease(5) })
     await opened.firewall.apply([add(first)])
