@@ -69,7 +69,11 @@ export class ElementWriter {
     this.#templates = { dnat4: ages('dnat4'), snat4: ages('snat4'), taken: ages('taken') }
   }
 
-  /** The element of `mapping` in `set`, as number `index` of its list; `lease` may be longer than the mapping's own. */
+  /**
+   * The element of `mapping` in `set`, as number `index` of its list; `lease` may be longer than the mapping's own.
+   * What is left of it is always said, also when all is left: an element that is added again with the timeout it has
+   * and no expiration keeps the time it had (nft_add_set_elem, 6.12 and later).
+   */
   put(to: Writer, index: number, set: MappingSet, mapping: Mapping, lease: Lease, now: Instant): void {
     const length = lease === 'forever' ? 0 : inMilliseconds(lease.lifetime)
     const left = lease === 'forever' ? 0 : Math.max(1, lease.expires - now)

@@ -13,7 +13,7 @@ import { endpointKey, endpointsOf, leaseOf, mappingOf, portKey, takenOf } from '
 import type { Exchange, Machine } from './exchange.ts'
 import type { MappingIndex } from './firewall-index.ts'
 import { longest } from './firewall-index.ts'
-import type { SetName, Settings } from './ruleset.ts'
+import type { MappingSet, SetName, Settings } from './ruleset.ts'
 import { CHAINS, SETS, TABLE } from './ruleset.ts'
 import { settingKeys } from './ruleset-state.ts'
 
@@ -123,7 +123,11 @@ export class TableReader {
    * What the sets of mappings hold that they should not, and the reverse. `lag`: how long the kernel took at most to
    * learn of a lease; it ends that much later there.
    */
-  async mappingDifferences(index: MappingIndex, lag: Milliseconds): Promise<Difference[]> {
+  async mappingDifferences(
+    index: MappingIndex,
+    lag: Milliseconds,
+    sets: readonly MappingSet[] = ['dnat4', 'snat4', 'taken'],
+  ): Promise<Difference[]> {
     const found: Difference[] = []
     const inbound = new Map<number, Expected>()
     const ports = new Map<number, Expected>()
@@ -137,13 +141,13 @@ export class TableReader {
         if (place === 0) outbounds.set(to, { to: from, lease: longest(list) ?? mapping.lease, mapping })
       }
     }
-    await this.#compare('dnat4', inbound, endpointsOf, lag, found)
-    await this.#compare('snat4', outbounds, endpointsOf, lag, found)
     const taken = (seen: SeenElement) => {
       const from = takenOf(seen)
       return from === undefined ? undefined : { from, to: 0 }
     }
-    await this.#compare('taken', ports, taken, lag, found)
+    if (sets.includes('dnat4')) await this.#compare('dnat4', inbound, endpointsOf, lag, found)
+    if (sets.includes('snat4')) await this.#compare('snat4', outbounds, endpointsOf, lag, found)
+    if (sets.includes('taken')) await this.#compare('taken', ports, taken, lag, found)
     return found
   }
 

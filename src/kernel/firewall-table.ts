@@ -89,8 +89,8 @@ export class KernelTable {
   }
 
   /** What the sets of mappings hold beyond or short of the index. */
-  mappingDifferences(index: MappingIndex): Promise<Difference[]> {
-    return this.reader.mappingDifferences(index, this.#lag)
+  mappingDifferences(index: MappingIndex, sets?: readonly MappingSet[]): Promise<Difference[]> {
+    return this.reader.mappingDifferences(index, this.#lag, sets)
   }
 
   async differences(index: MappingIndex): Promise<Difference[]> {

@@ -38,6 +38,7 @@ export interface Adopted {
 }
 
 const TRIES = 4
+const OUTWARD = ['snat4', 'taken'] as const
 
 /** Operations that were sent, and what the kernel said. */
 interface Attempt {
@@ -229,22 +230,23 @@ export class KernelFirewall implements Firewall {
     const { reader } = this.#table
     const { mappings, foreign } = await reader.mappings()
     const complete = await this.#table.isComplete()
-    const oldest = complete ? await this.#oldest() : new Map<number, number>()
-    const leads = (mapping: Mapping) => oldest.get(keyOf(mapping)) === endpointKey(mapping.transport, mapping.external)
-    this.#index = new MappingIndex([...mappings.filter(leads), ...mappings.filter(mapping => !leads(mapping))])
+    this.#index = new MappingIndex(mappings)
+    if (complete && this.#index.endpoints < mappings.length) this.#index = await this.#ordered(mappings)
     this.#epochStart = epochStart
-    const clean = complete && foreign === 0 && (await this.#table.mappingDifferences(this.#index)).length === 0
+    // Nothing of dnat4 can differ: the index was read from it.
+    const clean = complete && foreign === 0 && (await this.#table.mappingDifferences(this.#index, OUTWARD)).length === 0
     return { mappings, epochStart, intact: clean && version === RULES_VERSION }
   }
 
-  /** Which mapping of each internal endpoint is the oldest: the one that `snat4` names. */
-  async #oldest(): Promise<Map<number, number>> {
+  /** Several mappings of one internal endpoint: the one that `snat4` names is the oldest. */
+  async #ordered(mappings: readonly Mapping[]): Promise<MappingIndex> {
     const oldest = new Map<number, number>()
     await this.#table.reader.elements('snat4', seen => {
       const ends = endpointsOf(seen)
       if (ends !== undefined) oldest.set(ends.from, ends.to)
     })
-    return oldest
+    const leads = (mapping: Mapping) => oldest.get(keyOf(mapping)) === endpointKey(mapping.transport, mapping.external)
+    return new MappingIndex([...mappings.filter(leads), ...mappings.filter(mapping => !leads(mapping))])
   }
 }
 
