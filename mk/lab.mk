@@ -23,5 +23,5 @@ clients: setup-clients ## programs of strangers, and NAT-PMP on the wire (SERVER
 	npx vitest run --config test/clients/vitest.config.ts
 
 faults: setup-lab ## kill -9, flushed rulesets, floods, and what else routers go through
-	@$(MAKE) --no-print-directory bundle host
+	@$(MAKE) --no-print-directory bundle host qjs
 	npx vitest run --config test/faults/vitest.config.ts

@@ -24,7 +24,8 @@ SO_BINDTODEVICE = 25  # asm-generic/socket.h
 SO_RCVBUFFORCE = 33  # asm-generic/socket.h
 NETLINK_NETFILTER = 12  # linux/netlink.h
 NFNLGRP_NFTABLES = 7  # linux/netfilter/nfnetlink.h
-NFT_MSG_NEWGEN = (10 << 8) | 15  # NFNL_SUBSYS_NFTABLES, linux/netfilter/nf_tables.h
+NFT_MSG_NEWRULE = (10 << 8) | 6  # NFNL_SUBSYS_NFTABLES, linux/netfilter/nf_tables.h
+NFT_MSG_NEWGEN = (10 << 8) | 15
 NFTA_GEN_PROC_PID, NFTA_GEN_PROC_NAME = 2, 3  # linux/netfilter/nf_tables.h
 
 NAME = sys.argv[1]
@@ -233,6 +234,7 @@ class Generations:
 
     def __init__(self):
         self.seen = []
+        self.rules = 0
         self.socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_NETFILTER)
         self.socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 1 << 26)
         self.socket.bind((0, 1 << (NFNLGRP_NFTABLES - 1)))
@@ -249,13 +251,17 @@ class Generations:
     def note(self, data, at):
         while len(data) >= 20:
             length, kind = struct.unpack_from('=IH', data)
-            if kind == NFT_MSG_NEWGEN:
+            if kind == NFT_MSG_NEWRULE:
+                self.rules += 1
+            elif kind == NFT_MSG_NEWGEN:
                 attributes = dict(read_attributes(data[20:length]))
                 self.seen.append({
                     'at': at,
                     'pid': struct.unpack('!I', attributes[NFTA_GEN_PROC_PID])[0],
                     'name': attributes[NFTA_GEN_PROC_NAME].rstrip(b'\0').decode(),
+                    'rules': self.rules,
                 })
+                self.rules = 0
             data = data[(length + 3) & ~3 :]
 
     def close(self):

@@ -33,6 +33,8 @@ export interface Generation {
   /** Process that made it. */
   readonly pid: number
   readonly name: string
+  /** Rules that came with it. */
+  readonly rules: number
 }
 
 export interface Generations {
