@@ -250,7 +250,7 @@ test.each([
         expect([...index.all()]).toHaveLength(held.length)
       }
     }),
-    { numRuns: 150 },
+    { numRuns: 60 },
   )
 })
 
