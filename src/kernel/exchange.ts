@@ -79,8 +79,11 @@ export class Exchange {
       if (batch.size === 0) return done([])
       const fail = deferred(reject)
       const wait: BatchWait = { first, last: first + batch.size, failures: [], done, fail }
+      const datagram = batch.finish(first, end)
+      const { sendLimit } = this.#socket
+      if (sendLimit !== undefined && datagram.length > sendLimit) return fail(tooLong(doing, datagram, sendLimit))
       this.#batches.push(wait)
-      this.#send(doing, batch.finish(first, end), error => {
+      this.#send(doing, datagram, error => {
         this.#batches = this.#batches.filter(each => each !== wait)
         fail(error)
       })
@@ -238,6 +241,10 @@ export class Exchange {
     this.#sequence += count
     return first
   }
+}
+
+function tooLong(doing: string, datagram: Uint8Array, limit: number): KernelError {
+  return new KernelError(doing, 'EMSGSIZE', `${datagram.length} bytes, net.core.wmem_max allows ${limit}`)
 }
 
 /**

@@ -148,6 +148,7 @@ export class KernelFirewall implements Firewall {
       this.#table.noteCommit(now)
       if (failures.length > 0) await this.#insist(changes, epochStart, { operations: planned, sent, failures })
     } catch (error) {
+      if (isTooLong(error) && changes.length > 1) return this.#applyInParts(changes, epochStart)
       await this.#undo(error)
       throw error
     }
@@ -166,6 +167,20 @@ export class KernelFirewall implements Firewall {
     const { batch, sent } = this.#writer.write(operations, now, each)
     if (epochStart !== undefined) addState(batch, epochStart, machine.littleEndian)
     return { now, sent, outcome: exchange.batch('changing mappings', batch) }
+  }
+
+  /** Only where the engine's send buffer is bounded: half by half, and back to the beginning when one fails. */
+  async #applyInParts(changes: readonly Change[], epochStart: Instant | undefined): Promise<void> {
+    const before = [...this.#index.all()]
+    const middle = changes.length >> 1
+    await this.#apply(changes.slice(0, middle), undefined)
+    try {
+      await this.#apply(changes.slice(middle), epochStart)
+    } catch (error) {
+      const { settings } = this.#table
+      if (settings !== undefined) await this.#build(settings, new MappingIndex(before), this.#epochStart as Instant)
+      throw error
+    }
   }
 
   /** The kernel refused, and kept nothing: what can be mended is sent again; otherwise the refusal is thrown. */
@@ -200,8 +215,16 @@ export class KernelFirewall implements Firewall {
   }
 
   async #build(settings: Settings, index: MappingIndex, epochStart: Instant): Promise<void> {
-    await this.#table.build(settings, index, epochStart)
-    this.#index = index
+    try {
+      await this.#table.build(settings, index, epochStart)
+      this.#index = index
+    } catch (error) {
+      if (!isTooLong(error)) throw error
+      this.#index = new MappingIndex()
+      await this.#table.build(settings, this.#index, epochStart)
+      const changes = [...index.all()].map(mapping => ({ act: 'add', mapping }) as const)
+      await this.#applyInParts(changes, undefined)
+    }
     this.#epochStart = epochStart
   }
 
@@ -249,6 +272,8 @@ export class KernelFirewall implements Firewall {
     return new MappingIndex([...mappings.filter(leads), ...mappings.filter(mapping => !leads(mapping))])
   }
 }
+
+const isTooLong = (error: unknown): boolean => error instanceof KernelError && error.code === 'EMSGSIZE'
 
 /** A removal, and a move to other endpoints; a renewal leaves flows alone. */
 function endsFlows(change: Change): boolean {

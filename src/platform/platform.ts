@@ -62,6 +62,8 @@ export interface NetlinkOptions {
 export interface NetlinkSocket {
   /** The port id the kernel gave us (`nlmsg_pid` of what we cause). */
   readonly portId: number
+  /** Bytes of the largest datagram that `send` takes, where the engine cannot have as many as it wants (Node). */
+  readonly sendLimit?: number
   /** One datagram, whole; throws `SystemError`. */
   send(datagram: Uint8Array): void
   /** `overrun`: the kernel dropped messages for us (ENOBUFS); whoever listens must read the state anew. */

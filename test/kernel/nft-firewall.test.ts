@@ -5,7 +5,10 @@ import { KernelError } from '../../src/base/fail.ts'
 import type { Ip, Port } from '../../src/base/ip.ts'
 import type { Instant } from '../../src/base/time.ts'
 import type { Mapping } from '../../src/core/mapping.ts'
+import { Exchange } from '../../src/kernel/exchange.ts'
+import { KernelFirewall } from '../../src/kernel/firewall.ts'
 import type { Features } from '../../src/kernel/ruleset.ts'
+import type { NetlinkSocket } from '../../src/platform/platform.ts'
 import { decode, FAMILY, request } from '../../src/wire/nftables.ts'
 import type { Opened } from '../support/nft-kernel.ts'
 import {
@@ -272,6 +275,34 @@ describe('large and whole', () => {
     expect(held.size).toBe(10_000)
     expect([...held.keys()].every(key => key.startsWith('55.66.77.88 '))).toBe(true)
     expect(nft('list', 'set', 'inet', 'portico', 'state')).toContain('epoch began 2000000 ms after boot')
+  })
+
+  test('where the send buffer is bounded, large changes go in parts and fail as a whole', async () => {
+    const { platform, features } = opened
+    const socket = await platform.netlink({ family: 'netfilter', groups: [], extendedAck: false })
+    const short: NetlinkSocket = {
+      portId: socket.portId,
+      sendLimit: 30_000,
+      send: datagram => socket.send(datagram),
+      take: (each, overrun) => socket.take(each, overrun),
+      drain: () => socket.drain(),
+      close: () => socket.close(),
+    }
+    const exchange = new Exchange(short, platform)
+    const { clock } = platform
+    const firewall = new KernelFirewall({ exchange, machine: platform, clock, features, endFlows: () => undefined })
+    const all = many(clock, 1000)
+    await firewall.build({ ...SETTINGS, capacity: 1001 }, all, EPOCH)
+    expect(elementsOf('dnat4').size).toBe(1000)
+    const moved = all.map(was => replace(was, { ...was, external: { ...was.external, ip: '5.6.7.8' as Ip } }))
+    await firewall.apply(moved, 77 as Instant)
+    expect(await firewall.verify()).toEqual([])
+    const more = many(clock, 1000, WAN, 5000).map(add)
+    expect(await failure(firewall.apply(more))).toMatchObject({ code: 'ENFILE' })
+    expect([...elementsOf('dnat4').keys()].every(key => key.startsWith('5.6.7.8 '))).toBe(true)
+    expect(elementsOf('dnat4').size).toBe(1000)
+    expect(await firewall.verify()).toEqual([])
+    exchange.close()
   })
 
   test('a removed table is gone, twice removed too', async () => {
