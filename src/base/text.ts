@@ -27,6 +27,16 @@ export function utf8Decode(bytes: Uint8Array): string {
   return text
 }
 
+/** Whether the bytes are strict UTF-8, so that decoding them replaces nothing. */
+export function isUtf8(bytes: Uint8Array): boolean {
+  for (let at = 0; at < bytes.length; ) {
+    const length = sequenceLength(bytes, at)
+    if (length === 0) return false
+    at += length
+  }
+  return true
+}
+
 /**
  * Makes text from strangers fit for one line of a log, a table or an nft comment: control characters (C0, DEL, C1,
  * line and paragraph separators, direction overrides) become spaces, and the result has at most `bytes` bytes of

@@ -1,0 +1,78 @@
+/**
+ * SOAP 1.1 as UPnP uses it (UPnP Device Architecture 1.1 §3): a call is one element in the namespace of a service type,
+ * its arguments are that element's children. No decisions here: which services and actions there are is the
+ * protocol's business.
+ */
+import { Malformed } from '../base/fail.ts'
+import { utf8Encode } from '../base/text.ts'
+import { element, parseXml, type XmlElement } from './xml.ts'
+
+export interface SoapAction {
+  /** `urn:schemas-upnp-org:service:WANIPConnection:1`: what the sender wrote, known or not. */
+  readonly service: string
+  readonly action: string
+}
+
+export interface SoapCall extends SoapAction {
+  /** In the order of the body, as text; names may come twice. */
+  readonly args: readonly SoapArgument[]
+}
+
+export type SoapArgument = readonly [name: string, value: string]
+
+export const SOAP_TYPE = 'text/xml; charset="utf-8"'
+
+/**
+ * The value of a SOAPAction field: `"serviceType:v#action"`. The standard asks for the quotes, clients leave them out.
+ * `undefined` for anything else.
+ */
+export function parseSoapAction(value: string): SoapAction | undefined {
+  if (value.length > LONGEST_ACTION) return undefined
+  const match = ACTION.exec(value)
+  return match === null ? undefined : { service: match[2] as string, action: match[3] as string }
+}
+
+/** Throws `Malformed` (`XmlRefused` when it is the XML that we do not read) for what is no call. */
+export function decodeCall(body: Uint8Array): SoapCall {
+  const envelope = parseXml(body)
+  if (envelope.namespace !== ENVELOPE || envelope.name !== 'Envelope') throw new Malformed('no SOAP envelope')
+  const bodies = envelope.children.filter(({ namespace, name }) => namespace === ENVELOPE && name === 'Body')
+  const calls = bodies[0]?.children ?? []
+  const call = calls[0]
+  if (bodies.length !== 1 || calls.length !== 1 || call === undefined) throw new Malformed('not one call')
+  if (!hasNoText(envelope) || !hasNoText(bodies[0] as XmlElement) || !hasNoText(call)) throw new Malformed('loose text')
+  const args = call.children.map(({ name, text, children }): SoapArgument => {
+    if (children.length > 0) throw new Malformed('an argument with elements in it')
+    return [name, text]
+  })
+  return { service: call.namespace, action: call.name, args }
+}
+
+/** The answer to a call: the service as the request wrote it, the arguments in the order of the description. */
+export function encodeAnswer({ service, action }: SoapAction, args: readonly SoapArgument[]): Uint8Array {
+  const name = `u:${action}Response`
+  const inside = args.map(([argument, value]) => element(argument, value)).join('')
+  return envelope(`<${name} xmlns:u="${service}">${inside}</${name}>`)
+}
+
+/** UDA §3.2.2: goes with HTTP status 500. `text` must be ours. */
+export function encodeFault(code: number, text: string): Uint8Array {
+  const error = `${element('errorCode', String(code))}${element('errorDescription', text)}`
+  const detail = `<UPnPError xmlns="urn:schemas-upnp-org:control-1-0">${error}</UPnPError>`
+  return envelope(
+    `<s:Fault><faultcode>s:Client</faultcode><faultstring>UPnPError</faultstring><detail>${detail}</detail></s:Fault>`,
+  )
+}
+
+const ENVELOPE = 'http://schemas.xmlsoap.org/soap/envelope/'
+const ENCODING = 'http://schemas.xmlsoap.org/soap/encoding/'
+
+const LONGEST_ACTION = 256
+const ACTION = /^("?)(urn:[\w.-]+(?::[\w.-]+)*)#(\w+)\1$/
+
+const envelope = (body: string): Uint8Array =>
+  utf8Encode(
+    `<?xml version="1.0"?>\n<s:Envelope xmlns:s="${ENVELOPE}" s:encodingStyle="${ENCODING}"><s:Body>${body}</s:Body></s:Envelope>\n`,
+  )
+
+const hasNoText = ({ text }: XmlElement): boolean => /^[ \t\n]*$/.test(text)
