@@ -285,7 +285,7 @@ describe('the watch', () => {
       changed: () => {
         const noticed = clock.now()
         opened.firewall.restore().then(
-          () => times.push(clock.now() - noticed),
+          found => found.length > 0 && times.push(clock.now() - noticed), // Node looks again after a large batch
           () => undefined,
         )
       },
