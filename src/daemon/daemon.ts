@@ -74,6 +74,12 @@ export class Daemon {
   /** Rejects with `OtherInstance`, `KernelError` or `SystemError`; then call `close` all the same. */
   async start(): Promise<void> {
     const { platform, diary, configuration, places } = this
+    // Whoever edits the files while we start is heard when we have started; unheard, the signal would end us.
+    let wanted = false
+    let reload = () => {
+      wanted = true
+    }
+    platform.onSignal('SIGHUP', () => reload())
     platform.makeDirectory(places.run)
     await this.#lock()
     configuration.read()
@@ -81,7 +87,8 @@ export class Daemon {
     await configuration.askNetifd()
     const running = await this.#open()
     await running.begin()
-    platform.onSignal('SIGHUP', () => running.reload())
+    reload = () => running.reload()
+    if (wanted) reload()
     await this.#control(controlWorld(running))
     diary.log('info', 'system', running.readyLine())
   }

@@ -95,7 +95,7 @@ describe.each(ENGINES)('on %s', engine => {
       await lab.router.must(['mkdir', join(server.uciDirectory, name)])
     }
     server.process.signal('SIGHUP')
-    await server.process.waitFor(/portico cannot be read/, 10_000, length)
+    await server.process.waitFor(/portico: the file is there, but cannot be read/, 10_000, length)
     await sleep(300)
     expect(await ports()).toEqual([`${WAN}:4000`, `${WAN}:5000`])
   })

@@ -16,7 +16,7 @@ export interface StartOptions {
   readonly environment?: Readonly<Record<string, string>>
   /** Put before the daemon's command: `setpriv ...`, `strace ...`. */
   readonly wrapper?: readonly string[]
-  /** Milliseconds to `ready`. */
+  /** Milliseconds to `ready`; 30 s if absent. */
   readonly patience?: number
 }
 
@@ -46,7 +46,7 @@ export const COMMAND: Readonly<Record<Engine, readonly string[]>> = {
 /** Starts the daemon in the router and waits until it says `ready`. */
 export async function startDaemon(lab: Lab, options: StartOptions = {}): Promise<Server> {
   const server = launchDaemon(lab, options)
-  await server.process.waitFor(/\bready\b/, options.patience ?? 10_000)
+  await server.process.waitFor(/\bready\b/, options.patience ?? 30_000)
   return server
 }
 
