@@ -47,6 +47,7 @@ export const RETRY_AFTER: readonly Milliseconds[] = [milliseconds(2000), millise
 
 interface Flight {
   readonly id: number
+  readonly host: Ip
   readonly begun: Instant
   readonly names: ReadonlySet<string>
   isConnected: boolean
@@ -73,6 +74,8 @@ export class Eventing<Service extends string> {
   readonly #values = new Map<Service, Map<string, string>>()
   readonly #subscriptions: Subscriptions<Service>
   readonly #accounts = new Map<string, Account>()
+  /** Hosts to which an event is on its way; one at a time for each. */
+  readonly #busy = new Set<Ip>()
   #nextId = 1
 
   constructor(parts: EventingParts, services: EventedServices<Service>) {
@@ -161,12 +164,11 @@ export class Eventing<Service extends string> {
 
   /** Expiry has no alarm: it is noticed before anything else happens to a subscription. */
   get wakeAt(): Instant | undefined {
-    const busy = this.#busyHosts()
     const deadlines: (Instant | undefined)[] = []
     for (const subscription of this.#subscriptions) {
       const account = this.#accounts.get(subscription.sid) as Account
       if (account.flight !== undefined) deadlines.push(deadlineOf(account.flight))
-      else if (this.#hasPlace(account) && !busy.has(subscription.host)) deadlines.push(this.#dueAt(subscription))
+      else if (this.#hasPlace(account) && !this.#busy.has(subscription.host)) deadlines.push(this.#dueAt(subscription))
     }
     return earliest(deadlines)
   }
@@ -194,12 +196,12 @@ export class Eventing<Service extends string> {
       const account = this.#accounts.get(subscription.sid)
       const at = this.#dueAt(subscription)
       if (account === undefined || at === undefined || at > now) continue
-      if (this.#hasPlace(account) && !this.#busyHosts().has(subscription.host)) this.#send(subscription, account, now)
+      if (this.#hasPlace(account) && !this.#busy.has(subscription.host)) this.#send(subscription, account, now)
     }
   }
 
   #send(subscription: Subscription<Service>, account: Account, now: Instant): void {
-    const { sid, service, device, callback } = subscription
+    const { sid, service, host, device, callback } = subscription
     const names = new Set<string>()
     for (const [index, { variables, interval }] of this.#services[service].entries()) {
       const told = account.told[index]
@@ -212,12 +214,14 @@ export class Eventing<Service extends string> {
     const values = this.#valuesOf(service)
     const body = encodePropertySet(Array.from(names, name => ({ name, value: values.get(name) ?? '' })))
     const id = this.#nextId++
-    account.flight = { id, begun: now, names, isConnected: false }
+    account.flight = { id, host, begun: now, names, isConnected: false }
+    this.#busy.add(host)
     this.#parts.deliver({ id, device, to: callback, bytes: encodeEvent(callback, sid, account.seq, body) })
   }
 
   #land(sid: string, account: Account, flight: Flight, outcome: Outcome, now: Instant): void {
     account.flight = undefined
+    this.#busy.delete(flight.host)
     // UDA §4.3.2: the subscriber does not know this SID (any more).
     if (outcome.is === 'answered' && outcome.status === 412) {
       this.#end(sid)
@@ -240,7 +244,9 @@ export class Eventing<Service extends string> {
     const flight = this.#accounts.get(sid)?.flight
     this.#accounts.delete(sid)
     this.#subscriptions.remove(sid)
-    if (flight !== undefined) this.#parts.abandon(flight.id)
+    if (flight === undefined) return
+    this.#busy.delete(flight.host)
+    this.#parts.abandon(flight.id)
   }
 
   #expire(now: Instant): void {
@@ -263,15 +269,7 @@ export class Eventing<Service extends string> {
 
   /** Who failed before gets one of half the places, so that dead subscribers do not hold up the living. */
   #hasPlace({ failures }: Account): boolean {
-    let flights = 0
-    for (const { flight } of this.#accounts.values()) if (flight !== undefined) flights++
-    return flights < (failures === 0 ? this.#parallel : Math.ceil(this.#parallel / 2))
-  }
-
-  #busyHosts(): ReadonlySet<Ip> {
-    const busy = new Set<Ip>()
-    for (const { sid, host } of this.#subscriptions) if (this.#accounts.get(sid)?.flight !== undefined) busy.add(host)
-    return busy
+    return this.#busy.size < (failures === 0 ? this.#parallel : Math.ceil(this.#parallel / 2))
   }
 
   #inFlight(id: number): Account | undefined {

@@ -183,6 +183,14 @@ describe('a subscription', () => {
     teller.eventing.finished(teller.events()[0]?.id as number, { is: 'broken' }, teller.now)
     expect(teller.eventing.wakeAt).toBeUndefined()
   })
+  test('ended by its subscriber, makes room for the next of the same host', () => {
+    const teller = new Teller()
+    teller.slow()
+    const sids = [teller.join(HOST, IP2, 50_001), teller.join(HOST, IP2, 50_002)]
+    expect(teller.events().map(({ sid }) => sid)).toEqual([sids[0]])
+    teller.leave([['sid', sids[0] as string]])
+    expect(teller.events().map(({ sid }) => sid)).toEqual([sids[1]])
+  })
   test('after stop() there is none, and nothing is due', () => {
     const teller = new Teller()
     teller.slow()
@@ -235,6 +243,19 @@ describe('a subscriber that cannot be reached', () => {
     ])
     teller.publish(IP2, { ConnectionStatus: 'Connected' })
     expect(teller.events().map(({ seq }) => seq)).toEqual([2])
+  })
+  test('now and then, is not forgotten: only failures in a row count', () => {
+    const teller = new Teller()
+    teller.join()
+    for (let round = 0; round < 10; round++) {
+      teller.manners.set(HOST, 'dead')
+      teller.publish(IP2, { ConnectionStatus: `Connecting ${round}` })
+      teller.manners.set(HOST, 'well')
+      teller.pass(20)
+    }
+    expect(teller.eventing.size).toBe(1)
+    const numbers = new Set(teller.events().map(({ seq }) => seq))
+    expect([...numbers]).toEqual(Array.from({ length: 11 }, (_, seq) => seq))
   })
   test('is given five seconds for the connection', () => {
     const teller = new Teller()
@@ -292,6 +313,21 @@ describe('a subscriber that does not answer', () => {
     expect(teller.open.length).toBeLessThanOrEqual(places / 2)
     teller.join(OTHER)
     expect(teller.events().map(({ to }) => to.split(':')[0])).toEqual([OTHER])
+  })
+  test('of two subscriptions of one host, the one that waited longer is served first', () => {
+    const teller = new Teller()
+    const sids = [teller.join(HOST, IP2, 50_001), teller.join(HOST, IP2, 50_002)]
+    teller.pass(1)
+    teller.events()
+    teller.slow()
+    for (const status of ['Disconnecting', 'Disconnected']) teller.publish(IP2, { ConnectionStatus: status })
+    const served: string[] = []
+    for (let i = 0; i < 3; i++) {
+      teller.pass(0.1)
+      served.push(...teller.events().map(({ sid }) => sid))
+      teller.finish(teller.open[0]?.id as number)
+    }
+    expect(served).toEqual([sids[0], sids[1], sids[0]])
   })
   test('never has more than its share of connections', () => {
     const teller = new Teller()
