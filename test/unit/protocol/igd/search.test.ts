@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { Ip } from '../../../../src/base/ip.ts'
+import type { Ip, Port } from '../../../../src/base/ip.ts'
 import type { Verdict } from '../../../../src/protocol/igd/discovery.ts'
 import { rowsOf, wantsVersionOne } from '../../../../src/protocol/igd/tree.ts'
 import {
@@ -343,6 +343,12 @@ describe('not answered', () => {
     const finder = settled([LAN, LINK])
     expect(ask(finder)).toBe(verdict)
     finder.pass(6)
+    expect(finder.take()).toEqual([])
+  })
+  test('a search from port 0, which no answer reaches', () => {
+    const finder = settled()
+    const arrival = { device: LAN.device, to: LAN.address, from: { ip: CLIENT, port: 0 as Port } }
+    expect(finder.discovery.receive(ALL, arrival, finder.now)).toBe('malformed')
     expect(finder.take()).toEqual([])
   })
   test('before it serves, and after it stopped', () => {
