@@ -3,10 +3,13 @@
  * and, should it be killed, when the next lab starts (the name holds the pid).
  */
 import { execFileSync } from 'node:child_process'
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { must } from './process.ts'
 
 const PREFIX = 'portico-lab'
+const MADE_BY = new RegExp(`^${PREFIX}-(\\d+)-(\\d+)-`)
 
 const ours = new Set<string>()
 let labs = 0
@@ -32,13 +35,18 @@ export function removeNamespace(name: string): void {
   quietly(() => execFileSync('ip', ['netns', 'delete', name], { stdio: 'ignore' }))
 }
 
-/** Removes the labs of processes that are no more. */
+/** Removes the labs of processes that are no more, and their directories. */
 function sweep(): void {
   let names: string[] = []
   quietly(() => (names = readdirSync('/run/netns')))
   for (const name of names) {
-    const [, pid, start] = new RegExp(`^${PREFIX}-(\\d+)-(\\d+)-`).exec(name) ?? []
+    const [, pid, start] = MADE_BY.exec(name) ?? []
     if (pid !== undefined && startOf(Number(pid)) !== start) removeNamespace(name)
+  }
+  for (const name of readdirSync(tmpdir())) {
+    const [, pid, start] = MADE_BY.exec(name) ?? []
+    if (pid === undefined || startOf(Number(pid)) === start) continue
+    quietly(() => rmSync(join(tmpdir(), name), { recursive: true }))
   }
 }
 
