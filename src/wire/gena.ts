@@ -132,6 +132,7 @@ const ESCAPES: Readonly<Record<string, string>> = {
 }
 
 function escapeXml(text: string): string {
+  if (/^[ !#-%(-;=?-~]*$/.test(text)) return text
   let escaped = ''
   for (const char of text) escaped += isXml(char.codePointAt(0) as number) ? (ESCAPES[char] ?? char) : '\ufffd'
   return escaped

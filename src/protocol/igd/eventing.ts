@@ -187,6 +187,7 @@ export class Eventing<Service extends string> {
     this.#expire(now)
     const due: { subscription: Subscription<Service>; at: Instant }[] = []
     for (const subscription of this.#subscriptions) {
+      if (this.#busy.has(subscription.host)) continue
       const at = this.#dueAt(subscription)
       if (at !== undefined && at <= now) due.push({ subscription, at })
     }
