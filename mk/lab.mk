@@ -1,4 +1,4 @@
-.PHONY: demo clients faults setup-lab setup-clients
+.PHONY: demo kernel clients faults setup-lab setup-clients
 
 setup-lab:
 	@tools/setup.sh npm build lab
@@ -17,6 +17,10 @@ demo: ## see it work: a lab, a client, two ports, the world gets in (ENGINE=node
 	@$(MAKE) --no-print-directory --silent bundle $(ENGINE_TARGET.$(ENGINE))
 	@npx esbuild tools/demo.ts --bundle --platform=node --format=esm --target=node20 --outfile=build/demo.mjs --log-level=warning
 	@ENGINE=$(ENGINE) node build/demo.mjs
+
+kernel: setup-lab ## our netlink against the real kernel: nf_tables, conntrack, links
+	@$(MAKE) --no-print-directory bundle host
+	npx vitest run --config test/kernel/vitest.config.ts
 
 clients: setup-clients ## programs of strangers, and NAT-PMP on the wire (SERVER=miniupnpd to compare)
 	@$(MAKE) --no-print-directory bundle host
