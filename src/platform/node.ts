@@ -1,4 +1,5 @@
 /** The platform on Node 20 and later. Node's modules are imported inside, so that the bundle loads on QuickJS too. */
+import type { Clock } from '../base/time.ts'
 import { bootClock } from './node-clock.ts'
 import { openNetlink } from './node-netlink.ts'
 import { portInTables } from './node-ports.ts'
@@ -20,6 +21,7 @@ export async function createNodePlatform(): Promise<Platform> {
   const uptime = () => Number(fs.readFileSync('/proc/uptime', 'utf8').split(' ')[0])
   const clock = bootClock(uptime, () => Number(process.hrtime.bigint() / 1000n) / 1000)
   const table = (name: string) => (fs.existsSync(name) ? fs.readFileSync(name, 'latin1') : '')
+  const portTables = remembered(clock, transport => [table(`/proc/net/${transport}`), table(`/proc/net/${transport}6`)])
   const errors = new Map(Object.entries(constants.errno).map(([name, errno]) => [errno, name]))
   return {
     engine: `Node ${process.versions.node}`,
@@ -35,10 +37,7 @@ export async function createNodePlatform(): Promise<Platform> {
     netlink: options => openNetlink(options, call, fault),
     listen: (at, accept) => listenStream(at, accept, call),
     connect: to => connectStream(to, call),
-    portInUse(transport, address, port) {
-      const tables = [table(`/proc/net/${transport}`), table(`/proc/net/${transport}6`)]
-      return portInTables(tables, littleEndian, address, port)
-    },
+    portInUse: (transport, address, port) => portInTables(portTables(transport), littleEndian, address, port),
     ...(await files()),
     run: await runner(),
     onSignal(signal, handle) {
@@ -99,5 +98,22 @@ function alarm(clock: Platform['clock'], call: (run: () => void) => void): Platf
       else call(wake)
     }
     set()
+  }
+}
+
+/** How long the tables of ports are believed: the kernel walks its whole hash to print one, 20 ms on a large machine. */
+const BELIEVED = 200
+
+type PortTables = (transport: 'tcp' | 'udp') => readonly string[]
+
+function remembered(clock: Clock, read: PortTables): PortTables {
+  const last = {
+    tcp: { at: -BELIEVED, tables: [] as readonly string[] },
+    udp: { at: -BELIEVED, tables: [] as readonly string[] },
+  }
+  return transport => {
+    const now = clock.now()
+    if (now - last[transport].at >= BELIEVED) last[transport] = { at: now, tables: read(transport) }
+    return last[transport].tables
   }
 }
