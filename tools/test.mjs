@@ -103,11 +103,13 @@ function execute(command) {
   })
 }
 
-/** Sums every line `N passed, N failed`: a target may run several engines. */
+/** Sums the lines `NAME: N passed, N failed` of several engines; without such lines, the last plain one counts. */
 function lastCount(output) {
-  const lines = [...output.matchAll(/^(?:[a-z0-9+-]+: )?(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$/gm)]
-  const sum = column => lines.reduce((total, line) => total + Number(line[column] ?? 0), 0)
-  return { passed: sum(1), failed: sum(2), skipped: sum(3) }
+  const lines = [...output.matchAll(/^([a-z0-9+-]+: )?(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$/gm)]
+  const named = lines.filter(line => line[1] !== undefined)
+  const counted = named.length > 0 ? named : lines.slice(-1)
+  const sum = column => counted.reduce((total, line) => total + Number(line[column] ?? 0), 0)
+  return { passed: sum(2), failed: sum(3), skipped: sum(4) }
 }
 
 function report(results) {
