@@ -88,27 +88,29 @@ export class Deadlines {
     this.#put(id, at)
   }
 
+  /** Without small functions: this runs for each renewal of the lease that would have ended first. */
   #sink(from: number): void {
+    const heap = this.#heap
+    const queued = this.#queued
+    const place = this.#place
+    const size = this.#size
+    const id = heap[from] as number
+    const time = queued[id] as number
     let at = from
-    const id = this.#heap[at] as number
-    const time = this.#queued[id] as number
-    for (;;) {
-      const child = this.#earlierChild(at)
-      if (child === undefined || this.#timeAt(child) >= time) break
-      this.#put(this.#heap[child] as number, at)
+    for (let child = 2 * at + 1; child < size; child = 2 * at + 1) {
+      let below = heap[child] as number
+      const other = heap[child + 1] as number
+      if (child + 1 < size && (queued[other] as number) < (queued[below] as number)) {
+        child++
+        below = other
+      }
+      if ((queued[below] as number) >= time) break
+      heap[at] = below
+      place[below] = at
       at = child
     }
-    this.#put(id, at)
-  }
-
-  #earlierChild(at: number): number | undefined {
-    const left = 2 * at + 1
-    if (left >= this.#size) return undefined
-    return left + 1 < this.#size && this.#timeAt(left + 1) < this.#timeAt(left) ? left + 1 : left
-  }
-
-  #timeAt(place: number): number {
-    return this.#queued[this.#heap[place] as number] as number
+    heap[at] = id
+    place[id] = at
   }
 
   #put(id: number, place: number): void {

@@ -6,7 +6,7 @@ import type { Endpoint, Ip, Port } from '../base/ip.ts'
 import { after, type Instant, seconds, shorter } from '../base/time.ts'
 import { choose, occupied, type Reserved } from './choice.ts'
 import type { Answer, Change, Lease, Mapping, MapWish, Owner, Refusal, UnmapWish, Wish } from './mapping.ts'
-import { type Ask, allowedPorts, refused } from './permission.ts'
+import { type Ask, allowedPorts, refused, refusedByDefault } from './permission.ts'
 import type { Policy } from './policy.ts'
 import type { Surroundings } from './surroundings.ts'
 import type { TableView } from './table.ts'
@@ -136,7 +136,10 @@ function mayRemove(owner: Owner, mapping: Mapping): boolean {
 }
 
 function notAllowed(wish: MapWish, world: World, external: Port): string | undefined {
-  return wish.owner.via === 'operator' ? undefined : refused(world.policy, askOf(wish, world), external)
+  const { policy } = world
+  if (wish.owner.via === 'operator') return undefined
+  if (policy.rules.length === 0) return refusedByDefault(policy, wish.internal.port, external) // nothing to ask
+  return refused(policy, askOf(wish, world), external)
 }
 
 function askOf(wish: MapWish, world: World): Ask {

@@ -18,6 +18,7 @@ import type { Answer, Change, Mapping, Transport, Wish } from './mapping.ts'
 import { applyMost } from './parts.ts'
 import type { Policy, StaticMapping } from './policy.ts'
 import { type Waiting, WishQueue } from './queue.ts'
+import type { Event } from './record.ts'
 import { eventsOf } from './record-of.ts'
 import { settle } from './settle.ts'
 import type { Surroundings } from './surroundings.ts'
@@ -52,6 +53,8 @@ export class Engine {
   readonly #table = new Table()
   readonly #reserved: Reserved
   readonly #queue = new WishQueue()
+  /** What `decide` looks at; made anew when the policy or the uplink changes. */
+  #world: World
   readonly #jobs: (() => Promise<void>)[] = []
   #policy: Policy
   #statics: readonly StaticMapping[] = []
@@ -69,6 +72,7 @@ export class Engine {
     this.#parts = parts
     this.#policy = parts.policy
     this.#reserved = new Reserved(parts.surroundings)
+    this.#world = this.#worldWith(this.#table)
   }
 
   get mappings(): Mappings {
@@ -127,6 +131,7 @@ export class Engine {
   move(uplink: Uplink): Promise<void> {
     return this.#job(async now => {
       this.#uplink = uplink
+      this.#world = this.#worldWith(this.#table)
       this.#reserved.forget()
       this.#parts.journal.record({ what: 'uplink', uplink }, now)
       if (uplink.is === 'down') return
@@ -143,6 +148,7 @@ export class Engine {
   reconsider(policy: Policy, statics: readonly StaticMapping[]): Promise<void> {
     return this.#job(async now => {
       this.#policy = policy
+      this.#world = this.#worldWith(this.#table)
       this.#statics = statics
       this.#reserved.forget()
       await this.#settle('review', now)
@@ -225,24 +231,43 @@ export class Engine {
   #start(): void {
     if (this.#running) return
     this.#running = true
-    READY.then(() => this.#serve())
+    READY.then(this.#serve)
   }
 
-  async #serve(): Promise<void> {
+  /** Turn after turn without a promise, as long as the kernel answers at once; comes back when it has answered. */
+  readonly #serve = (): void => {
     for (;;) {
       const job = this.#jobs.shift()
       if (job === undefined && this.#queue.length === 0) break
       try {
-        await (job === undefined ? this.#turn() : job())
+        const unfinished = job === undefined ? this.#turn() : job()
+        if (unfinished !== undefined) {
+          unfinished.then(this.#goOn, this.#failed)
+          return
+        }
       } catch (error) {
-        this.#trouble('a fault of this program', String(error), this.#parts.clock.now())
+        this.#fault(error)
       }
       this.#parts.settled()
     }
     this.#running = false
   }
 
-  #turn(): Promise<void> {
+  readonly #goOn = (): void => {
+    this.#parts.settled()
+    this.#serve()
+  }
+
+  readonly #failed = (error: unknown): void => {
+    this.#fault(error)
+    this.#goOn()
+  }
+
+  #fault(error: unknown): void {
+    this.#trouble('a fault of this program', String(error), this.#parts.clock.now())
+  }
+
+  #turn(): Promise<void> | undefined {
     const now = this.#parts.clock.now()
     const due = this.wakeAt
     if (due !== undefined && due <= now) return this.#maintain()
@@ -251,52 +276,61 @@ export class Engine {
     return first !== undefined && batch.length === 1 ? this.#alone(first, now) : this.#together(batch, now)
   }
 
-  async #alone(waiting: Waiting, now: Instant): Promise<void> {
-    const decision = this.#decide(waiting.wish, this.#table, now)
-    const said = decision.changes.length === 0 ? undefined : await this.#apply(decision.changes)
-    this.#conclude(waiting, said === undefined ? decision : kernelSaysNo(said), now)
+  #alone(waiting: Waiting, now: Instant): Promise<void> | undefined {
+    const decision = this.#decide(waiting.wish, this.#world, now)
+    const said = decision.changes.length === 0 ? undefined : this.#apply(decision.changes)
+    if (said === undefined) return this.#conclude(waiting, decision, now)
+    return said.then(why => this.#conclude(waiting, why === undefined ? decision : kernelSaysNo(why), now))
   }
 
   /** One batch for all; if the kernel refuses it nothing has happened, and each is tried by itself. */
-  async #together(batch: readonly Waiting[], now: Instant): Promise<void> {
+  #together(batch: readonly Waiting[], now: Instant): Promise<void> | undefined {
     const draft = new Draft(this.#table)
+    const world = this.#worldWith(draft)
     const decisions: Decision[] = []
     const changes: Change[] = []
     for (const { wish } of batch) {
-      const decision = this.#decide(wish, draft, now)
+      const decision = this.#decide(wish, world, now)
       draft.commit(decision.changes)
       decisions.push(decision)
-      changes.push(...decision.changes)
+      for (const change of decision.changes) changes.push(change)
     }
     const folded = fold(changes)
-    if (folded.length === 0 || (await this.#apply(folded)) === undefined) {
-      for (let i = 0; i < batch.length; i++) this.#conclude(batch[i] as Waiting, decisions[i] as Decision, now)
-    } else {
-      for (const waiting of batch) await this.#alone(waiting, now)
-    }
+    const said = folded.length === 0 ? undefined : this.#apply(folded)
+    if (said === undefined) return this.#concludeAll(batch, decisions, now)
+    return said.then(why => (why === undefined ? this.#concludeAll(batch, decisions, now) : this.#oneByOne(batch, now)))
   }
 
-  #decide(wish: Wish, table: TableView, now: Instant): Decision {
+  async #oneByOne(batch: readonly Waiting[], now: Instant): Promise<void> {
+    for (const waiting of batch) await this.#alone(waiting, now)
+  }
+
+  #concludeAll(batch: readonly Waiting[], decisions: readonly Decision[], now: Instant): undefined {
+    for (let i = 0; i < batch.length; i++) this.#conclude(batch[i] as Waiting, decisions[i] as Decision, now)
+  }
+
+  #decide(wish: Wish, world: World, now: Instant): Decision {
     try {
-      return decide(wish, this.#world(table), now)
+      return decide(wish, world, now)
     } catch (error) {
       return kernelSaysNo(`a fault of this program: ${error}`)
     }
   }
 
-  #world(table: TableView): World {
+  #worldWith(table: TableView): World {
     const { surroundings } = this.#parts
     return { table, policy: this.#policy, uplink: this.#uplink, surroundings, reserved: this.#reserved }
   }
 
-  #conclude({ wish, answer }: Waiting, decision: Decision, now: Instant): void {
-    for (const event of eventsOf(wish, decision)) this.#parts.journal.record(event, now)
+  #conclude({ wish, answer }: Waiting, decision: Decision, now: Instant): undefined {
+    const events = eventsOf(wish, decision)
+    for (let i = 0; i < events.length; i++) this.#parts.journal.record(events[i] as Event, now)
     answer(decision.answer)
   }
 
   async #settle(what: 'move' | 'review', now: Instant): Promise<boolean> {
     const review = what === 'review' || this.#unsettled === 'review'
-    const plan = settle(this.#table, this.#world(this.#table), this.#statics, review)
+    const plan = settle(this.#table, this.#world, this.#statics, review)
     if (review) for (const problem of plan.problems) this.#parts.journal.record(problem, now)
     const failed = await this.#change(plan.changes, plan.because, now)
     if (failed === 0) this.#unsettled = 'no'
@@ -321,7 +355,7 @@ export class Engine {
   /** As many of the changes as the kernel takes; how many it did not. */
   async #change(changes: readonly Change[], because: ReadonlyMap<Mapping, string>, now: Instant): Promise<number> {
     if (changes.length === 0) return 0
-    const { failed, said } = await applyMost(changes, this.#table, part => this.#apply(part))
+    const { failed, said } = await applyMost(changes, this.#table, async part => this.#apply(part))
     for (const change of changes) {
       if (change.act !== 'remove' || failed.has(change)) continue
       const { mapping } = change
@@ -357,13 +391,19 @@ export class Engine {
     this.#backoff = Math.min(this.#backoff * 2, LAST_RETRY) as Milliseconds
   }
 
-  /** The table learns what the kernel accepted and nothing else; what the kernel said when it did not. */
-  async #apply(changes: readonly Change[], learn = true): Promise<string | undefined> {
+  /**
+   * The table learns what the kernel accepted and nothing else. `undefined` when that has happened already; otherwise
+   * resolves with what the kernel said when it refused.
+   */
+  #apply(changes: readonly Change[], learn = true): Promise<string | undefined> | undefined {
+    let pending: Promise<void> | undefined
     try {
-      await this.#parts.firewall.apply(changes)
+      pending = this.#parts.firewall.apply(changes)
     } catch (error) {
-      return error instanceof KernelError ? error.message : `a fault of this program: ${error}`
+      return Promise.resolve(said(error))
     }
+    if (pending !== undefined)
+      return pending.then(() => (learn ? this.#table.commit(changes) : undefined)).then(nothing, said)
     if (learn) this.#table.commit(changes)
     return undefined
   }
@@ -372,5 +412,10 @@ export class Engine {
     this.#parts.journal.record({ what: 'kernel', doing, said }, now)
   }
 }
+
+const nothing = () => undefined
+
+const said = (error: unknown): string =>
+  error instanceof KernelError ? error.message : `a fault of this program: ${error}`
 
 const kernelSaysNo = (because: string): Decision => ({ answer: { ok: false, why: 'kernel', because }, changes: [] })

@@ -23,8 +23,12 @@ export function refused(policy: Policy, ask: Ask, external: number): string | un
     if (rule.external !== undefined && !within(external, rule.external)) continue
     if (covers(rule, ask)) return rule.action === 'allow' ? undefined : nameOf(rule)
   }
-  return DEFAULTS[policy.limits.defaultAction](ask.internal.port, external)
+  return refusedByDefault(policy, ask.internal.port, external)
 }
+
+/** The same where no rule matches. */
+export const refusedByDefault = (policy: Policy, internal: number, external: number): string | undefined =>
+  DEFAULTS[policy.limits.defaultAction](internal, external)
 
 /** Every external port that `refused` would let pass, as ranges; those that earlier rules allow come first. */
 export function allowedPorts(policy: Policy, ask: Ask): readonly PortRange[] {

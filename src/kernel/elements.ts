@@ -13,6 +13,7 @@ import { oneLine, utf8Decode, utf8Encode } from '../base/text.ts'
 import type { Instant } from '../base/time.ts'
 import { after, afterMs, inMilliseconds, milliseconds, seconds } from '../base/time.ts'
 import type { Lease, Mapping, Owner, Transport } from '../core/mapping.ts'
+import { sameOwner } from '../core/mapping.ts'
 import { Writer } from '../wire/netlink-attributes.ts'
 import { element } from '../wire/nftables.ts'
 import type { SeenElement } from '../wire/nftables-elements.ts'
@@ -46,6 +47,7 @@ type Age = 'forever' | 'timed'
 
 interface Template {
   readonly bytes: Uint8Array
+  readonly timed: boolean
   readonly key: number
   readonly data: number
 }
@@ -53,14 +55,48 @@ interface Template {
 const TIMEOUT_AT = 8 // behind the headers of the element and of NFTA_SET_ELEM_TIMEOUT
 const EXPIRATION_AT = 20
 
+/** What the elements of a mapping hold, as numbers: worked out once, written into three elements. */
+export class Numbers {
+  protocol = 0
+  external = 0
+  externalPort = 0
+  internal = 0
+  internalPort = 0
+  /** Milliseconds; 0 for one that never ends. */
+  timeout = 0
+  left = 0
+
+  endpoints({ transport, external, internal }: Mapping): void {
+    this.protocol = PROTOCOL[transport]
+    this.external = addressNumber(external.ip)
+    this.externalPort = external.port
+    this.internal = addressNumber(internal.ip)
+    this.internalPort = internal.port
+  }
+
+  /** What is left is at least a millisecond, and a timeout below it is ERANGE. */
+  lease(lease: Lease, now: Instant): void {
+    if (lease === 'forever') {
+      this.timeout = this.left = 0
+      return
+    }
+    const length = inMilliseconds(lease.lifetime)
+    const left = lease.expires > now ? lease.expires - now : 1
+    this.left = left
+    this.timeout = Math.max(length, left)
+  }
+}
+
 /** Writes the elements of one byte order. */
 export class ElementWriter {
   readonly #templates: Record<MappingSet, Record<Age | 'key', Template>>
   readonly #littleEndian: boolean
-  readonly #userdata = new UserdataWriter()
+  readonly #userdata: UserdataWriter
+  readonly #numbers = new Numbers()
 
   constructor(littleEndian: boolean) {
     this.#littleEndian = littleEndian
+    this.#userdata = new UserdataWriter(littleEndian)
     const ages = (set: MappingSet) => ({
       forever: template(set, {}, littleEndian),
       timed: template(set, { timeout: 1, expiration: 1 }, littleEndian),
@@ -75,28 +111,44 @@ export class ElementWriter {
    * and no expiration keeps the time it had (nft_add_set_elem, 6.12 and later).
    */
   put(to: Writer, index: number, set: MappingSet, mapping: Mapping, lease: Lease, now: Instant): void {
-    const length = lease === 'forever' ? 0 : inMilliseconds(lease.lifetime)
-    const left = lease === 'forever' ? 0 : Math.max(1, lease.expires - now)
-    const age: Age = lease === 'forever' ? 'forever' : 'timed'
-    const from = this.#templates[set][age]
+    this.#numbers.endpoints(mapping)
+    this.#numbers.lease(lease, now)
+    this.putNumbers(to, index, set, this.#numbers, mapping)
+  }
+
+  /** The same with the numbers known; without a mapping there is no userdata, which a refreshed element keeps. */
+  putNumbers(to: Writer, index: number, set: MappingSet, numbers: Numbers, mapping: Mapping | undefined): void {
+    const templates = this.#templates[set]
+    const from = numbers.timeout === 0 ? templates.forever : templates.timed
     const at = to.length
     to.put(from.bytes)
-    if (age === 'timed') {
-      put64(to.view, at + TIMEOUT_AT, Math.max(length, left)) // less than what is left is ERANGE
-      put64(to.view, at + EXPIRATION_AT, left)
-    }
-    putEndpoints(to.view, at, from, set, mapping)
-    if (set === 'dnat4') this.#userdata.put(to, mapping)
+    fill(to.view, at, from, set, numbers)
+    if (set === 'dnat4' && mapping !== undefined) to.put(this.userdata(mapping))
     this.#head(to, at, index)
   }
 
   /** The key alone, for a deletion. */
   key(to: Writer, index: number, set: MappingSet, mapping: Mapping): void {
+    this.#numbers.endpoints(mapping)
+    this.keyNumbers(to, index, set, this.#numbers)
+  }
+
+  keyNumbers(to: Writer, index: number, set: MappingSet, numbers: Numbers): void {
     const from = this.#templates[set].key
     const at = to.length
     to.put(from.bytes)
-    putEndpoints(to.view, at, from, set, mapping)
+    fill(to.view, at, from, set, numbers)
     this.#head(to, at, index)
+  }
+
+  /** Writes other numbers into a timed element (or a key) that stands at `at`. */
+  refill(view: DataView, at: number, set: MappingSet, shape: 'timed' | 'key', numbers: Numbers): void {
+    fill(view, at, this.#templates[set][shape], set, numbers)
+  }
+
+  /** NFTA_SET_ELEM_USERDATA of the `dnat4` element, padded; the same bytes for the same owner and label. */
+  userdata(mapping: Mapping): Uint8Array {
+    return this.#userdata.of(mapping)
   }
 
   #head(to: Writer, at: number, index: number): void {
@@ -121,53 +173,64 @@ function template(
   const bytes = to.done()
   const dataAt = bytes.length - (mapped.data?.value.length ?? 0)
   const keyAt = 'data' in mapped ? dataAt - 8 - keyLength : bytes.length - keyLength
-  return { bytes, key: keyAt, data: dataAt }
+  const timed = times !== 'key' && times.timeout !== undefined
+  return { bytes, timed, key: keyAt, data: dataAt }
 }
 
-function putEndpoints(view: DataView, at: number, from: Template, set: MappingSet, mapping: Mapping): void {
-  const { transport, external, internal } = mapping
+function fill(view: DataView, at: number, from: Template, set: MappingSet, numbers: Numbers): void {
   const key = at + from.key
+  if (from.timed) {
+    put64(view, at + TIMEOUT_AT, numbers.timeout)
+    put64(view, at + EXPIRATION_AT, numbers.left)
+  }
   if (set === 'taken') {
-    view.setUint8(key, PROTOCOL[transport])
-    view.setUint16(key + 4, external.port)
+    view.setUint8(key, numbers.protocol)
+    view.setUint16(key + 4, numbers.externalPort)
     return
   }
-  const near = set === 'dnat4' ? external : internal
-  view.setUint32(key, addressNumber(near.ip))
-  view.setUint8(key + 4, PROTOCOL[transport])
-  view.setUint16(key + 8, near.port)
+  const inbound = set === 'dnat4'
+  view.setUint32(key, inbound ? numbers.external : numbers.internal)
+  view.setUint8(key + 4, numbers.protocol)
+  view.setUint16(key + 8, inbound ? numbers.externalPort : numbers.internalPort)
   if (from.data === from.bytes.length) return
-  const far = set === 'dnat4' ? internal : external
-  view.setUint32(at + from.data, addressNumber(far.ip))
-  view.setUint16(at + from.data + 4, far.port)
+  const data = at + from.data
+  view.setUint32(data, inbound ? numbers.internal : numbers.external)
+  view.setUint16(data + 4, inbound ? numbers.internalPort : numbers.externalPort)
 }
 
 function put64(view: DataView, at: number, value: number): void {
-  view.setUint32(at, Math.floor(value / 0x1_0000_0000))
+  view.setUint32(at, value > 0xffff_ffff ? Math.floor(value / 0x1_0000_0000) : 0)
   view.setUint32(at + 4, value)
 }
 
-const KNOWN = 256
+const KNOWN = 512
+
+type About = Pick<Mapping, 'owner' | 'label' | 'mac'> & { readonly bytes: Uint8Array }
 
 /**
- * Writes NFTA_SET_ELEM_USERDATA, and remembers it: a host that asks for one port asks for more, and again for each
- * renewal, and text costs more than all the rest of an element.
+ * NFTA_SET_ELEM_USERDATA, remembered for each host: one that asks for a port asks for more, and again for each renewal,
+ * and text costs more than all the rest of an element.
  */
 class UserdataWriter {
-  readonly #known = new Map<string, Uint8Array>()
+  readonly #known = new Map<Ip, About>()
+  readonly #writer: Writer
 
-  put(to: Writer, mapping: Mapping): void {
+  constructor(littleEndian: boolean) {
+    this.#writer = new Writer(littleEndian, 256)
+  }
+
+  of(mapping: Mapping): Uint8Array {
     const { owner, internal, mac, label } = mapping
-    const name = `${owner.via} ${internal.ip} ${owner.via === 'operator' ? '' : owner.client} ${mac} ${label}`
-    const known = this.#known.get(name)
-    if (known !== undefined) {
-      to.put(known)
-      return
+    const known = this.#known.get(internal.ip)
+    if (known !== undefined && known.label === label && known.mac === mac && sameOwner(known.owner, owner)) {
+      return known.bytes
     }
-    const at = to.length
-    putUserdata(to, mapping)
-    if (this.#known.size >= KNOWN) this.#known.clear()
-    this.#known.set(name, to.bytes.slice(at, to.length))
+    this.#writer.length = 0
+    putUserdata(this.#writer, mapping)
+    const bytes = this.#writer.done()
+    if (known === undefined && this.#known.size >= KNOWN) this.#known.clear()
+    this.#known.set(internal.ip, { owner, mac, label, bytes })
+    return bytes
   }
 }
 

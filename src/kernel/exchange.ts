@@ -6,7 +6,7 @@ import { KernelError, Malformed } from '../base/fail.ts'
 import type { NetlinkSocket } from '../platform/platform.ts'
 import type { Message, Verdict } from '../wire/netlink.ts'
 import { FLAG, messages, soleAcknowledgement, TYPE, verdict } from '../wire/netlink.ts'
-import type { Batch } from '../wire/nftables.ts'
+import type { Sendable } from '../wire/nftables.ts'
 
 /** What must be known of the processor; `Platform` offers it. */
 export interface Machine {
@@ -34,13 +34,16 @@ interface Wait {
   fail(error: Error): void
 }
 
+/** A batch that was sent. `outcome` is there as soon as the kernel has answered, `tell` once somebody waits for it. */
 interface BatchWait {
   readonly first: number
   readonly last: number
   readonly failures: Failure[]
-  readonly done: (failures: readonly Failure[]) => void
-  readonly fail: (error: Error) => void
+  outcome: readonly Failure[] | Error | undefined
+  tell: ((outcome: readonly Failure[] | Error) => void) | undefined
 }
+
+const NO_FAILURES: readonly Failure[] = []
 
 const LAST_SEQUENCE = 0x7fff_ffff
 const DUMP_TRIES = 20
@@ -71,22 +74,31 @@ export class Exchange {
    * Sends a batch; nothing in the result means that it is committed. An acknowledgement of a message is none of the
    * batch: the last message's comes after every error, a refusal of the whole batch is addressed to its beginning
    * (nfnetlink.c, nfnetlink_rcv_batch). Rejects with `KernelError` when the outcome is unknown or nothing was sent.
-   * `abandoned`: the kernel tries the batch and keeps nothing.
+   * `abandoned`: the kernel tries the batch and keeps nothing. Where the kernel has answered already, the result is
+   * there at once, without a promise; `await` takes both.
    */
-  batch(doing: string, batch: Batch, end: 'commit' | 'abandoned' = 'commit'): Promise<readonly Failure[]> {
-    const first = this.#next(batch.size + 2)
-    return new Promise((done, reject) => {
-      if (batch.size === 0) return done([])
-      const fail = deferred(reject)
-      const wait: BatchWait = { first, last: first + batch.size, failures: [], done, fail }
-      const datagram = batch.finish(first, end)
-      const { sendLimit } = this.#socket
-      if (sendLimit !== undefined && datagram.length > sendLimit) return fail(tooLong(doing, datagram, sendLimit))
+  batch(
+    doing: string,
+    batch: Sendable,
+    end: 'commit' | 'abandoned' = 'commit',
+  ): readonly Failure[] | Promise<readonly Failure[]> {
+    const { size } = batch
+    if (size === 0) return NO_FAILURES
+    const first = this.#next(size + 2)
+    const wait: BatchWait = { first, last: first + size, failures: [], outcome: undefined, tell: undefined }
+    const datagram = batch.finish(first, end)
+    const { sendLimit } = this.#socket
+    if (sendLimit !== undefined && datagram.length > sendLimit) wait.outcome = tooLong(doing, datagram, sendLimit)
+    else {
       this.#batches.push(wait)
-      this.#send(doing, datagram, error => {
-        this.#batches = this.#batches.filter(each => each !== wait)
-        fail(error)
-      })
+      this.#send(doing, datagram, error => this.#settle(wait, error))
+    }
+    const { outcome } = wait
+    if (outcome !== undefined && !(outcome instanceof Error)) return outcome
+    return new Promise((done, reject) => {
+      const fail = deferred(reject)
+      wait.tell = told => (told instanceof Error ? fail(told) : done(told))
+      if (outcome !== undefined) wait.tell(outcome)
     })
   }
 
@@ -178,7 +190,17 @@ export class Exchange {
       failed(new KernelError(doing, codeOf(error), 'could not be sent'))
       return
     }
-    this.#socket.drain()
+    this.#socket.drain(this.#isWaiting)
+  }
+
+  readonly #isWaiting = (): boolean => this.#batches.length > 0 || this.#waits.size > 0
+
+  /** What became of a batch is known. */
+  #settle(wait: BatchWait, outcome: readonly Failure[] | Error): void {
+    if (this.#batches[0] === wait) this.#batches.shift()
+    else this.#batches = this.#batches.filter(each => each !== wait)
+    wait.outcome = outcome
+    wait.tell?.(outcome)
   }
 
   #take(datagram: Uint8Array): void {
@@ -197,8 +219,7 @@ export class Exchange {
   #commit(sequence: number): boolean {
     const [batch] = this.#batches
     if (batch?.last !== sequence) return false
-    this.#batches.shift()
-    batch.done(batch.failures)
+    this.#settle(batch, batch.failures)
     return true
   }
 
@@ -218,8 +239,7 @@ export class Exchange {
     const index = message.sequence - batch.first
     if (said.errno !== 0) batch.failures.push(this.#failure(index, said))
     if (message.sequence !== batch.last && index !== 0) return
-    this.#batches = this.#batches.filter(each => each !== batch)
-    batch.done(batch.failures)
+    this.#settle(batch, batch.failures)
   }
 
   #failure(index: number, { errno, said, offset }: Verdict): Failure {
@@ -228,10 +248,11 @@ export class Exchange {
 
   /** Replies may be lost: nobody may wait for them any longer, and what became of the requests is unknown. */
   #abandon(code: string): void {
-    const waiting = [...this.#waits.values(), ...this.#batches]
+    const error = new KernelError('waiting for a netlink reply', code, 'replies were lost')
+    const waiting = [...this.#waits.values()]
     this.#waits.clear()
-    this.#batches = []
-    for (const wait of waiting) wait.fail(new KernelError('waiting for a netlink reply', code, 'replies were lost'))
+    for (const wait of waiting) wait.fail(error)
+    for (const wait of [...this.#batches]) this.#settle(wait, error)
   }
 
   /** Takes `count` sequence numbers in a row and returns the first; 0 is never used, events carry it. */

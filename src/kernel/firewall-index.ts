@@ -20,6 +20,17 @@ export class MappingIndex {
     return listed(this.#held.get(key))
   }
 
+  /** Whether any mapping leads to the endpoint with this key. */
+  holds(key: number): boolean {
+    return this.#held.has(key)
+  }
+
+  /** Whether this one does, and no other. */
+  holdsOnly(key: number, mapping: Mapping): boolean {
+    const held = this.#held.get(key)
+    return held !== undefined && !Array.isArray(held) && sameExternal(held as Mapping, mapping)
+  }
+
   *all(): Generator<Mapping, void> {
     for (const held of this.#held.values()) yield* listed(held)
   }
@@ -41,6 +52,10 @@ export class MappingIndex {
 
   remove(mapping: Mapping): void {
     const key = keyOf(mapping)
+    if (this.holdsOnly(key, mapping)) {
+      this.#held.delete(key)
+      return
+    }
     const left = without(this.leadingTo(key), mapping)
     if (left.length === 0) this.#held.delete(key)
     else this.#held.set(key, left.length === 1 ? (left[0] as Mapping) : left)
@@ -52,6 +67,10 @@ export class MappingIndex {
     if (keyOf(was) !== key) {
       this.remove(was)
       this.add(mapping)
+      return
+    }
+    if (this.holdsOnly(key, was)) {
+      this.#held.set(key, mapping)
       return
     }
     const list = replaced(this.leadingTo(key), was, mapping)

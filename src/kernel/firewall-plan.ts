@@ -174,10 +174,10 @@ function note<T>(of: Map<number, Touched<T>>, key: number, before: T, after: T, 
 }
 
 /** Whether two mappings have the same `dnat4` element, the lease apart. */
-const sameBody = (a: Mapping, b: Mapping): boolean =>
+export const sameBody = (a: Mapping, b: Mapping): boolean =>
   sameEndpoint(a.internal, b.internal) && sameOwner(a.owner, b.owner) && a.label === b.label && a.mac === b.mac
 
-function sameLease(a: Lease, b: Lease): boolean {
+export function sameLease(a: Lease, b: Lease): boolean {
   if (a === 'forever' || b === 'forever') return a === b
   return a.lifetime === b.lifetime && a.expires === b.expires
 }
@@ -266,7 +266,7 @@ export class OperationWriter {
 }
 
 /** Everything of a message up to its elements: it ends with the header of their list. */
-function head(
+export function head(
   name: 'newElements' | 'deleteElements' | 'destroyElements',
   flags: number,
   set: MappingSet,

@@ -11,6 +11,7 @@ import { endpointKey, endpointsOf } from './elements.ts'
 import type { Exchange, Failure, Machine } from './exchange.ts'
 import { keyOf, MappingIndex } from './firewall-index.ts'
 import { mend, refusal } from './firewall-mend.ts'
+import { PlainWriter } from './firewall-plain.ts'
 import type { Operation, Sent } from './firewall-plan.ts'
 import { OperationWriter, plan } from './firewall-plan.ts'
 import type { Difference } from './firewall-read.ts'
@@ -37,6 +38,9 @@ export interface Adopted {
   readonly intact: boolean
 }
 
+type Outcome = ReturnType<Exchange['batch']>
+
+const DOING = 'changing mappings'
 const TRIES = 4
 const OUTWARD = ['snat4', 'taken'] as const
 
@@ -51,6 +55,7 @@ export class KernelFirewall implements Firewall {
   readonly #parts: FirewallParts
   readonly #table: KernelTable
   readonly #writer: OperationWriter
+  readonly #plain: PlainWriter
   #index = new MappingIndex()
   #epochStart: Instant | undefined
   /** One thing at a time: no comparison sees a change half made. */
@@ -62,12 +67,23 @@ export class KernelFirewall implements Firewall {
   constructor(parts: FirewallParts) {
     this.#parts = parts
     this.#writer = new OperationWriter(parts.machine.littleEndian, parts.features)
+    this.#plain = new PlainWriter(parts.machine.littleEndian, parts.features)
     this.#table = new KernelTable({ ...parts, writer: this.#writer })
   }
 
   /** See `Firewall`. `epochStart`: a new start of the epoch, in the same commit. */
-  apply(changes: readonly Change[], epochStart?: Instant): Promise<void> {
-    return this.#inTurn(() => this.#apply(changes, epochStart))
+  apply(changes: readonly Change[], epochStart?: Instant): Promise<void> | undefined {
+    if (this.#busy > 0 || epochStart !== undefined) return this.#inTurn(() => this.#apply(changes, epochStart))
+    const { exchange, clock } = this.#parts
+    const now = clock.now()
+    const batch = this.#plain.write(changes, this.#index, now)
+    if (batch === undefined) return this.#inTurn(() => this.#apply(changes, undefined))
+    const outcome = exchange.batch(DOING, batch)
+    if (!Array.isArray(outcome) || outcome.length > 0)
+      return this.#inTurn(() => this.#applyPlain(changes, outcome, now))
+    this.#table.noteCommit(now)
+    this.#learn(changes)
+    return undefined
   }
 
   /**
@@ -94,7 +110,7 @@ export class KernelFirewall implements Firewall {
   }
 
   setEpoch(start: Instant): Promise<void> {
-    return this.apply([], start)
+    return this.#inTurn(() => this.#apply([], start))
   }
 
   /** How the kernel's table differs from what it was told; empty when all is well. */
@@ -153,12 +169,35 @@ export class KernelFirewall implements Firewall {
       throw error
     }
     if (epochStart !== undefined) this.#epochStart = epochStart
-    const ended: Mapping[] = []
-    for (const change of changes) {
-      this.#remember(change)
-      if (endsFlows(change)) ended.push(change.act === 'replace' ? change.was : change.mapping)
+    this.#learn(changes)
+  }
+
+  /** The short way was not short: the kernel takes its time, or it refused and the long way finds out what can be done. */
+  async #applyPlain(changes: readonly Change[], outcome: Outcome, begun: Instant): Promise<void> {
+    try {
+      const failures = await outcome
+      this.#table.noteCommit(begun)
+      if (failures.length === 0) return this.#learn(changes)
+    } catch (error) {
+      if (!isTooLong(error)) {
+        await this.#undo(error)
+        throw error
+      }
     }
-    if (ended.length > 0) this.#parts.endFlows(ended)
+    await this.#apply(changes, undefined)
+  }
+
+  /** The kernel has made the changes. */
+  #learn(changes: readonly Change[]): void {
+    let ended: Mapping[] | undefined
+    for (let i = 0; i < changes.length; i++) {
+      const change = changes[i] as Change
+      this.#remember(change)
+      if (!endsFlows(change)) continue
+      ended ??= []
+      ended.push(change.act === 'replace' ? change.was : change.mapping)
+    }
+    if (ended !== undefined) this.#parts.endFlows(ended)
   }
 
   #send(operations: readonly Operation[], epochStart: Instant | undefined, each: 'together' | 'alone') {
@@ -166,7 +205,7 @@ export class KernelFirewall implements Firewall {
     const now = clock.now()
     const { batch, sent } = this.#writer.write(operations, now, each)
     if (epochStart !== undefined) addState(batch, epochStart, machine.littleEndian)
-    return { now, sent, outcome: exchange.batch('changing mappings', batch) }
+    return { now, sent, outcome: exchange.batch(DOING, batch) }
   }
 
   /** Only where the engine's send buffer is bounded: half by half, and back to the beginning when one fails. */

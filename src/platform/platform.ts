@@ -71,8 +71,9 @@ export interface NetlinkSocket {
   /**
    * Delivers at once what has already arrived, where the engine can (QuickJS): the kernel answers while `send` runs,
    * so a reply needs no turn of the event loop. Elsewhere it does nothing and the replies come by `take` in time.
+   * `wanted` is asked after each datagram: false leaves what may follow to the event loop.
    */
-  drain(): void
+  drain(wanted?: () => boolean): void
   close(): void
 }
 

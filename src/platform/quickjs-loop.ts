@@ -29,7 +29,8 @@ export interface Loop {
   /** Forgets and closes. */
   close(fd: number): void
   /** Calls a handler; what it throws goes to `fault`. */
-  call<A extends unknown[]>(handle: (...values: A) => void, ...values: A): void
+  call(handle: () => void): void
+  call<T>(handle: (value: T) => void, value: T): void
   fault(error: unknown): void
   onFault(handle: (error: unknown) => void): void
   /** Throws for a negative result. */
@@ -64,9 +65,9 @@ export function createLoop(sys: Sys, host: Host): Loop {
     }
   }
 
-  function call<A extends unknown[]>(handle: (...values: A) => void, ...values: A) {
+  function call<T>(handle: (value: T) => void, value?: T) {
     try {
-      handle(...values)
+      handle(value as T)
     } catch (error) {
       fault(error)
     }

@@ -119,8 +119,9 @@ export function openNetlink(loop: Loop, options: NetlinkOptions): NetlinkSocket 
   let each: ((datagram: Uint8Array) => void) | undefined
   let overrun: () => void = () => undefined
 
-  function receive(most: number) {
+  function receive(most: number, wanted?: () => boolean) {
     for (let i = 0; i < most && open && each !== undefined; i++) {
+      if (i > 0 && wanted !== undefined && !wanted()) return // saves the call that finds nothing more
       const size = sys.netlinkReceive(fd, room, 0, room.byteLength)
       if (size >= 0 && size <= room.byteLength) loop.call(each, new Uint8Array(room.slice(0, size)))
       else if (size === -sys.ENOBUFS || size > 0) loop.call(overrun)
@@ -142,7 +143,7 @@ export function openNetlink(loop: Loop, options: NetlinkOptions): NetlinkSocket 
           name,
         )
     },
-    drain: () => receive(DRAIN),
+    drain: wanted => receive(DRAIN, wanted),
     close() {
       if (!open) return
       open = false

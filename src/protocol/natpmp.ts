@@ -13,7 +13,18 @@ import type { Answer, Owner, Refusal, Transport } from '../core/mapping.ts'
 import type { Noise, NoiseKind } from '../core/noise.ts'
 import type { Rate } from '../core/rate.ts'
 import type { Surroundings } from '../core/surroundings.ts'
-import { addressReply, mapReply, mapRequest, OPCODE, RESPONSE, RESULT, replyHead, VERSION } from '../wire/natpmp.ts'
+import type { MapRequest } from '../wire/natpmp.ts'
+import {
+  addressReply,
+  mapRequest,
+  OPCODE,
+  RESPONSE,
+  RESULT,
+  readMapRequest,
+  replyHead,
+  VERSION,
+  writeMapReply,
+} from '../wire/natpmp.ts'
 
 export interface NatPmpParts {
   readonly clock: Clock
@@ -53,9 +64,12 @@ const RESULT_OF: Record<Refusal, number | 'silence'> = {
 }
 
 const NOTHING = seconds(0)
+/** Whose owner is remembered. */
+const CLIENTS = 1024
 
 export class NatPmp {
   readonly #parts: NatPmpParts
+  readonly #owners = new Owners()
 
   constructor(parts: NatPmpParts) {
     this.#parts = parts
@@ -88,18 +102,19 @@ export class NatPmp {
 
   /** §3.3 and §3.4: a lifetime of zero is a removal, and then internal port zero means all of this transport. */
   #map(bytes: Uint8Array, from: From, reply: (bytes: Uint8Array) => void, now: Instant): void {
-    const { opcode, internalPort, externalPort, lifetime } = mapRequest.decode(bytes)
+    const request = readMapRequest(bytes)
+    const { opcode, internalPort, externalPort, lifetime } = request
     const { ip, device, mac } = from
-    const owner: Owner = { via: 'nat-pmp', client: ip }
+    const owner = this.#owners.of(ip)
     const transport: Transport = opcode === OPCODE.udp ? 'udp' : 'tcp'
     const internal = port(internalPort)
-    const answered = (answer: Answer) => this.#answered(answer, opcode, internalPort, lifetime, ip, reply)
+    const answered = (answer: Answer) => this.#answered(answer, request, owner, reply)
     const { engine } = this.#parts
     if (lifetime === 0) {
       engine.ask({ ask: 'unmap', owner, transport, device, mac, internal: ip, port: internal ?? 'all' }, answered)
     } else if (internal === undefined) {
       // Undefined by the RFC: there is no port 0 to be mapped.
-      reply(this.#mapReply(opcode, RESULT.notAuthorized, internalPort, undefined, NOTHING, now))
+      reply(this.#mapReply(request, RESULT.notAuthorized, undefined, NOTHING, now))
     } else {
       engine.ask(
         {
@@ -119,24 +134,18 @@ export class NatPmp {
     }
   }
 
-  #answered(
-    answer: Answer,
-    opcode: number,
-    internalPort: number,
-    asked: Seconds,
-    client: Ip,
-    reply: (bytes: Uint8Array) => void,
-  ): void {
+  #answered(answer: Answer, request: MapRequest, owner: ClientOwner, reply: (bytes: Uint8Array) => void): void {
     const now = this.#parts.clock.now()
     if (!answer.ok) {
       const result = RESULT_OF[answer.why]
-      if (result === 'silence') this.#parts.noise.count('busy', client, now)
-      else reply(this.#mapReply(opcode, result, internalPort, undefined, NOTHING, now))
+      if (result === 'silence') this.#parts.noise.count('busy', owner.client, now)
+      else reply(this.#mapReply(request, result, undefined, NOTHING, now))
       return
     }
     const { mapping } = answer
-    const granted = mapping === undefined ? NOTHING : mapping.lease === 'forever' ? asked : mapping.lease.lifetime
-    reply(this.#mapReply(opcode, RESULT.success, internalPort, mapping?.external.port, granted, now))
+    const granted =
+      mapping === undefined ? NOTHING : mapping.lease === 'forever' ? request.lifetime : mapping.lease.lifetime
+    reply(this.#mapReply(request, RESULT.success, mapping?.external.port, granted, now))
   }
 
   #address(now: Instant): Uint8Array {
@@ -149,30 +158,36 @@ export class NatPmp {
   }
 
   #mapReply(
-    opcode: number,
+    { opcode, internalPort }: MapRequest,
     result: number,
-    internalPort: number,
     external: Port | undefined,
     lifetime: Seconds,
     now: Instant,
   ): Uint8Array {
-    const epoch = this.#parts.epoch.seconds(now)
-    const externalPort = external ?? 0
-    return mapReply.encode({
-      version: VERSION,
-      opcode: RESPONSE | opcode,
-      result,
-      epoch,
-      internalPort,
-      externalPort,
-      lifetime,
-    })
+    return writeMapReply(opcode, result, this.#parts.epoch.seconds(now), internalPort, external ?? 0, lifetime)
   }
 
   #unsupported(opcode: number, result: number, now: Instant): Uint8Array {
     const epoch = this.#parts.epoch.seconds(now)
     // The figure in §3.5 draws opcode 0; a PCP client throws away what has no response bit (RFC 6887 §8.3).
     return replyHead.encode({ version: VERSION, opcode: RESPONSE | opcode, result, epoch })
+  }
+}
+
+type ClientOwner = Exclude<Owner, { readonly via: 'operator' }>
+
+/** One owner for all mappings of a client, as long as it is remembered: it would be a tenth of their memory. */
+class Owners {
+  readonly #known = new Map<Ip, ClientOwner>()
+
+  of(client: Ip): ClientOwner {
+    let owner = this.#known.get(client)
+    if (owner === undefined) {
+      if (this.#known.size >= CLIENTS) this.#known.clear()
+      owner = { via: 'nat-pmp', client }
+      this.#known.set(client, owner)
+    }
+    return owner
   }
 }
 

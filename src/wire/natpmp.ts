@@ -4,6 +4,7 @@
  */
 import type { Ip, Port } from '../base/ip.ts'
 import { ipv4, layout, secondsField, u8, u16 } from '../base/layout.ts'
+import type { Seconds } from '../base/time.ts'
 
 export const VERSION = 0
 /** UDP; requests arrive here and replies leave from here (§3.1). */
@@ -60,6 +61,56 @@ export const mapReply = layout('NAT-PMP map reply', {
   externalPort: u16,
   lifetime: secondsField,
 })
+
+/** What a map request says. */
+export interface MapRequest {
+  readonly opcode: number
+  readonly internalPort: number
+  readonly externalPort: number
+  readonly lifetime: Seconds
+}
+
+/** `mapRequest.decode` by hand, for the path of every request: `bytes` has at least its size. */
+export function readMapRequest(bytes: Uint8Array): MapRequest {
+  const [high, low] = [word(bytes, 8), word(bytes, 10)]
+  return {
+    opcode: bytes[1] as number,
+    internalPort: word(bytes, 4),
+    externalPort: word(bytes, 6),
+    lifetime: (high * 0x1_0000 + low) as Seconds,
+  }
+}
+
+/** `mapReply.encode` by hand; `opcode` is that of the request. */
+export function writeMapReply(
+  opcode: number,
+  result: number,
+  epoch: Seconds,
+  internalPort: number,
+  externalPort: number,
+  lifetime: Seconds,
+): Uint8Array {
+  const bytes = new Uint8Array(mapReply.size)
+  bytes[0] = VERSION
+  bytes[1] = RESPONSE | opcode
+  bytes[3] = result
+  putLong(bytes, 4, epoch)
+  bytes[8] = internalPort >> 8
+  bytes[9] = internalPort
+  bytes[10] = externalPort >> 8
+  bytes[11] = externalPort
+  putLong(bytes, 12, lifetime)
+  return bytes
+}
+
+const word = (bytes: Uint8Array, at: number): number => ((bytes[at] as number) << 8) | (bytes[at + 1] as number)
+
+function putLong(bytes: Uint8Array, at: number, value: number): void {
+  bytes[at] = value >>> 24
+  bytes[at + 1] = value >>> 16
+  bytes[at + 2] = value >>> 8
+  bytes[at + 3] = value
+}
 
 /** What every reply begins with, and all there is of one to a version we do not speak (§3.5). */
 export const replyHead = layout('NAT-PMP reply', { version: u8, opcode: u8, result: u16, epoch: secondsField })

@@ -82,7 +82,10 @@ export class Writer {
   }
 
   put(bytes: Uint8Array): void {
-    const at = this.reserve(bytes.length) // before `this.bytes` is read: it may be replaced
+    const at = this.length
+    const needed = at + bytes.length
+    if (needed > this.bytes.length) this.#grow(needed) // before `this.bytes` is read: it is replaced
+    this.length = needed
     this.bytes.set(bytes, at)
   }
 

@@ -204,11 +204,19 @@ export function request<N extends MessageName>(
   return to.done()
 }
 
+/** Messages that go in one datagram and count as one change; what `Exchange.batch` sends. */
+export interface Sendable {
+  /** Messages, without BEGIN and END. */
+  readonly size: number
+  /** The datagram; BEGIN has `sequence`, and every message one more than the one before it. */
+  finish(sequence: number, end?: 'commit' | 'abandoned'): Uint8Array
+}
+
 /**
  * Changes that the kernel makes together or not at all: BATCH_BEGIN, messages, BATCH_END in one datagram. The last
  * message asks for an acknowledgement, which arrives after all errors (nfnetlink.c, nfnetlink_rcv_batch).
  */
-export class Batch {
+export class Batch implements Sendable {
   readonly writer: Writer
   readonly #starts: number[] = []
 
@@ -236,8 +244,7 @@ export class Batch {
 
   /** Registers a message that the caller is about to write at the end of `writer`, and returns its number. */
   mark(): number {
-    this.#starts.push(this.writer.length)
-    return this.size - 1
+    return this.#starts.push(this.writer.length) - 2
   }
 
   /**

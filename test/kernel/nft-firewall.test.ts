@@ -313,8 +313,8 @@ describe('large and whole', () => {
   })
 })
 
-async function failure(work: Promise<unknown>): Promise<Error> {
-  return work.then(
+async function failure(work: Promise<unknown> | undefined): Promise<Error> {
+  return Promise.resolve(work).then(
     () => new Error('it succeeded'),
     (error: Error) => error,
   )

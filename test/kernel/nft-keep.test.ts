@@ -236,7 +236,7 @@ describe('restoring', () => {
 
   test('changes and comparisons at once do not see each other half made', async () => {
     const all = many(opened.platform.clock, 300)
-    const work: Promise<unknown>[] = []
+    const work: (Promise<unknown> | undefined)[] = []
     for (const [n, mapping] of all.entries()) {
       work.push(opened.firewall.apply([add(mapping)]))
       if (n % 20 === 0) work.push(opened.firewall.restore().then(found => expect(found).toEqual([])))

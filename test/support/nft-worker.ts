@@ -53,7 +53,7 @@ async function createPlatform(): Promise<Platform> {
   return (await import('../../src/platform/quickjs.ts')).createQuickjsPlatform()
 }
 
-function perform(command: Command, firewall: KernelFirewall, clock: Clock): Promise<unknown> {
+function perform(command: Command, firewall: KernelFirewall, clock: Clock): Promise<unknown> | undefined {
   const begun = (mapping: Mapping) => withLease(mapping, clock)
   const begunChange = (change: Change): Change => {
     const mapping = begun(change.mapping)

@@ -63,10 +63,10 @@ const batchOf = (count: number): Batch => {
   return batch
 }
 /** What a promise has become by now, without waiting for more to arrive. */
-async function state(promise: Promise<unknown>): Promise<unknown> {
+async function state(promise: unknown): Promise<unknown> {
   const waiting = { still: 'waiting' }
   let result: unknown = waiting
-  promise.then(
+  Promise.resolve(promise).then(
     value => (result = value),
     error => (result = String(error)),
   )
