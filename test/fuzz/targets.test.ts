@@ -24,7 +24,7 @@ const names = readdirSync(import.meta.dirname)
 
 describe('fuzz', () => {
   test('has a target for every decoder of the wire', () => {
-    expect(names).toEqual(expect.arrayContaining(['natpmp', 'netlink', 'rtnetlink', 'uci', 'http']))
+    expect(names).toEqual(expect.arrayContaining(['natpmp', 'netlink', 'rtnetlink', 'uci', 'http', 'xml', 'soap']))
   })
 
   test.each(names)('%s throws nothing but Malformed', async name => {

@@ -26,12 +26,15 @@ export function readArguments(
   given: readonly SoapArgument[],
 ): Values | BadArgument {
   const values: Record<string, Value> = {}
-  for (const [name, variable] of Object.entries(wanted)) {
-    const found = given.filter(([each]) => each === name)
-    const text = found[0]?.[1]
+  const said = new Map<string, string>()
+  for (const [name, text] of given) {
+    if (said.has(name) && Object.hasOwn(wanted, name)) return bad(402, `${name} comes twice`)
+    said.set(name, text)
+  }
+  for (const name in wanted) {
+    const text = said.get(name)
     if (text === undefined) return bad(402, `${name} is missing`)
-    if (found.length > 1) return bad(402, `${name} comes twice`)
-    const value = readValue(table.variables[variable] as Variable, text)
+    const value = readValue(table.variables[wanted[name] as string] as Variable, text)
     if (typeof value === 'object') return bad(value.code, `${name}: ${value.because}`)
     values[name] = value
   }
@@ -71,7 +74,8 @@ const TRUTH: ReadonlyMap<string, boolean> = new Map([
   ['no', false],
 ])
 
-function readNumber({ range, clamps }: Variable, most: number, text: string): number | BadArgument {
+function readNumber({ range, clamps, words }: Variable, most: number, text: string): number | BadArgument {
+  if (words !== undefined && Object.hasOwn(words, text)) return words[text] as number
   if (!/^(0|[1-9][0-9]{0,9})$/.test(text)) return bad(402, 'no decimal number')
   const value = Number(text)
   if (value > most) return bad(402, 'too large')

@@ -89,7 +89,7 @@ export function readCall(request: ControlRequest): ControlReading {
   if (!isXml(request.contentType)) return status(415, 'the content type is not XML')
   const header = request.soapAction === undefined ? undefined : parseSoapAction(request.soapAction)
   if (header === undefined) return status(400, 'no SOAPAction')
-  const table = tables.find(each => typeOf(each) === header.service)
+  const table = tables.find(each => TYPE.get(each) === header.service)
   const action = table === undefined ? undefined : actionOf(table, header.action)
   if (table === undefined || action === undefined) return fault(401, 'no such action')
   const soap = decode(request.body)
@@ -135,6 +135,9 @@ const SERVED: ReadonlyMap<string, readonly ServiceTable[]> = new Map([
 ])
 
 const ALL: readonly ServiceTable[] = [WANIP1, WANIP2, WANPPP1, COMMON1, LAYER3, PINHOLE]
+
+/** Said once: a call looks for its table by it. */
+const TYPE: ReadonlyMap<ServiceTable, string> = new Map(ALL.map(table => [table, typeOf(table)]))
 
 const actionOf = ({ actions }: ServiceTable, name: string) => (Object.hasOwn(actions, name) ? actions[name] : undefined)
 

@@ -90,7 +90,7 @@ export function portRangeOf({ args }: RangeCall): PortRangeAsked | Senseless<733
 export const isSenseless = <T extends object>(value: T | Senseless<number>): value is Extract<T, Senseless<number>> =>
   'is' in value && value.is === 'senseless'
 
-const senseless = <Code extends number>(code: Code): Senseless<Code> => ({ is: 'senseless', code })
+export const senseless = <Code extends number>(code: Code): Senseless<Code> => ({ is: 'senseless', code })
 
 /** '' is any; `*` and `0.0.0.0` are what some programs write for it. No names: asking for one would wait (S16). */
 function remoteOf(text: string): Ip | 'any' | undefined {

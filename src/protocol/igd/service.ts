@@ -17,6 +17,8 @@ export interface Variable {
   readonly range?: { readonly min: number; readonly max: number }
   /** What becomes of a number above the range: the highest one; without this it is 402. */
   readonly clamps?: true
+  /** Of numbers: what some clients write instead, in lower case. */
+  readonly words?: Readonly<Record<string, number>>
   readonly initial?: string
   /** Bytes of UTF-8 that an argument may have; more is 605. Without it 128. */
   readonly longest?: number

@@ -24,7 +24,8 @@ export const PINHOLE = {
     A_ARG_TYPE_OutboundPinholeTimeout: { type: 'ui4' },
     A_ARG_TYPE_IPv6Address: { type: 'string', trimmed: true },
     A_ARG_TYPE_Port: { type: 'ui2' },
-    A_ARG_TYPE_Protocol: { type: 'ui2' },
+    // `upnpc -G` writes `tcp`.
+    A_ARG_TYPE_Protocol: { type: 'ui2', words: { tcp: 6, udp: 17 } },
     A_ARG_TYPE_LeaseTime: { type: 'ui4', range: { min: 1, max: 86_400 } },
     A_ARG_TYPE_UniqueID: { type: 'ui2' },
     A_ARG_TYPE_PinholePackets: { type: 'ui4' },
