@@ -68,7 +68,7 @@ const ENVELOPE = 'http://schemas.xmlsoap.org/soap/envelope/'
 const ENCODING = 'http://schemas.xmlsoap.org/soap/encoding/'
 
 const LONGEST_ACTION = 256
-const ACTION = /^("?)(urn:[\w.-]+(?::[\w.-]+)*)#(\w+)\1$/
+const ACTION = /^("?)(urn:[\w.-]+(?::[\w.-]+)*)#([A-Za-z_]\w*)\1$/
 
 const envelope = (body: string): Uint8Array =>
   utf8Encode(

@@ -26,6 +26,7 @@ describe('parseSoapAction()', () => {
     ['4 kB of action (S30: CVE-2013-0230)', `"urn:x#${'A'.repeat(4096)}"`, undefined],
     ['a URL (S30: CVE-2014-8361)', '"http://x/#X"', undefined],
     ['a shell command', `"${URN}#\`reboot\`"`, undefined],
+    ['an action that begins with a digit', `"${URN}#1"`, undefined],
     ['markup in the service, which we would repeat', '"urn:x"><a#X"', undefined],
   ]
   test.each(rows)('%s', (_what, value, result) => {
