@@ -46,7 +46,9 @@ describe.each(ENGINES)('on %s', engine => {
     expect(sent / seconds).toBeGreaterThan(RATE * 0.8)
     expect(server.process.status).toBeUndefined()
     expect(most - before).toBeLessThan(16 << 20)
-    expect(ms.length).toBeGreaterThan(lost * 20)
+    // Asked fifty times a second, below the limit for one host: what is lost was lost to the flood.
+    expect(ms.length).toBeGreaterThan(100)
+    expect(lost).toBeLessThanOrEqual(ms.length / 50)
     expect(quantile(ms, 0.99)).toBeLessThan(250)
     expect(await askMap(lab.a, { transport: 'udp', internal: 4000, external: 4000 })).toMatchObject({
       result: 0,

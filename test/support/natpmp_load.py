@@ -154,7 +154,7 @@ class Load:
 class Latency:
     """Asks for the external address again and again, as a patient client: how long does an answer take?"""
 
-    def __init__(self, server, seconds=2.0, gap=0.005, wait=1.0):
+    def __init__(self, server, seconds=2.0, gap=0.02, wait=1.0):
         self.server, self.seconds, self.gap, self.wait = tuple(server), seconds, gap, wait
 
     def measure(self):
