@@ -5,6 +5,7 @@ import { type Lab, makeLab } from '../support/lab.ts'
 import { askMap } from '../support/natpmp.ts'
 import { sleep, until } from '../support/process.ts'
 import { expectNoReach, expectReach } from '../support/reach.ts'
+import type { Engine } from '../support/server.ts'
 import {
   disagreements,
   ENGINES,
