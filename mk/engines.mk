@@ -34,7 +34,7 @@ build/$(1)/obj/%.o: build/quickjs/source.stamp $(3)
 	@mkdir -p $$(@D)
 	$(2) $(4) $$(QUICKJS_FLAGS) -c -o $$@ $(QUICKJS)/$$*.c
 
-build/$(1)/own/%.o: src/platform/%.c src/platform/sys.h build/quickjs/source.stamp $(3)
+build/$(1)/own/%.o: src/platform/%.c src/platform/sys.h src/platform/memory.h build/quickjs/source.stamp $(3)
 	@mkdir -p $$(@D)
 	$(2) $(4) $$(SYS_FLAGS) -c -o $$@ $$<
 
@@ -43,7 +43,7 @@ build/$(1)/own/bundle.o: src/platform/bundle.S build/portico.bytecode $(3)
 	$(2) -DBUNDLE='"build/portico.bytecode"' -c -o $$@ $$<
 
 build/$(1)/porticod: $$(addprefix build/$(1)/obj/,$(QUICKJS_OBJECTS)) \
-    $$(addprefix build/$(1)/own/,host.o bundle.o $(SYS_OBJECTS))
+    $$(addprefix build/$(1)/own/,host.o memory.o bundle.o $(SYS_OBJECTS))
 	$(2) $(4) -s -Wl,--gc-sections $(5) -o $$@.new $$^ -lm -latomic
 	@mv $$@.new $$@
 endef

@@ -3,7 +3,6 @@
  * that may have changed a part's wish, somebody calls `rearm()`; it is cheap and may be called too often.
  */
 import type { Instant } from '../base/time.ts'
-import { earliest } from '../base/time.ts'
 import type { Platform } from '../platform/platform.ts'
 
 export interface Timed {
@@ -28,8 +27,13 @@ export class Timers {
   }
 
   rearm(): void {
-    const at = earliest(this.#parts.map(part => part.wakeAt))
-    if (at === this.#armed) return
+    let at: Instant | undefined
+    for (let i = 0; i < this.#parts.length; i++) {
+      const wish = (this.#parts[i] as Timed).wakeAt
+      if (wish !== undefined && (at === undefined || wish < at)) at = wish
+    }
+    // Ringing too early costs one wake-up, putting the alarm off with every renewal a system call each.
+    if (at === this.#armed || (at !== undefined && this.#armed !== undefined && this.#armed < at)) return
     this.#armed = at
     this.#platform.wakeAt(at, () => this.#ring())
   }

@@ -55,6 +55,8 @@ const AT_ONCE = 64
 /** Length of the pause after a search, in lengths of the search. */
 const PAUSE = 4
 const LONGEST_PAUSE = milliseconds(1000)
+/** Removals seldom come alone: the first search waits this long for others. */
+const GATHER = milliseconds(20)
 /** A host that opens flows faster than they are deleted does not hold us for ever. */
 const MOST_ROUNDS = 64
 
@@ -98,8 +100,11 @@ class FlowEnder implements Conntrack {
     const keys = removed.map(wayKey)
     for (const [index, mapping] of removed.entries()) this.#ways.set(keys[index] as string, mapping)
     return new Promise(done => {
+      const now = this.#clock.now()
+      const first = this.#waiting.length === 0 && this.#rearm !== undefined
+      if (first && this.#notBefore < now + GATHER) this.#notBefore = afterMs(now, GATHER)
       this.#waiting.push({ keys, done })
-      this.wake(this.#clock.now())
+      this.wake(now)
     })
   }
 

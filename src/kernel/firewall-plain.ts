@@ -80,11 +80,13 @@ export class PlainWriter {
     }
     if (was.lease === 'forever' || mapping.lease === 'forever' || sameLease(was.lease, mapping.lease)) return false
     if (!sameEndpoint(was.external, mapping.external) || key !== keyOf(was)) return false
-    if (this.#features.updatesTimeouts && sameBody(was, mapping)) this.#refreshed.push(mapping)
-    else {
+    if (!this.#features.updatesTimeouts) {
       this.#deleted.push(was)
       this.#created.push(mapping)
+      return true
     }
+    if (!sameBody(was, mapping)) return false
+    this.#refreshed.push(mapping)
     return true
   }
 

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "quickjs.h"
+#include "memory.h"
 
 extern const uint8_t portico_bundle[], portico_bundle_end[]; /* bundle.S */
 JSModuleDef *js_init_module_sys(JSContext *ctx, const char *name);
@@ -166,7 +167,7 @@ int main(int argc, char **argv) {
     }
     words = 3;
   }
-  JSRuntime *runtime = JS_NewRuntime();
+  JSRuntime *runtime = JS_NewRuntime2(engine_memory(), NULL);
   JSContext *ctx = runtime ? JS_NewContext(runtime) : NULL;
   if (!ctx) return fputs("porticod: no memory\n", stderr), 1;
   JS_SetStripInfo(runtime, JS_STRIP_SOURCE); /* functions need no source text: it would stay in memory */

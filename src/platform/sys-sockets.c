@@ -373,8 +373,11 @@ static SYS_FUNCTION(port_in_use) {
   int fd = socket(address.ss_family, (tcp ? SOCK_STREAM : SOCK_DGRAM) | OPEN_FLAGS, 0);
   if (fd < 0) return sys_result(ctx, -1);
   if (tcp) set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1);
-  set_int(fd, IPPROTO_IP, IP_FREEBIND, 1);
-  int used = bind(fd, (struct sockaddr *)&address, length) ? (errno == EADDRINUSE ? 1 : -errno) : 0;
+  int failed = bind(fd, (struct sockaddr *)&address, length);
+  /* The address may be on its way: then the port is asked for all the same. */
+  if (failed && errno == EADDRNOTAVAIL && !set_int(fd, IPPROTO_IP, IP_FREEBIND, 1))
+    failed = bind(fd, (struct sockaddr *)&address, length);
+  int used = failed ? (errno == EADDRINUSE ? 1 : -errno) : 0;
   close(fd);
   return JS_NewInt32(ctx, used);
 }

@@ -1,7 +1,16 @@
 import { describe, expect, test } from 'vitest'
 import type { Ip } from '../../../src/base/ip.ts'
 import { seconds } from '../../../src/base/time.ts'
-import { addressReply, dump, mapReply, mapRequest, replyHead, request } from '../../../src/wire/natpmp.ts'
+import {
+  addressReply,
+  dump,
+  mapReply,
+  mapRequest,
+  readMapRequest,
+  replyHead,
+  request,
+  writeMapReply,
+} from '../../../src/wire/natpmp.ts'
 import { bytesOf, hexOf } from '../../support/router.ts'
 
 describe('NAT-PMP on the wire', () => {
@@ -43,6 +52,27 @@ describe('NAT-PMP on the wire', () => {
     const fields = { version: 0, opcode: 128, result: 3, epoch: seconds(0xffffffff), address: '203.0.113.7' as Ip }
     expect(addressReply.decode(bytes)).toEqual(fields)
     expect(hexOf(addressReply.encode(fields))).toBe(hexOf(bytes))
+  })
+
+  test.each([
+    ['small numbers', '00 01 0000 0001 0002 00000003'],
+    ['every bit set', '00 02 ffff ffff ffff ffffffff'],
+    ['every byte its own', '00 01 0203 0405 0607 9abcdef0'],
+  ])('by hand a map request says what the format says: %s', (_what, hex) => {
+    const bytes = bytesOf(hex)
+    const { opcode, internalPort, externalPort, lifetime } = mapRequest.decode(bytes)
+    expect(readMapRequest(bytes)).toEqual({ opcode, internalPort, externalPort, lifetime })
+  })
+
+  test.each([
+    [1, 0, 1, 2, 3, 4],
+    [2, 4, 0x9abcdef0, 0x1234, 0x5678, 0xfedcba98],
+    [1, 5, 0xffffffff, 65535, 65535, 0xffffffff],
+  ])('by hand a map reply is what the format makes of it: %d %d %d', (opcode, result, epoch, inside, outside, life) => {
+    const [at, lifetime] = [seconds(epoch), seconds(life)]
+    const fields = { version: 0, opcode: 128 + opcode, result, epoch: at, internalPort: inside, externalPort: outside }
+    const written = writeMapReply(opcode, result, at, inside, outside, lifetime)
+    expect(hexOf(written)).toBe(hexOf(mapReply.encode({ ...fields, lifetime })))
   })
 
   test('a request that is too short says so', () => {
