@@ -78,20 +78,23 @@ function grant(wish: MapWish, world: World, uplink: Up, now: Instant): Decision 
   if (wish.exact && because !== undefined) return refuse('not-allowed', because)
   const full = quota(wish.owner, host, world)
   if (full !== undefined) return refuse('quota', full)
-  const mapTo = (port: Port): Decision => {
-    const mapping = make(wish, port, uplink.address, leaseFor(wish, policy, now))
-    return { answer: { ok: true, mapping }, changes: [{ act: 'add', mapping }] }
-  }
   let holder: string | undefined
   if (suggested !== undefined && because === undefined) {
     holder = occupied(table, reserved, wish.transport, suggested, host)
-    if (holder === undefined) return mapTo(suggested)
+    if (holder === undefined) return mapTo(suggested, wish, policy, uplink, now)
     if (wish.exact) return refuse('conflict', holder)
   }
   const allowed = wish.owner.via === 'operator' ? ANY_PORT : allowedPorts(policy, askOf(wish, world))
   if (allowed.length === 0) return refuse('not-allowed', because ?? notAllowed(wish, world, 1024 as Port) ?? '')
   const port = choose(table, reserved, wish.transport, wish.internal, allowed, now)
-  return port === undefined ? refuse('no-port', holder ?? 'every allowed port is taken') : mapTo(port)
+  return port === undefined
+    ? refuse('no-port', holder ?? 'every allowed port is taken')
+    : mapTo(port, wish, policy, uplink, now)
+}
+
+function mapTo(port: Port, wish: MapWish, policy: Policy, uplink: Up, now: Instant): Decision {
+  const mapping = make(wish, port, uplink.address, leaseFor(wish, policy, now))
+  return { answer: { ok: true, mapping }, changes: [{ act: 'add', mapping }] }
 }
 
 /** A host may remove what leads to it, whichever service made it (docs/decisions/020), and nothing of the operator's. */

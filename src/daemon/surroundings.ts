@@ -14,7 +14,7 @@ export class RouterSurroundings implements Surroundings {
   readonly #situation: () => Situation
   #internal: readonly string[] = []
   /** Who was asked about last, until links or roles change: a client asks many times. */
-  readonly #barred = new Map<string, string | undefined>()
+  readonly #barred = new Map<Ip, { readonly device: string | undefined; readonly why: string | undefined }>()
 
   constructor(platform: Platform, links: LinkView, situation: () => Situation) {
     this.#platform = platform
@@ -40,12 +40,12 @@ export class RouterSurroundings implements Surroundings {
   }
 
   barred(host: Ip, device: string | undefined): string | undefined {
-    const key = `${device ?? ''} ${host}`
-    if (this.#barred.has(key)) return this.#barred.get(key)
+    const known = this.#barred.get(host)
+    if (known !== undefined && known.device === device) return known.why
     const why = barredHost(host, device, this.#internal, this.#links)
     // Bounded: a sender may invent addresses.
     if (this.#barred.size >= 4096) this.#barred.clear()
-    this.#barred.set(key, why)
+    this.#barred.set(host, { device, why })
     return why
   }
 

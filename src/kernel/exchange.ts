@@ -91,7 +91,8 @@ export class Exchange {
     if (sendLimit !== undefined && datagram.length > sendLimit) wait.outcome = tooLong(doing, datagram, sendLimit)
     else {
       this.#batches.push(wait)
-      this.#send(doing, datagram, error => this.#settle(wait, error))
+      const error = this.#send(doing, datagram)
+      if (error !== undefined) this.#settle(wait, error)
     }
     const { outcome } = wait
     if (outcome !== undefined && !(outcome instanceof Error)) return outcome
@@ -176,21 +177,22 @@ export class Exchange {
         return true
       }
       this.#waits.set(sequence, { take, fail })
-      this.#send(doing, build(sequence), error => {
-        this.#waits.delete(sequence)
-        fail(error)
-      })
+      const error = this.#send(doing, build(sequence))
+      if (error === undefined) return
+      this.#waits.delete(sequence)
+      fail(error)
     })
   }
 
-  #send(doing: string, datagram: Uint8Array, failed: (error: Error) => void): void {
+  /** The error when nothing was sent. */
+  #send(doing: string, datagram: Uint8Array): KernelError | undefined {
     try {
       this.#socket.send(datagram)
     } catch (error) {
-      failed(new KernelError(doing, codeOf(error), 'could not be sent'))
-      return
+      return new KernelError(doing, codeOf(error), 'could not be sent')
     }
     this.#socket.drain(this.#isWaiting)
+    return undefined
   }
 
   readonly #isWaiting = (): boolean => this.#batches.length > 0 || this.#waits.size > 0
@@ -217,7 +219,7 @@ export class Exchange {
 
   /** The usual reply, without the detour: the last message of the oldest batch is acknowledged. */
   #commit(sequence: number): boolean {
-    const [batch] = this.#batches
+    const batch = this.#batches[0]
     if (batch?.last !== sequence) return false
     this.#settle(batch, batch.failures)
     return true

@@ -30,7 +30,8 @@ export class PlainWriter {
   readonly #elements: ElementWriter
   readonly #heads: Record<Act, Record<MappingSet, Uint8Array>>
   readonly #writer: Writer
-  readonly #numbers = new Numbers()
+  /** Of the mappings that are being written; the objects serve again and again. */
+  readonly #numbers: Numbers[] = []
   readonly #prepared: Partial<Record<Act, Prepared>> = {}
   /** Filled by `#sort`, for each writing anew. */
   readonly #deleted: Mapping[] = []
@@ -105,15 +106,25 @@ export class PlainWriter {
       prepared = new Prepared(this.#elements, act, batch, sizes, mapping)
       this.#prepared[act] = prepared
     }
-    this.#numbers.endpoints(mapping)
-    if (act !== 'delete') this.#numbers.lease(mapping.lease, now)
-    prepared.fill(this.#numbers, mapping)
+    prepared.fill(this.#numbersOf(0, act, mapping, now), mapping)
     return prepared
+  }
+
+  #numbersOf(place: number, act: Act, mapping: Mapping, now: Instant): Numbers {
+    let numbers = this.#numbers[place]
+    if (numbers === undefined) {
+      numbers = new Numbers()
+      this.#numbers[place] = numbers
+    }
+    numbers.endpoints(mapping)
+    if (act !== 'delete') numbers.lease(mapping.lease, now)
+    return numbers
   }
 
   #add(batch: Batch, act: Act, mappings: readonly Mapping[], now: Instant): void {
     if (mappings.length === 0) return
     const to = batch.writer
+    for (let n = 0; n < mappings.length; n++) this.#numbersOf(n, act, mappings[n] as Mapping, now)
     for (let i = 0; i < SETS.length; i++) {
       const set = SETS[i] as MappingSet
       const start = to.length
@@ -121,14 +132,9 @@ export class PlainWriter {
       to.put(this.#heads[act][set])
       const list = to.length - 4
       for (let n = 0; n < mappings.length; n++) {
-        const mapping = mappings[n] as Mapping
-        const numbers = this.#numbers
-        numbers.endpoints(mapping)
+        const numbers = this.#numbers[n] as Numbers
         if (act === 'delete') this.#elements.keyNumbers(to, n + 1, set, numbers)
-        else {
-          numbers.lease(mapping.lease, now)
-          this.#elements.putNumbers(to, n + 1, set, numbers, act === 'create' ? mapping : undefined)
-        }
+        else this.#elements.putNumbers(to, n + 1, set, numbers, act === 'create' ? mappings[n] : undefined)
       }
       to.view.setUint16(list, to.length - list, this.#littleEndian)
       to.view.setUint32(start, to.length - start, this.#littleEndian)

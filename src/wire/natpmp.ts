@@ -72,12 +72,11 @@ export interface MapRequest {
 
 /** `mapRequest.decode` by hand, for the path of every request: `bytes` has at least its size. */
 export function readMapRequest(bytes: Uint8Array): MapRequest {
-  const [high, low] = [word(bytes, 8), word(bytes, 10)]
   return {
     opcode: bytes[1] as number,
     internalPort: word(bytes, 4),
     externalPort: word(bytes, 6),
-    lifetime: (high * 0x1_0000 + low) as Seconds,
+    lifetime: (word(bytes, 8) * 0x1_0000 + word(bytes, 10)) as Seconds,
   }
 }
 

@@ -47,7 +47,10 @@ function spoken(datagram: Uint8Array, littleEndian: boolean): unknown {
   expect(all.map(({ sequence }) => sequence)).toEqual(all.map((_, n) => 77 + n))
   expect(all.filter(({ flags }) => (flags & FLAG.ack) !== 0)).toEqual([all[all.length - 2]])
   const bodies = all.slice(1, -1).map(message => {
-    const { name, body } = decode(message, littleEndian) as { name: string; body: { set: string; elements: object[] } }
+    const { name, body } = decode(message, littleEndian) as unknown as {
+      name: string
+      body: { set: string; elements: object[] }
+    }
     const elements = body.elements.map(element => JSON.stringify(plain(element))).sort()
     return { name, flags: message.flags & ~FLAG.ack, set: body.set, elements }
   })
