@@ -3,7 +3,14 @@ import type { Decision } from './decide.ts'
 import type { Change, Wish } from './mapping.ts'
 import type { Event } from './record.ts'
 
+const NONE: readonly Event[] = []
+
 export function eventsOf(wish: Wish, { answer, changes }: Decision): readonly Event[] {
+  const only = changes[0]
+  if (answer.ok && changes.length === 1 && only !== undefined) {
+    const event = eventOf(wish, only)
+    return event === undefined ? NONE : [event]
+  }
   const events: Event[] = []
   for (const change of changes) {
     const event = eventOf(wish, change)

@@ -117,10 +117,13 @@ export class Daemon {
     const socket = await platform.netlink({ family: 'netfilter', groups: [], extendedAck: true })
     const exchange = this.#kept(new Exchange(socket, platform))
     const features = await probe(exchange, platform)
-    const endFlows = (removed: Parameters<typeof conntrack.endFlows>[0]) => {
-      conntrack.endFlows(removed).catch(() => {})
-    }
-    const kernel = new KernelFirewall({ exchange, machine: platform, clock: platform.clock, features, endFlows })
+    const kernel = new KernelFirewall({
+      exchange,
+      machine: platform,
+      clock: platform.clock,
+      features,
+      endFlows: removed => conntrack.end(removed),
+    })
     const links = this.#kept(await openLinks(platform, { log, changed: () => running?.linksChanged() }))
     running = new Running(this, { kernel, features, links: links.view })
     this.#closing.push(() => running?.close())

@@ -27,6 +27,8 @@ export interface Conntrack {
    * rests from the last, are done together after it.
    */
   endFlows(removed: readonly Mapping[]): Promise<{ readonly ended: number }>
+  /** The same for who does not want to know how it went. */
+  end(removed: readonly Mapping[]): void
   /** When `wake` should be called next; `undefined` while there is nothing to wait for. */
   readonly wakeAt: Instant | undefined
   wake(now: Instant): void
@@ -97,23 +99,31 @@ class FlowEnder implements Conntrack {
 
   endFlows(removed: readonly Mapping[]): Promise<{ readonly ended: number }> {
     if (removed.length === 0) return Promise.resolve({ ended: 0 })
-    const keys = removed.map(wayKey)
-    for (const [index, mapping] of removed.entries()) this.#ways.set(keys[index] as string, mapping)
     return new Promise(done => {
-      const now = this.#clock.now()
-      const first = this.#waiting.length === 0 && this.#rearm !== undefined
-      if (first && this.#notBefore < now + GATHER) this.#notBefore = afterMs(now, GATHER)
-      this.#waiting.push({ keys, done })
-      this.wake(now)
+      this.#waiting.push({ keys: removed.map(wayKey), done })
+      this.end(removed)
     })
   }
 
+  end(removed: readonly Mapping[]): void {
+    if (removed.length === 0) return
+    const first = this.#ways.size === 0
+    for (let i = 0; i < removed.length; i++) {
+      const mapping = removed[i] as Mapping
+      this.#ways.set(wayKey(mapping), mapping)
+    }
+    if (!first) return // a search for them is due already
+    const now = this.#clock.now()
+    if (this.#rearm !== undefined && this.#notBefore < now + GATHER) this.#notBefore = afterMs(now, GATHER)
+    this.wake(now)
+  }
+
   get wakeAt(): Instant | undefined {
-    return this.#busy || this.#waiting.length === 0 ? undefined : this.#notBefore
+    return this.#busy || this.#ways.size === 0 ? undefined : this.#notBefore
   }
 
   wake(now: Instant): void {
-    if (this.#busy || this.#waiting.length === 0) return
+    if (this.#busy || this.#ways.size === 0) return
     if (now >= this.#notBefore) void this.#work()
     else this.#rearm?.()
   }

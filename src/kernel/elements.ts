@@ -65,6 +65,8 @@ export class Numbers {
   /** Milliseconds; 0 for one that never ends. */
   timeout = 0
   left = 0
+  /** Longer than 32 bits can say: seven weeks. */
+  long = false
 
   endpoints({ transport, external, internal }: Mapping): void {
     this.protocol = PROTOCOL[transport]
@@ -78,12 +80,14 @@ export class Numbers {
   lease(lease: Lease, now: Instant): void {
     if (lease === 'forever') {
       this.timeout = this.left = 0
+      this.long = false
       return
     }
     const length = inMilliseconds(lease.lifetime)
     const left = lease.expires > now ? lease.expires - now : 1
     this.left = left
     this.timeout = Math.max(length, left)
+    this.long = this.timeout > 0xffff_ffff
   }
 }
 
@@ -141,7 +145,7 @@ export class ElementWriter {
     this.#head(to, at, index)
   }
 
-  /** Writes other numbers into a timed element (or a key) that stands at `at`. */
+  /** Writes other numbers into a timed element (or a key) that stands at `at`; neither these nor those `long`. */
   refill(view: DataView, at: number, set: MappingSet, shape: 'timed' | 'key', numbers: Numbers): void {
     fill(view, at, this.#templates[set][shape], set, numbers)
   }
@@ -180,8 +184,9 @@ function template(
 function fill(view: DataView, at: number, from: Template, set: MappingSet, numbers: Numbers): void {
   const key = at + from.key
   if (from.timed) {
-    put64(view, at + TIMEOUT_AT, numbers.timeout)
-    put64(view, at + EXPIRATION_AT, numbers.left)
+    if (numbers.long) putHigh(view, at, numbers) // otherwise 0, as in the template
+    view.setUint32(at + TIMEOUT_AT + 4, numbers.timeout)
+    view.setUint32(at + EXPIRATION_AT + 4, numbers.left)
   }
   if (set === 'taken') {
     view.setUint8(key, numbers.protocol)
@@ -198,9 +203,9 @@ function fill(view: DataView, at: number, from: Template, set: MappingSet, numbe
   view.setUint16(data + 4, inbound ? numbers.internalPort : numbers.externalPort)
 }
 
-function put64(view: DataView, at: number, value: number): void {
-  view.setUint32(at, value > 0xffff_ffff ? Math.floor(value / 0x1_0000_0000) : 0)
-  view.setUint32(at + 4, value)
+function putHigh(view: DataView, at: number, { timeout, left }: Numbers): void {
+  view.setUint32(at + TIMEOUT_AT, Math.floor(timeout / 0x1_0000_0000))
+  view.setUint32(at + EXPIRATION_AT, Math.floor(left / 0x1_0000_0000))
 }
 
 const KNOWN = 512

@@ -64,7 +64,7 @@ export class MappingIndex {
   /** A renewal or a move keeps its place among the mappings of its endpoint. */
   replace(was: Mapping, mapping: Mapping): void {
     const key = keyOf(mapping)
-    if (keyOf(was) !== key) {
+    if (!sameInternal(was, mapping)) {
       this.remove(was)
       this.add(mapping)
       return
@@ -104,6 +104,9 @@ export function longest(list: readonly Mapping[]): Lease | undefined {
   }
   return lease
 }
+
+export const sameInternal = (a: Mapping, b: Mapping): boolean =>
+  a.internal.port === b.internal.port && a.internal.ip === b.internal.ip && a.transport === b.transport
 
 const sameExternal = (a: Mapping, b: Mapping): boolean =>
   a.external.port === b.external.port && a.external.ip === b.external.ip && a.transport === b.transport

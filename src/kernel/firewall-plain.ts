@@ -11,7 +11,7 @@ import { Writer } from '../wire/netlink-attributes.ts'
 import { Batch, type Sendable } from '../wire/nftables.ts'
 import { ElementWriter, Numbers } from './elements.ts'
 import type { MappingIndex } from './firewall-index.ts'
-import { keyOf } from './firewall-index.ts'
+import { keyOf, sameInternal } from './firewall-index.ts'
 import type { Act } from './firewall-plan.ts'
 import { head, sameBody, sameLease } from './firewall-plan.ts'
 import type { Features, MappingSet } from './ruleset.ts'
@@ -80,7 +80,7 @@ export class PlainWriter {
       return true
     }
     if (was.lease === 'forever' || mapping.lease === 'forever' || sameLease(was.lease, mapping.lease)) return false
-    if (!sameEndpoint(was.external, mapping.external) || key !== keyOf(was)) return false
+    if (!sameEndpoint(was.external, mapping.external) || !sameInternal(was, mapping)) return false
     if (!this.#features.updatesTimeouts) {
       this.#deleted.push(was)
       this.#created.push(mapping)
@@ -98,6 +98,8 @@ export class PlainWriter {
     if (created !== undefined && deleted !== undefined) return undefined
     const act = created !== undefined ? 'create' : deleted !== undefined ? 'delete' : 'refresh'
     const mapping = created ?? deleted ?? (this.#refreshed[0] as Mapping)
+    const numbers = this.#numbersOf(0, act, mapping, now)
+    if (numbers.long) return undefined
     let prepared = this.#prepared[act]
     if (prepared === undefined) {
       const batch = new Batch(new Writer(this.#littleEndian, 1024))
@@ -106,7 +108,7 @@ export class PlainWriter {
       prepared = new Prepared(this.#elements, act, batch, sizes, mapping)
       this.#prepared[act] = prepared
     }
-    prepared.fill(this.#numbersOf(0, act, mapping, now), mapping)
+    prepared.fill(numbers, mapping)
     return prepared
   }
 
@@ -117,7 +119,7 @@ export class PlainWriter {
       this.#numbers[place] = numbers
     }
     numbers.endpoints(mapping)
-    if (act !== 'delete') numbers.lease(mapping.lease, now)
+    numbers.lease(act === 'delete' ? 'forever' : mapping.lease, now)
     return numbers
   }
 

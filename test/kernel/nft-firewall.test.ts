@@ -91,7 +91,9 @@ describe.each([
   test('a mapping whose lease is partly over keeps its lifetime and ends on time', async () => {
     const { lifetime, expires } = lease(3600)
     await opened.firewall.apply([add(make({ lease: { lifetime, expires: (expires - 3_000_000) as Instant } }))])
-    expect(elementsOf('dnat4').get(DNAT)).toMatchObject({ timeout: 3600, expires: 599 })
+    const element = elementsOf('dnat4').get(DNAT)
+    expect(element?.timeout).toBe(3600)
+    expect([599, 600]).toContain(element?.expires) // nft rounds down, and it may be quick
   })
 
   test('a renewal sets the time anew, in one commit', async () => {
