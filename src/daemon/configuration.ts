@@ -20,6 +20,7 @@ const SEVERITY: Record<Weight, Severity> = { error: 'error', warning: 'warning',
 /** netifd answers in milliseconds; without an answer the names of the network file serve. */
 const PATIENCE = milliseconds(3000)
 const COMMAND_NOT_FOUND = 127
+const DUMP = ['ubus', 'call', 'network.interface', 'dump']
 
 export class Configuration {
   readonly #platform: Platform
@@ -28,6 +29,8 @@ export class Configuration {
   #config: Config = defaultConfig()
   #problems: readonly Problem[] = []
   #netifd: readonly NetifdInterface[] | undefined
+  #isAbsent = false
+  #complaint: string | undefined
 
   constructor(platform: Platform, log: Log, directory: string) {
     this.#platform = platform
@@ -67,20 +70,33 @@ export class Configuration {
     return true
   }
 
-  /** Asks netifd which device each network has now. Without netifd (no `ubus` command) the network file serves. */
-  async askNetifd(): Promise<void> {
-    const { status, stdout, stderr } = await this.#platform.run(['ubus', 'call', 'network.interface', 'dump'], PATIENCE)
-    if (status === COMMAND_NOT_FOUND) return
-    if (status !== 0) {
-      this.#log('warning', 'config', 'netifd does not answer; its last word stands', { status, said: stderr.trim() })
-      return
-    }
+  /**
+   * Asks netifd which device each network has now; whether it says otherwise than before. Without netifd (no `ubus`
+   * command) the network file serves, and nobody is asked again until `anew`.
+   */
+  async askNetifd(anew: boolean): Promise<boolean> {
+    if (anew) this.#isAbsent = false
+    if (this.#isAbsent) return false
+    const { status, stdout, stderr } = await this.#platform.run(DUMP, PATIENCE)
+    this.#isAbsent = status === COMMAND_NOT_FOUND
+    if (this.#isAbsent) return false
+    if (status !== 0) return this.#complain(`netifd does not answer (status ${status}): ${stderr.trim()}`)
     try {
+      const before = JSON.stringify(this.#netifd)
       this.#netifd = parseNetifd(utf8Encode(stdout))
+      this.#complaint = undefined
+      return JSON.stringify(this.#netifd) !== before
     } catch (error) {
       if (!(error instanceof Malformed)) throw error
-      this.#log('warning', 'config', `netifd's answer is not understood: ${error.message}`)
+      return this.#complain(`netifd's answer is not understood: ${error.message}`)
     }
+  }
+
+  /** Once for each complaint: links may change often. What netifd said last stands. */
+  #complain(complaint: string): false {
+    if (complaint !== this.#complaint) this.#log('warning', 'config', `${complaint}; its last word stands`)
+    this.#complaint = complaint
+    return false
   }
 
   #file(path: string): FileBytes {

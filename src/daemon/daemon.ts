@@ -27,9 +27,12 @@ import { Announcer } from '../protocol/announce.ts'
 import { NatPmp } from '../protocol/natpmp.ts'
 import { Configuration } from './configuration.ts'
 import type { Diary } from './diary.ts'
+import type { Visit } from './doors.ts'
 import { Doors } from './doors.ts'
 import { HttpServer } from './http.ts'
 import { Keeper } from './keeper.ts'
+import type { Refresh } from './refresher.ts'
+import { Refresher } from './refresher.ts'
 import type { Door, Situation } from './situation.ts'
 import { situationOf } from './situation.ts'
 import { RouterSurroundings } from './surroundings.ts'
@@ -84,7 +87,7 @@ export class Daemon {
     await this.#lock()
     configuration.read()
     diary.level = configuration.config.system.log_level
-    await configuration.askNetifd()
+    await configuration.askNetifd(true)
     const running = await this.#open()
     await running.begin()
     reload = () => running.reload()
@@ -174,9 +177,9 @@ export class Running {
   readonly #announcer: Announcer
   readonly #natPmp: NatPmp
   #situation: Situation
-  /** Refreshes follow one another; wishes that come during one become one more. */
-  #refreshing = false
-  #wanted: Refresh | undefined
+  /** What each part was told last, as text. */
+  readonly #told = new Map<string, string>()
+  readonly #refresher: Refresher
 
   constructor(daemon: Daemon, { kernel, features, links }: Opened) {
     const { platform, diary, timers } = daemon
@@ -198,51 +201,48 @@ export class Running {
     this.keeper = new Keeper({ clock, log, kernel, rearm })
     const noise = new Noise(journal)
     this.#natPmp = new NatPmp({ clock, engine: this.engine, epoch, noise, rate: new Rate(), surroundings })
-    this.doors = new Doors(platform, log, (datagram, door, reply) => this.#visit(datagram, door, reply))
+    const visit: Visit = (datagram, door, reply) => this.#visit(datagram, door, reply)
+    this.doors = new Doors({ platform, log, visit, rearm })
     this.#announcer = new Announcer({
       epoch,
       address: () => toldBy(this.engine.uplink),
       devices: () => this.doors.devices,
       send: ({ device, bytes }) => this.doors.announce(device, bytes),
     })
-    timers.add(this.engine, this.keeper, this.#announcer, noise)
+    this.#refresher = new Refresher({ clock, log, rearm, carryOut: what => this.#carryOut(what) })
+    timers.add(this.engine, this.keeper, this.#announcer, this.#refresher, this.doors, noise)
   }
 
   get situation(): Situation {
     return this.#situation
   }
 
-  /** What the kernel holds becomes the table; then the rules, the uplink, the owner's configuration; then the doors. */
+  /** What the kernel holds becomes the table; then the first refresh: uplink, the owner's configuration, doors. */
   async begin(): Promise<void> {
-    const { settings, uplink, policy, statics, doors } = this.#situation
+    const { settings } = this.#situation
     const now = this.daemon.platform.clock.now()
     const held = await this.#kernel.adopt()
     if (held === undefined) await this.#kernel.build(settings, [], now)
-    else if (held.intact) await this.#kernel.configure(settings)
-    else await this.#kernel.build(settings, held.mappings, held.epochStart)
+    else if (!held.intact) await this.#kernel.build(settings, held.mappings, held.epochStart)
     await this.engine.adopt(held?.mappings ?? [], held?.epochStart)
-    await this.engine.move(uplink)
-    await this.engine.reconsider(policy, statics)
-    await this.#knowNeighbours(policy)
-    await this.doors.set(doors)
-    this.#announce()
+    await this.#refresher.start()
   }
 
   /** The owner's files have changed (SIGHUP). */
   reload(): void {
     this.daemon.diary.log('info', 'config', 'reading the configuration again')
-    this.#refresh('files')
+    this.#refresher.want('files')
   }
 
   linksChanged(): void {
-    this.#refresh('links')
+    this.#refresher.want('links')
   }
 
   readyLine(): string {
     const { uplink, doors } = this.#situation
-    const where = doors.map(({ address, device }) => `${address} (${device})`).join(', ')
+    const where = this.doors.listening.map(({ address, device }) => `${address} (${device})`).join(', ')
+    const serves = doors.length === 0 ? 'NAT-PMP is off' : `NAT-PMP on ${where === '' ? 'no address yet' : where}`
     const outside = uplink.is === 'up' ? `${uplink.told} (${uplink.device})` : `none, ${uplink.why}`
-    const serves = where === '' ? 'NAT-PMP is off' : `NAT-PMP on ${where}`
     return `ready: ${serves}; external address ${outside}; ${this.engine.mappings.size} mappings`
   }
 
@@ -275,49 +275,37 @@ export class Running {
     this.#announce()
   }
 
-  #refresh(what: Refresh): void {
-    this.#wanted = what === 'files' || this.#wanted === 'files' ? 'files' : 'links'
-    if (this.#refreshing) return
-    this.#refreshing = true
-    this.#refreshAll()
-      .catch((error: unknown) =>
-        this.daemon.diary.log('error', 'system', `a change could not be carried out: ${error}`),
-      )
-      .then(() => {
-        this.#refreshing = false
-        if (this.#wanted !== undefined) this.#refresh(this.#wanted)
-      })
-  }
-
-  async #refreshAll(): Promise<void> {
+  /** With what netifd said last, and once more if it says otherwise now: a new address must not wait for its answer. */
+  async #carryOut(what: Refresh): Promise<void> {
     const { configuration, diary } = this.daemon
-    while (this.#wanted !== undefined) {
-      const what = this.#wanted
-      this.#wanted = undefined
-      if (what === 'files' && configuration.read()) diary.level = configuration.config.system.log_level
-      await configuration.askNetifd()
-      await this.#carryOver(this.#look())
-    }
+    if (what === 'files' && configuration.read()) diary.level = configuration.config.system.log_level
+    await this.#carryOver(this.#look())
+    if (await configuration.askNetifd(what === 'files')) await this.#carryOver(this.#look())
   }
 
   /** Doors close first and open last: nobody is served by rules that do not hold yet, or no longer. */
   async #carryOver(next: Situation): Promise<void> {
-    const was = this.#situation
-    const stay = new Set(next.doors.map(keyOfDoor))
-    await this.doors.set(this.doors.listening.filter(door => stay.has(keyOfDoor(door))))
+    const { settings, uplink, policy, statics, doors } = next
+    this.doors.keep(doors)
     this.#situation = next
     this.#surroundings.refresh()
-    if (differ(was.settings, next.settings)) await this.#configure(next.settings)
-    if (differ(was.uplink, next.uplink)) await this.engine.move(next.uplink)
-    const rules = [was, next].map(({ policy, statics }) => ({ policy, statics })) as [object, object]
-    if (differ(...rules)) await this.engine.reconsider(next.policy, next.statics)
-    await this.#knowNeighbours(next.policy)
-    const before = new Set(this.doors.devices)
-    await this.doors.set(next.doors)
-    if (next.doors.length === 0) this.#announcer.stop()
-    else if (toldBy(was.uplink) !== toldBy(next.uplink) || next.doors.some(({ device }) => !before.has(device))) {
-      this.#announce()
-    }
+    await this.#tell('settings', settings, () => this.#configure(settings))
+    await this.#tell('uplink', uplink, () => this.engine.move(uplink))
+    await this.#tell('rules', { policy, statics }, () => this.engine.reconsider(policy, statics))
+    await this.#knowNeighbours(policy)
+    await this.doors.set(doors)
+    if (doors.length === 0) this.#announcer.stop()
+    const listeners = [toldBy(uplink), ...this.doors.devices]
+    await this.#tell('announcement', listeners, async () => this.#announce())
+  }
+
+  /** Carries a value to a part that has not got it yet. A part that failed is told again at the next refresh. */
+  async #tell(part: string, value: object, tell: () => Promise<void>): Promise<void> {
+    const text = JSON.stringify(value) // situations are plain values
+    if (this.#told.get(part) === text) return
+    this.#told.delete(part)
+    await tell()
+    this.#told.set(part, text)
   }
 
   async #knowNeighbours({ rules }: Policy): Promise<void> {
@@ -335,16 +323,9 @@ export class Running {
     } catch (error) {
       // Somebody took the table away at this moment: the comparison builds it with what it was told last.
       this.daemon.diary.log('warning', 'kernel', `roles could not be set, building anew: ${error}`)
-      await this.#kernel.build(settings, [...this.engine.mappings.all()], this.#epoch.start)
+      await this.#kernel.build(settings, [...this.#kernel.mappings()], this.#epoch.start)
     }
   }
 }
 
-type Refresh = 'links' | 'files'
-
 const toldBy = (uplink: Uplink) => (uplink.is === 'up' ? uplink.told : undefined)
-
-const keyOfDoor = ({ device, address }: Door): string => `${device} ${address}`
-
-/** Situations are plain values. */
-const differ = (a: object, b: object): boolean => JSON.stringify(a) !== JSON.stringify(b)

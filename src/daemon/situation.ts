@@ -34,9 +34,10 @@ export interface Situation {
   readonly problems: readonly Problem[]
 }
 
-/** One address of ours on one internal device. */
+/** One address of ours on one internal device. A device that went and came back under its name is another one. */
 export interface Door {
   readonly device: string
+  readonly index: number
   readonly address: Ip
 }
 
@@ -85,4 +86,4 @@ const doorsOf = (device: string, links: LinkView): readonly Door[] =>
   links
     .addresses(device)
     .filter(({ ip }) => isIpv4(ip))
-    .map(({ ip }) => ({ device, address: ip }))
+    .map(({ ip }) => ({ device, index: links.index(device) ?? 0, address: ip }))

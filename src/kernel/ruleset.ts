@@ -8,7 +8,8 @@
  *                external endpoint (RFC 6886 §3.9); other hosts may not leave by a port that belongs to a mapping.
  *                Hairpin: the source becomes the external endpoint, as seen from outside (RFC 4787 REQ-9).
  *   forward      filter - 1: a mark bit on new flows of our mappings, for the one rule of the firewall that accepts it.
- *   input        filter - 1: our own ports take nothing that did not come in by an internal device.
+ *   input        filter - 1: our own ports take nothing that did not come in by an internal device, under an address
+ *                of that device.
  */
 import type { Port } from '../base/ip.ts'
 import { utf8Encode } from '../base/text.ts'
@@ -21,7 +22,7 @@ import { COMPARE, CT, META, NAT, NAT_RANGE, PAYLOAD, REGISTER, VERDICT } from '.
 
 export const TABLE = 'portico'
 /** Raised when rules or chains change: a daemon that finds another version rebuilds them around the mappings. */
-export const RULES_VERSION = 1
+export const RULES_VERSION = 2
 
 export interface Settings {
   /** Devices whose hosts may ask for mappings and reach them by hairpin. */
@@ -188,6 +189,15 @@ export function rules(markBit: number, features: Features, littleEndian: boolean
         lookup('guarded'),
         { name: 'immediate', data: { dreg: REGISTER.verdict, data: { verdict: { code: VERDICT.drop } } } },
       ],
+      // To an address of ours that is not the device's own: the sender's network is another than he would have it.
+      [
+        meta(META.l4proto, REGISTER.first),
+        port('destination', REGISTER.word1),
+        lookup('guarded'),
+        ...addressType(FIB.destination, COMPARE.equal, host(RTN_LOCAL)),
+        ...addressType(FIB.destination | FIB.incoming, COMPARE.notEqual, host(RTN_LOCAL)),
+        { name: 'immediate', data: { dreg: REGISTER.verdict, data: { verdict: { code: VERDICT.drop } } } },
+      ],
     ],
   }
 }
@@ -288,6 +298,17 @@ function plain(id: number, keyType: number, keyLength: number, byteorder: SetSha
 }
 
 const meta = (key: number, dreg: number): Expression => ({ name: 'meta', data: { key, dreg } })
+
+/** linux/rtnetlink.h */
+const RTN_LOCAL = 2
+/** linux/netfilter/nf_tables.h: enum nft_fib_flags, NFT_FIB_RESULT_ADDRTYPE */
+const FIB = { destination: 2, incoming: 8 } as const
+const FIB_ADDRESS_TYPE = 3
+
+/** What kind of address it is: for the machine, or, with `FIB.incoming`, for the device that the packet came in by. */
+function addressType(flags: number, operation: number, type: Uint8Array): Expression[] {
+  return [{ name: 'fib', data: { dreg: REGISTER.first, result: FIB_ADDRESS_TYPE, flags } }, compare(operation, type)]
+}
 
 function device(which: 'iifname' | 'oifname', set: SetName, not?: 'not'): Expression[] {
   const inverted = not === undefined ? {} : { flags: NFT_LOOKUP_F_INV }

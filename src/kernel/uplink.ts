@@ -14,16 +14,6 @@ export interface ExternalRole {
   readonly forced: Ip | undefined
 }
 
-export interface InternalRole {
-  readonly device: string
-}
-
-export interface RoleProblem {
-  readonly device: string
-  /** A sentence for people. */
-  readonly problem: string
-}
-
 /**
  * The uplink as it is now. Of several addresses the one is taken that the kernel's masquerade would take: primary, in
  * the subnet of the default gateway, else the first; deprecated ones only when there is no other.
@@ -47,29 +37,6 @@ export function uplinkOf(role: ExternalRole, links: LinkView): Uplink {
   const reach = reachOf(told)
   if (reach === undefined) return down(device, `forced address ${told} is not an address of a host`)
   return { is: 'up', device, address: own.ip, told, reach }
-}
-
-/**
- * Interfaces that must not be served (security: WAN and LAN swapped in the configuration). An internal interface that
- * does not exist yet is no problem. Only IPv4 default routes count: a second IPv6 router on the LAN is legitimate.
- */
-export function roleProblems(
-  internal: readonly InternalRole[],
-  external: ExternalRole,
-  links: LinkView,
-): readonly RoleProblem[] {
-  const problems: RoleProblem[] = []
-  for (const { device } of internal) {
-    if (device === external.device) {
-      problems.push({ device, problem: `${device} is the external interface and cannot be internal as well` })
-    } else if (links.carriesDefaultRoute(device, 4)) {
-      problems.push({
-        device,
-        problem: `${device} carries the default route, so the world is behind it: it is not served as internal`,
-      })
-    }
-  }
-  return problems
 }
 
 const down = (device: string, why: string): Uplink => ({ is: 'down', device, why })

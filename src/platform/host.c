@@ -4,7 +4,8 @@
  *   porticod [--bundle FILE] WORDS...
  *
  * The bundle is part of the program, as bytecode (tools/quickjs/compile.c); `--bundle FILE` runs another one from its
- * source instead (development, unit tests). No file beside the program is looked for. A script can the module `sys` and nothing else, and finds a global object `porticod`:
+ * source instead (development, unit tests). No file beside the program is looked for. A script can import the module
+ * `sys` and nothing else, and finds a global object `porticod`:
  *   arguments    the words
  *   engine       `QuickJS 2025-04-26`
  *   setDispatch  takes the function that waits for events and handles one round of them, or undefined

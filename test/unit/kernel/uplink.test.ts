@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Ip } from '../../../src/base/ip.ts'
 import { LinkTable } from '../../../src/kernel/link-table.ts'
-import { roleProblems, uplinkOf } from '../../../src/kernel/uplink.ts'
+import { uplinkOf } from '../../../src/kernel/uplink.ts'
 import type { DefaultRoute, Link, LinkAddress } from '../../../src/wire/rtnetlink.ts'
 
 const ip = (text: string) => text as Ip
@@ -136,33 +136,5 @@ describe('uplinkOf(): how far the world reaches', () => {
     const role = { device: 'wan', forced: forced === undefined ? undefined : ip(forced) }
     const uplink = uplinkOf(role, router({ addresses: [{ ip: ip(own) }] }))
     expect(uplink).toEqual({ ...uplink, is: 'up', reach })
-  })
-})
-
-describe('roleProblems()', () => {
-  test('none in a usual home', () => {
-    expect(roleProblems([{ device: 'br-lan' }], wan, router({}))).toEqual([])
-  })
-
-  test('none for a device that is not there yet', () => {
-    expect(roleProblems([{ device: 'br-guest' }], wan, router({}))).toEqual([])
-  })
-
-  test('the external interface cannot be internal', () => {
-    const found = roleProblems([{ device: 'br-lan' }, { device: 'wan' }], wan, router({}))
-    expect(found.map(({ device }) => device)).toEqual(['wan'])
-    expect(found[0]?.problem).toContain('external')
-  })
-
-  test('WAN and LAN swapped: the one that carries the default route is not served', () => {
-    const found = roleProblems([{ device: 'wan' }], { device: 'br-lan', forced: undefined }, router({}))
-    expect(found.map(({ device }) => device)).toEqual(['wan'])
-    expect(found[0]?.problem).toContain('default route')
-  })
-
-  test('a second IPv6 router on the LAN is legitimate', () => {
-    const table = router({})
-    table.setRoutes([{ family: 6, index: 2, gateway: ip('fe80::2'), metric: 1024 }])
-    expect(roleProblems([{ device: 'br-lan' }], wan, table)).toEqual([])
   })
 })
