@@ -72,7 +72,7 @@ describe('the messages that we send', () => {
   test('say what nft says for the same file', () => {
     const theirs = sentByNft(FILE).map(body)
     const ours = built().map(body)
-    expect(ours.filter(each => each.includes('newRule')).length).toBe(9)
+    expect(ours.filter(each => each.includes('newRule')).length).toBe(10)
     for (const message of ours) expect(theirs).toContainEqual(message)
   })
 })

@@ -116,8 +116,9 @@ export function encodeError<C extends Call>(call: C, code: ErrorOf<C>): Uint8Arr
 }
 
 /** Counters of IGD have 32 bits and wrap; ours have 64. */
+// `>>> 0`: QuickJS 2025-04-26 makes -1 of 4294967295n on 32-bit processors.
 export const counter32 = (count: bigint | number): number =>
-  typeof count === 'bigint' ? Number(BigInt.asUintN(32, count)) : Math.floor(count) % 4_294_967_296
+  typeof count === 'bigint' ? Number(BigInt.asUintN(32, count)) >>> 0 : Math.floor(count) % 4_294_967_296
 
 /** A rate that does not fit is the highest that does. */
 export const bitRate = (bitsPerSecond: number): number =>
