@@ -307,7 +307,7 @@ const FIB_ADDRESS_TYPE = 3
 
 /** What kind of address it is: for the machine, or, with `FIB.incoming`, for the device that the packet came in by. */
 function addressType(flags: number, operation: number, type: Uint8Array): Expression[] {
-  return [{ name: 'fib', data: { dreg: REGISTER.first, result: FIB_ADDRESS_TYPE, flags } }, compare(operation, type)]
+  return [{ name: 'fib', data: { flags, result: FIB_ADDRESS_TYPE, dreg: REGISTER.first } }, compare(operation, type)]
 }
 
 function device(which: 'iifname' | 'oifname', set: SetName, not?: 'not'): Expression[] {
