@@ -180,6 +180,8 @@ export class Running {
   /** What each part was told last, as text. */
   readonly #told = new Map<string, string>()
   readonly #refresher: Refresher
+  /** A question to netifd is under way, and whether another one is due after it. */
+  #asking: 'once' | 'again' | 'anew' | undefined
 
   constructor(daemon: Daemon, { kernel, features, links }: Opened) {
     const { platform, diary, timers } = daemon
@@ -275,12 +277,34 @@ export class Running {
     this.#announce()
   }
 
-  /** With what netifd said last, and once more if it says otherwise now: a new address must not wait for its answer. */
+  /** With what netifd said last; what it says now follows, since a new address must not wait for its answer. */
   async #carryOut(what: Refresh): Promise<void> {
     const { configuration, diary } = this.daemon
     if (what === 'files' && configuration.read()) diary.level = configuration.config.system.log_level
     await this.#carryOver(this.#look())
-    if (await configuration.askNetifd(what === 'files')) await this.#carryOver(this.#look())
+    this.#askNetifd(what === 'files')
+  }
+
+  /** Beside the refreshes, one question at a time; an answer that differs is a reason for another refresh. */
+  #askNetifd(anew: boolean): void {
+    if (this.#asking !== undefined) {
+      this.#asking = anew || this.#asking === 'anew' ? 'anew' : 'again'
+      return
+    }
+    this.#asking = 'once'
+    const { configuration, diary } = this.daemon
+    configuration.askNetifd(anew).then(
+      differs => {
+        const next = this.#asking
+        this.#asking = undefined
+        if (differs) this.#refresher.want('links')
+        else if (next !== 'once') this.#askNetifd(next === 'anew')
+      },
+      (error: unknown) => {
+        this.#asking = undefined
+        diary.log('error', 'config', `netifd could not be asked: ${error}`)
+      },
+    )
   }
 
   /** Doors close first and open last: nobody is served by rules that do not hold yet, or no longer. */
