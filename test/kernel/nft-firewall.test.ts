@@ -124,7 +124,8 @@ describe.each([
       ['snat4', SNAT],
       ['taken', TAKEN],
     ] as const) {
-      expect([set, elementsOf(set).get(key)?.expires]).toEqual([set, 4])
+      // Whole seconds, as nft rounds them; without the renewal it would be 2.
+      expect(elementsOf(set).get(key)?.expires, set).toBeGreaterThan(3)
     }
     expect(await opened.firewall.verify()).toEqual([])
   })
