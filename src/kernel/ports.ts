@@ -3,8 +3,8 @@ import type { Ip, Port } from '../base/ip.ts'
 import type { Platform } from '../platform/platform.ts'
 
 /**
- * Whether a socket of this machine uses the port on the external address or on all addresses. Asked of the kernel at
- * the moment of the decision: a program may have started a moment ago.
+ * Whether a socket of this machine uses the port on the external address or on all addresses. On QuickJS the
+ * kernel is asked at the moment of the decision; on Node its tables are believed for 200 ms (`platform/node.ts`).
  */
 export const routerUses = (
   platform: Pick<Platform, 'portInUse'>,

@@ -3,6 +3,7 @@
  * as a comment and for us as eight bytes. It lives and dies with the table, and changes in the same batch as mappings:
  * a daemon that starts again continues the epoch exactly when the mappings are still there.
  */
+import { joined } from '../base/bytes.ts'
 import { utf8Encode } from '../base/text.ts'
 import type { Instant } from '../base/time.ts'
 import { FLAG } from '../wire/netlink.ts'
@@ -11,7 +12,7 @@ import type { Batch } from '../wire/nftables.ts'
 import { FAMILY } from '../wire/nftables.ts'
 import type { SeenElement } from '../wire/nftables-elements.ts'
 import type { Settings } from './ruleset.ts'
-import { hostBytes, joined, PROTOCOL, RULES_VERSION, TABLE, text, tlv, UDATA_COMMENT } from './ruleset.ts'
+import { hostBytes, PROTOCOL, RULES_VERSION, TABLE, text, tlv, UDATA_COMMENT } from './ruleset.ts'
 
 export interface TableState {
   readonly version: number
@@ -32,7 +33,7 @@ export function addState(batch: Batch, epochStart: Instant, littleEndian: boolea
     elements: [
       {
         key: { value: hostBytes(RULES_VERSION, littleEndian) },
-        userdata: joined(tlv(UDATA_COMMENT, text(comment)), tlv(PRIVATE_TLV, time.done())),
+        userdata: joined([tlv(UDATA_COMMENT, text(comment)), tlv(PRIVATE_TLV, time.done())]),
       },
     ],
   })

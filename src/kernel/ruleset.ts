@@ -11,6 +11,7 @@
  *   input        filter - 1: our own ports take nothing that did not come in by an internal device, under an address
  *                of that device.
  */
+import { joined } from '../base/bytes.ts'
 import type { Port } from '../base/ip.ts'
 import { utf8Encode } from '../base/text.ts'
 import type { Transport } from '../core/mapping.ts'
@@ -230,11 +231,11 @@ function addSet(batch: Batch, name: SetName, capacity: Settings['capacity'], lit
     ...(data === undefined ? {} : { dataType: data[0], dataLength: data[1] }),
     id,
     ...(bounded ? { description: { size: capacity } } : {}),
-    userdata: joined(
+    userdata: joined([
       tlv(UDATA_SET.keyByteorder, order(byteorder)),
       data === undefined ? new Uint8Array(0) : tlv(UDATA_SET.dataByteorder, order(BYTEORDER.none)),
       tlv(UDATA_SET.comment, text(comment)),
-    ),
+    ]),
     ...(counter ? { expression: { name: 'counter', data: {} } } : {}),
   })
 }
@@ -274,17 +275,7 @@ export function tlv(type: number, value: Uint8Array): Uint8Array {
 }
 
 /** UTF-8 with a NUL at its end. */
-export const text = (value: string): Uint8Array => joined(utf8Encode(value), Uint8Array.of(0))
-
-export function joined(...parts: readonly Uint8Array[]): Uint8Array {
-  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0))
-  let at = 0
-  for (const part of parts) {
-    bytes.set(part, at)
-    at += part.length
-  }
-  return bytes
-}
+export const text = (value: string): Uint8Array => joined([utf8Encode(value), Uint8Array.of(0)])
 
 /** Four bytes as they lie in a register that holds a number of the machine. */
 export function hostBytes(value: number, littleEndian: boolean): Uint8Array {

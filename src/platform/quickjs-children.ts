@@ -1,4 +1,5 @@
 /** Child processes and standard input on QuickJS. */
+import { joined } from '../base/bytes.ts'
 import { utf8Decode } from '../base/text.ts'
 import type { Instant, Milliseconds } from '../base/time.ts'
 import type { Finished } from './platform.ts'
@@ -92,18 +93,8 @@ function collect(loop: Loop, fd: number): () => string {
     // A grandchild may hold the pipe and go on writing: what had arrived when the child ended is the answer.
     for (let i = 0; open && i < MOST_OUTPUT / PIECE && read(); i++);
     if (open) loop.close(fd)
-    return utf8Decode(join(pieces, length))
+    return utf8Decode(joined(pieces))
   }
-}
-
-function join(pieces: readonly Uint8Array[], length: number): Uint8Array {
-  const whole = new Uint8Array(length)
-  let at = 0
-  for (const piece of pieces) {
-    whole.set(piece, at)
-    at += piece.length
-  }
-  return whole
 }
 
 /** Longest line taken from standard input; a longer one is cut into pieces. */

@@ -1,4 +1,5 @@
 /** The body of an HTTP message, by its length or in chunks (RFC 9112 §6, §7.1), as the bytes come in. */
+import { joined } from '../base/bytes.ts'
 import type { Fault, Framing } from './http-head.ts'
 import { fault, parseFields } from './http-head.ts'
 import type { Inbox } from './http-inbox.ts'
@@ -111,7 +112,7 @@ class InChunks implements BodyReader {
     if (typeof line !== 'string') return line
     this.#trailerBytes += before - inbox.length
     if (this.#trailerBytes > TRAILERS) return fault(431, 'the trailers are too long')
-    if (line === '') return { is: 'body', bytes: joined(this.#parts, this.#size) }
+    if (line === '') return { is: 'body', bytes: joined(this.#parts) }
     this.#trailers.push(line)
     const fields = parseFields(this.#trailers, TRAILER_FIELDS)
     if ('is' in fields) return fields
@@ -148,13 +149,3 @@ function chunkSize(line: string): number | undefined {
 /** At most eight digits: no arithmetic can go wrong. */
 const CHUNK_HEAD =
   /^([0-9a-fA-F]{1,8})(?:;[!#$%&'*+\-.^_`|~0-9A-Za-z]+(?:=(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+|"[ !#-[\]-~]*"))?)*$/
-
-function joined(parts: readonly Uint8Array[], size: number): Uint8Array {
-  const whole = new Uint8Array(size)
-  let at = 0
-  for (const part of parts) {
-    whole.set(part, at)
-    at += part.length
-  }
-  return whole
-}

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { joined as joinedParts } from '../../../src/base/bytes.ts'
 import { Malformed } from '../../../src/base/fail.ts'
 import type { Ip, Mac, Port } from '../../../src/base/ip.ts'
 import { ipBytes } from '../../../src/base/ip.ts'
@@ -7,7 +8,7 @@ import type { Instant, Seconds } from '../../../src/base/time.ts'
 import type { Lease, Mapping } from '../../../src/core/mapping.ts'
 import { commentOf, ElementWriter, endpointKey, endpointsOf, mappingOf, takenOf } from '../../../src/kernel/elements.ts'
 import type { MappingSet } from '../../../src/kernel/ruleset.ts'
-import { joined, text, tlv } from '../../../src/kernel/ruleset.ts'
+import { text, tlv } from '../../../src/kernel/ruleset.ts'
 import { Writer } from '../../../src/wire/netlink-attributes.ts'
 import type { Element } from '../../../src/wire/nftables.ts'
 import { element, elements } from '../../../src/wire/nftables.ts'
@@ -48,6 +49,8 @@ const KINDS: readonly (readonly [string, Mapping])[] = [
   ['a label that looks like the comment', { ...plain, label: 'upnp 1.2.3.4: x' }],
   ['highest ports and addresses', { ...plain, external: { ip: '255.255.255.255' as Ip, port: 65535 as Port } }],
 ]
+
+const joined = (...parts: readonly Uint8Array[]) => joinedParts(parts)
 
 /** The element as the tables write it, attribute by attribute: slow and plain. */
 function slowly(set: MappingSet, mapping: Mapping, littleEndian: boolean): string {
