@@ -182,9 +182,10 @@ function redirected(wish: MapWish, external: Port, uplink: Up): Mapping {
 }
 
 function make(wish: MapWish, port: Port, ip: Ip, lease: Lease, mac = wish.mac): Mapping {
-  const { transport, internal, owner, label } = wish
+  const { transport, internal, owner, label, remote, enabled } = wish
   const external: Endpoint = { ip, port }
-  return { transport, external, internal, owner, lease, label, mac }
+  const state = enabled ? 'on' : 'disabled'
+  return { transport, external, internal, owner, lease, label, mac, remote, state, pinhole: undefined }
 }
 
 const refuse = (why: Refusal, because: string): Decision => ({ answer: { ok: false, why, because }, changes: [] })

@@ -6,7 +6,7 @@
  * remove. Foreign names (NewExternalPort, suggested port, dst-port, iport) stay in the files that speak the foreign
  * language.
  */
-import type { Endpoint, Ip, Mac, Port } from '../base/ip.ts'
+import type { Endpoint, Ip, Mac, Port, PortRange } from '../base/ip.ts'
 import type { Instant, Seconds } from '../base/time.ts'
 
 /** What UCI and RouterOS call `protocol` (nft: `inet_proto`). */
@@ -23,10 +23,25 @@ export type Owner =
 
 export type Lease = 'forever' | { readonly lifetime: Seconds; readonly expires: Instant }
 
+/** Who may come in: any host and port of the world, or only this one. */
+export interface Remote {
+  readonly ip: Ip | 'any'
+  readonly port: Port | 'any'
+}
+
+/** The usual one; shared, since nearly every mapping has it. */
+export const ANYBODY: Remote = { ip: 'any', port: 'any' }
+
+/**
+ * `disabled`: its client wants it kept and not used (UPnP NewEnabled 0). `suspended`: the address behind it belongs to
+ * another device now. Both are listed, end on time, and lead nowhere.
+ */
+export type MappingState = 'on' | 'disabled' | 'suspended'
+
 /** Never edited, only replaced. */
 export interface Mapping {
   readonly transport: Transport
-  /** What the world dials. */
+  /** What the world dials; the internal endpoint itself where nothing is translated (an IPv6 pinhole). */
   readonly external: Endpoint
   /** Who answers. */
   readonly internal: Endpoint
@@ -36,31 +51,68 @@ export interface Mapping {
   readonly label: string
   /** Link address of the client when it was granted, where known: permissions may name it. */
   readonly mac: Mac | undefined
+  readonly remote: Remote
+  readonly state: MappingState
+  /** The number by which its client knows an IPv6 pinhole, 1..65535 (UniqueID); `undefined` for what is translated. */
+  readonly pinhole: number | undefined
 }
 
-interface About {
+/** What is left to say of a mapping that translates, for anybody, at once. */
+export const ORDINARY = { remote: ANYBODY, state: 'on', pinhole: undefined } as const satisfies Partial<Mapping>
+
+interface By {
   readonly owner: Owner
-  readonly transport: Transport
   /** Device of the internal interface that the request came in by, `br-lan`. */
   readonly device: string
   readonly mac: Mac | undefined
 }
 
-export interface MapWish extends About {
+export interface MapWish extends By {
   readonly ask: 'map'
+  readonly transport: Transport
   readonly internal: Endpoint
   readonly external: Port | 'any'
   /** The client wants this port or none (UPnP AddPortMapping); otherwise another may be granted. */
   readonly exact: boolean
   readonly lifetime: Seconds | 'forever'
   readonly label: string
+  readonly remote: Remote
+  readonly enabled: boolean
 }
 
-export interface UnmapWish extends About {
+/** By what answers: NAT-PMP's way to remove. */
+export interface UnmapWish extends By {
   readonly ask: 'unmap'
+  readonly transport: Transport
   /** Whose mappings, and which: one internal port or all of this transport. */
   readonly internal: Ip
   readonly port: Port | 'all'
+}
+
+/** By what the world dials: UPnP's way to remove. */
+export interface RevokeWish extends By {
+  readonly ask: 'revoke'
+  readonly transport: Transport
+  /** One mapping, with exactly this remote host; or all of the client's own whose external port lies in a range. */
+  readonly which: { readonly external: Port; readonly remote: Ip | 'any' } | { readonly range: PortRange }
+}
+
+/** An IPv6 endpoint that the world may reach; for the same flow again, the same pinhole with a new lease. */
+export interface PinholeWish extends By {
+  readonly ask: 'pinhole'
+  readonly transport: Transport
+  readonly internal: Endpoint
+  readonly remote: Remote
+  readonly lifetime: Seconds
+  readonly label: string
+}
+
+/** A new lease for a pinhole, or its end. */
+export interface PinholeChangeWish extends By {
+  readonly ask: 'extend' | 'close'
+  readonly pinhole: number
+  /** Meaningless for `close`. */
+  readonly lifetime: Seconds
 }
 
 export type Wish = MapWish | UnmapWish
@@ -73,7 +125,9 @@ export type Refusal =
   | 'not-owner' // somebody else's mapping, or a static one
   | 'quota' // the host or the router holds as many as the limits allow
   | 'no-port' // every port that the rules allow is taken
-  | 'conflict' // the client insists on a port that is taken
+  | 'conflict' // the client insists on a port that another client's mapping has
+  | 'reserved' // the client insists on a port that the router, a redirect or a static mapping has
+  | 'absent' // there is no such mapping to change or remove
   | 'no-uplink' // there is no external address
   | 'busy' // more requests are waiting than we hold; datagram protocols stay silent and the client asks again
   | 'kernel' // the kernel did not accept the change

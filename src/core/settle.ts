@@ -5,7 +5,7 @@
 import type { Ip } from '../base/ip.ts'
 import { noLongerAllowed, type World } from './decide.ts'
 import { Draft } from './draft.ts'
-import { type Change, type Mapping, sameEndpoint } from './mapping.ts'
+import { type Change, type Mapping, ORDINARY, sameEndpoint } from './mapping.ts'
 import type { StaticMapping } from './policy.ts'
 import type { Event } from './record.ts'
 import { portKey, type Table } from './table.ts'
@@ -100,6 +100,7 @@ function additions(table: Table, because: Map<Mapping, string>, wanted: ByPort, 
       lease: 'forever',
       label,
       mac: undefined,
+      ...ORDINARY,
     }
     const change: Change = { act: 'add', mapping }
     draft.commit([change])

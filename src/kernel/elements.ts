@@ -13,7 +13,7 @@ import { oneLine, utf8Decode, utf8Encode } from '../base/text.ts'
 import type { Instant } from '../base/time.ts'
 import { after, afterMs, inMilliseconds, milliseconds, seconds } from '../base/time.ts'
 import type { Lease, Mapping, Owner, Transport } from '../core/mapping.ts'
-import { sameOwner } from '../core/mapping.ts'
+import { ORDINARY, sameOwner } from '../core/mapping.ts'
 import { Writer } from '../wire/netlink-attributes.ts'
 import { element } from '../wire/nftables.ts'
 import type { SeenElement } from '../wire/nftables-elements.ts'
@@ -319,7 +319,8 @@ export function mappingOf(seen: SeenElement, now: Instant): Mapping | undefined 
   const { mac, client, exact } = readMetadata(metadata)
   const label = exact ?? labelOf(comment)
   const owner: Owner = via === 'operator' ? { via } : { via, client: client ?? internal.ip }
-  return { transport, external, internal, owner, lease: leaseOf(seen, now), label, mac }
+  const lease = leaseOf(seen, now)
+  return { transport, external, internal, owner, lease, label, mac, ...ORDINARY }
 }
 
 /** Key of an element of `dnat4` or `snat4`, and where it leads, as `endpointKey` counts; `undefined` if not ours. */

@@ -10,6 +10,7 @@ import { seconds } from '../base/time.ts'
 import type { Engine } from '../core/engine.ts'
 import type { Epoch } from '../core/epoch.ts'
 import type { Answer, Owner, Refusal, Transport } from '../core/mapping.ts'
+import { ANYBODY } from '../core/mapping.ts'
 import type { Noise, NoiseKind } from '../core/noise.ts'
 import type { Rate } from '../core/rate.ts'
 import type { Surroundings } from '../core/surroundings.ts'
@@ -57,6 +58,8 @@ const RESULT_OF: Record<Refusal, number | 'silence'> = {
   quota: RESULT.outOfResources,
   'no-port': RESULT.outOfResources,
   conflict: RESULT.outOfResources,
+  reserved: RESULT.outOfResources,
+  absent: RESULT.success, // removing what is not there succeeds (§3.4)
   'no-uplink': RESULT.networkFailure,
   busy: 'silence',
   // Not "network failure": libraries take that for "no WAN" and stop asking.
@@ -128,6 +131,8 @@ export class NatPmp {
           exact: false,
           lifetime,
           label: 'NAT-PMP',
+          remote: ANYBODY,
+          enabled: true,
         },
         answered,
       )

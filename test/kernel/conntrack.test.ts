@@ -7,6 +7,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import type { Ip, Port } from '../../src/base/ip.ts'
 import type { Instant } from '../../src/base/time.ts'
 import type { Mapping, Transport } from '../../src/core/mapping.ts'
+import { ORDINARY } from '../../src/core/mapping.ts'
 import type { Conntrack } from '../../src/kernel/conntrack.ts'
 import { openConntrack } from '../../src/kernel/conntrack.ts'
 import { createNodePlatform } from '../../src/platform/node.ts'
@@ -57,6 +58,7 @@ function mapping(transport: Transport, external: number, ip: string, internal: n
     lease: 'forever',
     label: '',
     mac: undefined,
+    ...ORDINARY,
   }
 }
 

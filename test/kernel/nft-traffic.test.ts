@@ -3,6 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Ip, Port } from '../../src/base/ip.ts'
 import type { Seconds } from '../../src/base/time.ts'
 import type { Mapping, Transport } from '../../src/core/mapping.ts'
+import { ORDINARY } from '../../src/core/mapping.ts'
 import type { Settings } from '../../src/kernel/ruleset.ts'
 import type { Address } from '../support/agent.ts'
 import type { Host } from '../support/host.ts'
@@ -30,6 +31,7 @@ function mapping(transport: Transport, external: number, host: Host, port: numbe
     lease: { lifetime: lifetime as Seconds, expires: 0 as never },
     label: 'test',
     mac: undefined,
+    ...ORDINARY,
   }
 }
 

@@ -7,6 +7,7 @@ import type { PrintOptions } from '../../src/control/print.ts'
 import { runLine } from '../../src/control/server.ts'
 import type { ControlWorld, InterfaceRole, JournalLine, SettingsId, Status } from '../../src/control/world.ts'
 import type { Answer, Mapping, Owner, Transport } from '../../src/core/mapping.ts'
+import { ORDINARY } from '../../src/core/mapping.ts'
 
 export class MemoryWorld implements ControlWorld {
   held: Mapping[] = []
@@ -80,6 +81,7 @@ export function mapping(sketch: MappingSketch): Mapping {
       via === 'operator' ? 'forever' : { lifetime: 7200 as Seconds, expires: (1_000_000 + left * 1000) as Instant },
     label,
     mac: sketch.mac as Mac | undefined,
+    ...ORDINARY,
   }
 }
 

@@ -2,6 +2,7 @@
 import type { Ip, Mac, Port } from '../../src/base/ip.ts'
 import { after, type Instant, seconds } from '../../src/base/time.ts'
 import type { Mapping, MapWish, Service, Transport, UnmapWish } from '../../src/core/mapping.ts'
+import { ANYBODY, ORDINARY } from '../../src/core/mapping.ts'
 import { A, WAN_ADDRESS } from './router.ts'
 
 export interface Words {
@@ -28,6 +29,7 @@ export function mapping(words: Words = {}): Mapping {
     lease: until === 0 ? 'forever' : { lifetime: seconds(until), expires: after(0 as Instant, seconds(until)) },
     label: words.label ?? 'NAT-PMP',
     mac: words.mac as Mac | undefined,
+    ...ORDINARY,
   }
 }
 
@@ -54,6 +56,8 @@ export function map(words: WishWords = {}): MapWish {
     exact: words.exact ?? false,
     lifetime: lifetime === 'forever' ? lifetime : seconds(lifetime),
     label: words.label ?? 'NAT-PMP',
+    remote: ANYBODY,
+    enabled: true,
   }
 }
 

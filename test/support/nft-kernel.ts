@@ -4,6 +4,7 @@ import type { Ip, Mac, Port } from '../../src/base/ip.ts'
 import type { Clock, Seconds } from '../../src/base/time.ts'
 import { after } from '../../src/base/time.ts'
 import type { Mapping, Transport } from '../../src/core/mapping.ts'
+import { ORDINARY } from '../../src/core/mapping.ts'
 import { Exchange } from '../../src/kernel/exchange.ts'
 import { KernelFirewall } from '../../src/kernel/firewall.ts'
 import { probe } from '../../src/kernel/probe.ts'
@@ -58,6 +59,7 @@ export const sample = (clock: Clock, changes: Partial<Mapping> = {}): Mapping =>
   lease: leaseOf(clock, 3600),
   label: 'web',
   mac: '02:00:00:00:00:0a' as Mac,
+  ...ORDINARY,
   ...changes,
 })
 

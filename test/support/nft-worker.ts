@@ -6,6 +6,7 @@ import type { Ip, Mac, Port } from '../../src/base/ip.ts'
 import type { Clock, Instant, Seconds } from '../../src/base/time.ts'
 import { after } from '../../src/base/time.ts'
 import type { Change, Mapping } from '../../src/core/mapping.ts'
+import { ORDINARY } from '../../src/core/mapping.ts'
 import { Exchange } from '../../src/kernel/exchange.ts'
 import { KernelFirewall } from '../../src/kernel/firewall.ts'
 import { probe } from '../../src/kernel/probe.ts'
@@ -101,5 +102,6 @@ const many = (count: number, ip: Ip): Mapping[] =>
       lease: { lifetime: 3600 as Seconds, expires: 0 as Instant },
       label: 'NAT-PMP',
       mac: '02:00:00:00:00:07' as Mac,
+      ...ORDINARY,
     }
   })

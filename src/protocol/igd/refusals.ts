@@ -16,6 +16,8 @@ export const CONNECTION_REFUSALS: Readonly<Record<Refusal, Codes>> = {
   quota: { 1: 501, 2: 728 },
   'no-port': { 1: 501, 2: 728 },
   conflict: { 1: 718, 2: 718 },
+  reserved: { 1: 718, 2: 729 },
+  absent: { 1: 714, 2: 714 },
   'no-uplink': { 1: 501, 2: 501 },
   busy: { 1: 501, 2: 501 },
   kernel: { 1: 501, 2: 501 },

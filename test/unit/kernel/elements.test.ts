@@ -6,6 +6,7 @@ import { ipBytes } from '../../../src/base/ip.ts'
 import { utf8Encode } from '../../../src/base/text.ts'
 import type { Instant, Seconds } from '../../../src/base/time.ts'
 import type { Lease, Mapping } from '../../../src/core/mapping.ts'
+import { ORDINARY } from '../../../src/core/mapping.ts'
 import { commentOf, ElementWriter, endpointKey, endpointsOf, mappingOf, takenOf } from '../../../src/kernel/elements.ts'
 import type { MappingSet } from '../../../src/kernel/ruleset.ts'
 import { text, tlv } from '../../../src/kernel/ruleset.ts'
@@ -30,6 +31,7 @@ const plain: Mapping = {
   lease: lease(3600),
   label: 'web',
   mac: 'aa:bb:cc:0d:0e:0f' as Mac,
+  ...ORDINARY,
 }
 
 const KINDS: readonly (readonly [string, Mapping])[] = [

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import type { Ip, Mac, Port } from '../../../src/base/ip.ts'
 import type { Instant, Seconds } from '../../../src/base/time.ts'
 import type { Change, Mapping } from '../../../src/core/mapping.ts'
+import { ORDINARY } from '../../../src/core/mapping.ts'
 import { MappingIndex } from '../../../src/kernel/firewall-index.ts'
 import { PlainWriter } from '../../../src/kernel/firewall-plain.ts'
 import { OperationWriter, plan } from '../../../src/kernel/firewall-plan.ts'
@@ -29,6 +30,7 @@ function mapping(n: number, fields: Partial<Mapping> = {}): Mapping {
     lease: lease(3600),
     label: 'NAT-PMP',
     mac: undefined,
+    ...ORDINARY,
     ...fields,
   }
 }

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import type { Ip, Port } from '../../../src/base/ip.ts'
 import type { Instant, Seconds } from '../../../src/base/time.ts'
 import type { Change, Lease, Mapping, Transport } from '../../../src/core/mapping.ts'
+import { ORDINARY } from '../../../src/core/mapping.ts'
 import { endpointKey, portKey } from '../../../src/kernel/elements.ts'
 import { MappingIndex } from '../../../src/kernel/firewall-index.ts'
 import { mend, refusal } from '../../../src/kernel/firewall-mend.ts'
@@ -30,6 +31,7 @@ function mapping(external: number, host = 10, changes: Partial<Mapping> = {}): M
     lease: lease(3600),
     label: 'web',
     mac: undefined,
+    ...ORDINARY,
     ...changes,
   }
 }

@@ -4,6 +4,7 @@
  */
 import { describe, expect, test } from 'vitest'
 import type { Ip, Mac, Port } from '../../../src/base/ip.ts'
+import { ANYBODY } from '../../../src/core/mapping.ts'
 import type { StaticMapping } from '../../../src/core/policy.ts'
 import { ELSEWHERE } from '../../support/natpmp-elsewhere.ts'
 import { A, B, bytesOf, DOWN, LAN_ADDRESS, policy, ports, Router, up, WAN_ADDRESS } from '../../support/router.ts'
@@ -602,6 +603,8 @@ async function byUpnp(router: Router, internal: number, external: number): Promi
     exact: true,
     lifetime: 'forever',
     label: 'a game',
+    remote: ANYBODY,
+    enabled: true,
   })
   expect(answer.ok).toBe(true)
 }
