@@ -4,7 +4,7 @@ setup-lab:
 	@tools/setup.sh npm build lab
 
 setup-clients:
-	@tools/setup.sh npm build lab clients
+	@tools/setup.sh npm build lab clients strangers
 
 # What an engine needs beside the bundle.
 ENGINE_TARGET.quickjs := host

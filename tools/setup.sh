@@ -4,17 +4,19 @@
 #   tools/setup.sh GROUP...
 #
 # A group is a list of Debian packages, tools/packages/GROUP.txt: the first comment line says what they are for, then
-# one package per line. The group `npm` stands for the packages of package-lock.json.
+# one package per line. The group `npm` stands for the packages of package-lock.json, `strangers` for those of
+# test/clients/strangers.
 # What is already there is left alone: a second run looks, finds nothing to do and says nothing.
 set -eu
 
 root=$(cd "$(dirname "$0")/.." && pwd)
 
 main() {
-  [ $# -gt 0 ] || fail "no group named. Groups: npm $(groups)"
+  [ $# -gt 0 ] || fail "no group named. Groups: npm strangers $(groups)"
   for group in "$@"; do
     case $group in
-      npm) install_npm ;;
+      npm) install_npm . 'compiler, bundler, test runner' ;;
+      strangers) install_npm test/clients/strangers "others' UPnP clients, for the tests" ;;
       *) install_debian "$group" ;;
     esac
   done
@@ -22,7 +24,7 @@ main() {
 
 install_debian() {
   list=$root/tools/packages/$1.txt
-  [ -f "$list" ] || fail "there is no group '$1'. Groups: npm $(groups)"
+  [ -f "$list" ] || fail "there is no group '$1'. Groups: npm strangers $(groups)"
   wanted=$(sed -e 's/#.*//' "$list" | tr -s ' \t\n' ' ')
   missing=$(missing_of $wanted)
   [ -n "$missing" ] || return 0
@@ -41,12 +43,13 @@ install_debian() {
 
 install_npm() {
   command -v node >/dev/null || fail "Node.js is missing: version 20 or later is needed"
-  mark=$root/node_modules/.package-lock.json
-  if [ -f "$mark" ] && [ ! "$root/package-lock.json" -nt "$mark" ]; then return 0; fi
-  say "Installing the npm packages that package-lock.json names (compiler, bundler, test runner), into node_modules"
+  place=$root/$1
+  mark=$place/node_modules/.package-lock.json
+  if [ -f "$mark" ] && [ ! "$place/package-lock.json" -nt "$mark" ]; then return 0; fi
+  say "Installing the npm packages that ${1#.}/package-lock.json names ($2), into node_modules beside it"
   # Exactly what the lock file says, and it stays as it is. `npm ci` would also insist on the packages of processors and
   # systems that are not ours, and not every registry has those.
-  (cd "$root" && quiet npm install --no-save --no-progress) || fail "npm install failed (see above)"
+  (cd "$place" && quiet npm install --no-save --no-progress) || fail "npm install failed (see above)"
   touch "$mark"
 }
 

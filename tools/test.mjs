@@ -67,7 +67,7 @@ report(results)
 async function setUp() {
   rmSync('build/test', { recursive: true, force: true })
   mkdirSync('build/test', { recursive: true })
-  const { status } = await execute(['tools/setup.sh', 'npm', 'build', 'cross', 'lab', 'clients'])
+  const { status } = await execute(['tools/setup.sh', 'npm', 'build', 'cross', 'lab', 'clients', 'strangers'])
   if (status !== 0) process.exit(status)
 }
 

@@ -19,6 +19,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from natpmp_load import Latency, Load  # noqa: E402
 
 IP_RECVERR = 11  # linux/in.h
+IPV6_RECVERR = 25
 ETH_P_IP = 0x0800  # linux/if_ether.h
 SO_BINDTODEVICE = 25  # asm-generic/socket.h
 SO_RCVBUFFORCE = 33  # asm-generic/socket.h
@@ -51,12 +52,16 @@ def stamp(peer, data):
     return f'{NAME} saw {peer[0]}:{peer[1]} '.encode() + data
 
 
+def family_of(ip):
+    return socket.AF_INET6 if ':' in ip else socket.AF_INET
+
+
 # ── servers ──
 
 
 class UdpEcho:
     def __init__(self, port, ip='0.0.0.0'):
-        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket = socket.socket(family_of(ip), socket.SOCK_DGRAM)
         self.socket.bind((ip, port))
         self.received = 0
         threading.Thread(target=self.serve, daemon=True).start()
@@ -78,7 +83,7 @@ class UdpEcho:
 
 class TcpEcho:
     def __init__(self, port, ip='0.0.0.0'):
-        self.socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        self.socket = socket.socket(family_of(ip), socket.SOCK_STREAM)
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self.socket.bind((ip, port))
         self.socket.listen(64)
@@ -117,9 +122,12 @@ def close_socket(it):
 # ── clients ──
 
 
-def udp_socket(from_ip='', from_port=0, device=None, broadcast=False):
-    it = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    it.setsockopt(socket.IPPROTO_IP, IP_RECVERR, 1)
+def udp_socket(from_ip='', from_port=0, device=None, broadcast=False, family=socket.AF_INET):
+    it = socket.socket(family, socket.SOCK_DGRAM)
+    if family == socket.AF_INET:
+        it.setsockopt(socket.IPPROTO_IP, IP_RECVERR, 1)
+    else:
+        it.setsockopt(socket.IPPROTO_IPV6, IPV6_RECVERR, 1)
     it.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     if broadcast:
         it.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
@@ -142,7 +150,7 @@ def receive(it, seconds):
 
 
 def udp_ask(to, hex, seconds=1.0, **where):
-    with udp_socket(**where) as it:
+    with udp_socket(family=family_of(to[0]), **where) as it:
         started = time.monotonic()
         try:
             it.sendto(bytes.fromhex(hex), tuple(to))
@@ -156,7 +164,7 @@ def udp_send(handle, to, hex):
 
 
 def tcp_ask(to, hex, seconds=2.0, from_port=0):
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as it:
+    with socket.socket(family_of(to[0]), socket.SOCK_STREAM) as it:
         it.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         it.bind(('', from_port))
         it.settimeout(seconds)
@@ -164,7 +172,7 @@ def tcp_ask(to, hex, seconds=2.0, from_port=0):
 
 
 def tcp_open(to, seconds=2.0):
-    it = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    it = socket.socket(family_of(to[0]), socket.SOCK_STREAM)
     it.settimeout(seconds)
     it.connect(tuple(to))
     return keep(it)

@@ -87,12 +87,12 @@ export class Host {
   }
 
   /** A server that answers `<name> saw <peer ip>:<peer port> <what it got>`. */
-  async udpEcho(port: number): Promise<Echo> {
-    return this.#echo((await this.#call({ do: 'udp_echo', port })) as number)
+  async udpEcho(port: number, ip = '0.0.0.0'): Promise<Echo> {
+    return this.#echo((await this.#call({ do: 'udp_echo', port, ip })) as number)
   }
 
-  async tcpEcho(port: number): Promise<Echo> {
-    return this.#echo((await this.#call({ do: 'tcp_echo', port })) as number)
+  async tcpEcho(port: number, ip = '0.0.0.0'): Promise<Echo> {
+    return this.#echo((await this.#call({ do: 'tcp_echo', port, ip })) as number)
   }
 
   /** One datagram from a new socket, and what comes back to it. */

@@ -22,7 +22,7 @@ insert rule inet fw4 srcnat jump upnp_postrouting
 const SETTINGS = `ext_ifname=wan0
 listening_ip=br-lan
 enable_natpmp=yes
-enable_upnp=no
+enable_upnp=@UPNP@
 secure_mode=yes
 system_uptime=yes
 min_lifetime=1
@@ -37,9 +37,9 @@ allow 1024-65535 192.168.88.0/24 1024-65535
 deny 0-65535 0.0.0.0/0 0-65535
 `
 
-export async function startMiniupnpd(lab: Lab): Promise<Background> {
+export async function startMiniupnpd(lab: Lab, upnp: 'yes' | 'no' = 'no'): Promise<Background> {
   const settings = join(lab.directory, 'miniupnpd.conf')
-  writeFileSync(settings, SETTINGS)
+  writeFileSync(settings, SETTINGS.replace('@UPNP@', upnp))
   await lab.router.must(['nft', '-f', '-'], { input: CHAINS })
   const pidFile = join(lab.directory, 'miniupnpd.pid')
   const server = lab.router.start(['miniupnpd', '-d', '-f', settings, '-P', pidFile])
