@@ -9,9 +9,10 @@ import type { Clock, Instant, Seconds } from '../base/time.ts'
 import { seconds } from '../base/time.ts'
 import type { Engine } from '../core/engine.ts'
 import type { Epoch } from '../core/epoch.ts'
-import type { Answer, Owner, Refusal, Transport } from '../core/mapping.ts'
+import type { Answer, Refusal, Transport } from '../core/mapping.ts'
 import { ANYBODY } from '../core/mapping.ts'
 import type { Noise, NoiseKind } from '../core/noise.ts'
+import { type ClientOwner, Owners } from '../core/owners.ts'
 import type { Rate } from '../core/rate.ts'
 import type { Surroundings } from '../core/surroundings.ts'
 import type { MapRequest } from '../wire/natpmp.ts'
@@ -67,12 +68,10 @@ const RESULT_OF: Record<Refusal, number | 'silence'> = {
 }
 
 const NOTHING = seconds(0)
-/** Whose owner is remembered. */
-const CLIENTS = 1024
 
 export class NatPmp {
   readonly #parts: NatPmpParts
-  readonly #owners = new Owners()
+  readonly #owners = new Owners('nat-pmp')
 
   constructor(parts: NatPmpParts) {
     this.#parts = parts
@@ -176,23 +175,6 @@ export class NatPmp {
     const epoch = this.#parts.epoch.seconds(now)
     // The figure in §3.5 draws opcode 0; a PCP client throws away what has no response bit (RFC 6887 §8.3).
     return replyHead.encode({ version: VERSION, opcode: RESPONSE | opcode, result, epoch })
-  }
-}
-
-type ClientOwner = Exclude<Owner, { readonly via: 'operator' }>
-
-/** One owner for all mappings of a client, as long as it is remembered: it would be a tenth of their memory. */
-class Owners {
-  readonly #known = new Map<Ip, ClientOwner>()
-
-  of(client: Ip): ClientOwner {
-    let owner = this.#known.get(client)
-    if (owner === undefined) {
-      if (this.#known.size >= CLIENTS) this.#known.clear()
-      owner = { via: 'nat-pmp', client }
-      this.#known.set(client, owner)
-    }
-    return owner
   }
 }
 

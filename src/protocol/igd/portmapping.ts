@@ -87,7 +87,7 @@ export function portRangeOf({ args }: RangeCall): PortRangeAsked | Senseless<733
   return { transport: transportOf(args.NewProtocol), first, last, manage: args.NewManage }
 }
 
-export const isSenseless = <T extends object>(value: T | Senseless<number>): value is Extract<T, Senseless<number>> =>
+export const isSenseless = <T extends object>(value: T): value is Extract<T, Senseless<number>> =>
   'is' in value && value.is === 'senseless'
 
 export const senseless = <Code extends number>(code: Code): Senseless<Code> => ({ is: 'senseless', code })
