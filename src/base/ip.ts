@@ -41,6 +41,12 @@ export function parsePort(text: string): Port | undefined {
 
 export const isIpv4 = (ip: Ip): boolean => !ip.includes(':')
 
+/** fe80::/10 (RFC 4291 §2.5.6): such an address means something on one link only. */
+export const isLinkLocal = (ip: Ip): boolean => /^fe[89ab][0-9a-f]:/.test(ip)
+
+/** 224.0.0.0/4 (RFC 1112 §4), ff00::/8 (RFC 4291 §2.7). */
+export const isMulticast = (ip: Ip): boolean => /^(22[4-9]|23[0-9])\.|^ff[0-9a-f]{2}:/.test(ip)
+
 /** Strict dotted decimal: four numbers 0..255 without leading zeros. */
 export function parseIpv4(text: string): Ip | undefined {
   const match = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/.exec(text)

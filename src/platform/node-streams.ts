@@ -1,13 +1,22 @@
 /** TCP and unix streams on Node, with `node:net`. */
 import type { Server, Socket } from 'node:net'
 import type { Ip, Port } from '../base/ip.ts'
-import { parseIp } from '../base/ip.ts'
+import { isLinkLocal, parseIp } from '../base/ip.ts'
 import { systemError } from './node-errors.ts'
-import type { Listener, Stream, StreamAddress } from './platform.ts'
+import type { Dialing, DialOptions, InternetAddress, Listener, Stream, StreamAddress, SystemError } from './platform.ts'
 
 type Call = (run: () => void) => void
 
-const textOf = (at: StreamAddress) => ('unix' in at ? at.unix.replace('\0', '@') : `${at.address} port ${at.port}`)
+function textOf(at: StreamAddress): string {
+  if ('unix' in at) return at.unix.replace('\0', '@')
+  return `${at.address} port ${at.port}${at.device === undefined ? '' : ` on ${at.device}`}`
+}
+
+/** An address as Node takes it: a link-local one with its device. */
+const scoped = (address: Ip, device: string | undefined): string =>
+  device !== undefined && isLinkLocal(address) ? `${address}%${device}` : address
+
+const hostOf = ({ address, port, device }: InternetAddress) => ({ host: scoped(address, device), port })
 
 /** Room for a name in struct sockaddr_un (unix(7)). */
 const NAME = 108
@@ -58,7 +67,7 @@ function bound(server: Server, at: StreamAddress): Promise<Server> {
     const before = process.umask(0o177)
     try {
       if ('unix' in at) server.listen({ path: nameOf(at.unix), backlog: 64, exclusive: true })
-      else server.listen({ host: at.address, port: at.port, ipv6Only: true, backlog: 64, exclusive: true })
+      else server.listen({ ...hostOf(at), ipv6Only: true, backlog: 64, exclusive: true })
     } finally {
       process.umask(before)
     }
@@ -80,19 +89,52 @@ async function abandoned(path: string): Promise<boolean> {
   })
 }
 
-export async function connectStream(to: StreamAddress, call: Call): Promise<Stream> {
-  const net = await import('node:net')
-  const where = 'unix' in to ? { path: nameOf(to.unix) } : { host: to.address, port: to.port, noDelay: true }
+export function connectStream(to: StreamAddress, call: Call): Promise<Stream> {
   return new Promise((resolve, reject) => {
-    const socket = net.connect({ ...where, allowHalfOpen: true })
-    const failed = (error: unknown) => reject(systemError(`connecting to ${textOf(to)}`, error))
-    socket.once('error', failed)
-    socket.once('connect', () => {
-      socket.removeListener('error', failed)
-      socket.pause()
-      resolve(wrap(socket, call))
-    })
+    dialStream(to, call, outcome => ('code' in outcome ? reject(outcome) : resolve(outcome)))
   })
+}
+
+export function dialStream(
+  to: { readonly unix: string } | DialOptions,
+  call: Call,
+  done: (outcome: Stream | SystemError) => void,
+): Dialing {
+  let socket: Socket | undefined
+  let open = true
+  const finish = (outcome: Stream | SystemError) => {
+    if (!open) return
+    open = false
+    call(() => done(outcome))
+  }
+  const failed = (error: unknown) => {
+    socket?.destroy()
+    finish(systemError(`connecting to ${textOf(to)}`, error))
+  }
+  const begin = (net: typeof import('node:net')) => {
+    if (!open) return
+    const made = net.connect({ ...whereOf(to), allowHalfOpen: true })
+    socket = made
+    // Kept for ever: an error after `close` must find somebody.
+    made.on('error', failed)
+    made.once('connect', () => {
+      made.pause()
+      finish(wrap(made, call))
+    })
+  }
+  import('node:net').then(begin).catch(failed)
+  return {
+    close() {
+      if (open) socket?.destroy()
+      open = false
+    },
+  }
+}
+
+function whereOf(to: { readonly unix: string } | DialOptions) {
+  if ('unix' in to) return { path: nameOf(to.unix) }
+  const own = to.from === undefined ? {} : { localAddress: scoped(to.from, to.device) }
+  return { ...hostOf(to), ...own, noDelay: true }
 }
 
 function wrap(socket: Socket, call: Call): Stream {

@@ -2,8 +2,9 @@
  * UDP on Node, with `dgram-as-promised`. What Node cannot do here: bind to a device, and see by which interface a
  * datagram came; the guard in our nftables input chain takes that part.
  */
+import type { NetworkInterfaceInfo } from 'node:os'
 import type { Ip, Port } from '../base/ip.ts'
-import { isIpv4, parseIp } from '../base/ip.ts'
+import { isIpv4, isLinkLocal, isMulticast, parseIp } from '../base/ip.ts'
 import { systemError } from './node-errors.ts'
 import type { Datagram, UdpOptions, UdpSocket } from './platform.ts'
 
@@ -13,14 +14,24 @@ const RECEIVE_BUFFER = 1 << 20
 
 export async function openUdp(options: UdpOptions, call: (run: () => void) => void): Promise<UdpSocket> {
   const { DgramAsPromised } = await import('dgram-as-promised')
+  const { networkInterfaces } = await import('node:os')
   const doing = `udp socket ${options.address} port ${options.port} on ${options.device}`
   const v4 = isIpv4(options.address)
-  const socket = DgramAsPromised.createSocket(v4 ? { type: 'udp4' } : { type: 'udp6', ipv6Only: true })
-  const zone = options.address.startsWith('fe80:') ? `%${options.device}` : ''
+  const isGroup = isMulticast(options.address)
+  const reuseAddr = isGroup || options.shared === true
+  const socket = DgramAsPromised.createSocket(
+    v4 ? { type: 'udp4', reuseAddr } : { type: 'udp6', ipv6Only: true, reuseAddr },
+  )
+  // The kernel binds a socket to the device when its address has a scope: also for ff02::c.
+  const zone = isLinkLocal(options.address) || options.address.startsWith('ff02:') ? `%${options.device}` : ''
   try {
     await socket.bind({ address: `${options.address}${zone}`, port: options.port, exclusive: true })
+    const own = v4 ? ownAddress(networkInterfaces(), options) : `::%${options.device}`
+    if (isGroup) socket.addMembership(options.address, own)
+    else socket.setMulticastInterface(own)
     socket.setMulticastTTL(options.multicastTtl)
-    socket.setMulticastInterface(v4 ? options.address : `::%${options.device}`)
+    // What leaves for a group is not looped back to this machine: nobody here asks for it.
+    socket.setMulticastLoopback(false)
     socket.setRecvBufferSize(RECEIVE_BUFFER)
   } catch (error) {
     socket.close().catch(() => undefined)
@@ -38,7 +49,7 @@ export async function openUdp(options: UdpOptions, call: (run: () => void) => vo
     },
     send(bytes, to) {
       if (!open) return
-      const scope = to.ip.startsWith('fe80:') ? `%${options.device}` : ''
+      const scope = isLinkLocal(to.ip) || to.ip.startsWith('ff02:') ? `%${options.device}` : ''
       socket.send(bytes, to.port, `${to.ip}${scope}`).catch(() => undefined)
     },
     close() {
@@ -47,6 +58,14 @@ export async function openUdp(options: UdpOptions, call: (run: () => void) => vo
       socket.close().catch(() => undefined)
     },
   }
+}
+
+/** Node names the interface of an IPv4 group by an address of it. */
+function ownAddress(devices: NodeJS.Dict<NetworkInterfaceInfo[]>, { address, device }: UdpOptions): string {
+  if (!isMulticast(address)) return address
+  const own = devices[device]?.find(({ family }) => family === 'IPv4')
+  if (own === undefined) throw Object.assign(new Error(`${device} has no IPv4 address`), { code: 'ENODEV' })
+  return own.address
 }
 
 function received(bytes: Uint8Array, from: { address: string; port: number }): Datagram | undefined {

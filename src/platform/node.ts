@@ -3,7 +3,7 @@ import type { Clock } from '../base/time.ts'
 import { bootClock } from './node-clock.ts'
 import { openNetlink } from './node-netlink.ts'
 import { portInTables } from './node-ports.ts'
-import { connectStream, listenStream } from './node-streams.ts'
+import { connectStream, dialStream, listenStream } from './node-streams.ts'
 import { files, lineReader, printer, runner } from './node-system.ts'
 import { openUdp } from './node-udp.ts'
 import type { Platform } from './platform.ts'
@@ -37,6 +37,7 @@ export async function createNodePlatform(): Promise<Platform> {
     netlink: options => openNetlink(options, call, fault),
     listen: (at, accept) => listenStream(at, accept, call),
     connect: to => connectStream(to, call),
+    dial: (to, done) => dialStream(to, call, done),
     portInUse: (transport, address, port) => portInTables(portTables(transport), littleEndian, address, port),
     ...(await files()),
     run: await runner(),

@@ -24,16 +24,26 @@ export interface Datagram {
 }
 
 export interface UdpOptions {
-  /** One of the router's own addresses: datagrams to any other (broadcast, multicast, WAN) are not delivered. */
+  /**
+   * One of the router's own addresses: datagrams to any other (broadcast, multicast, WAN) are not delivered. Or a
+   * multicast group, which is joined on `device`: datagrams to the group alone are delivered; nothing is sent by it.
+   * So a handler always knows where a datagram was sent to.
+   */
   readonly address: Ip
   readonly port: Port
   /**
    * Device that the address belongs to. Where the engine can (QuickJS), the socket is bound to it and takes nothing
-   * that came in elsewhere; on Node the guard in our nftables input chain does the same.
+   * that came in elsewhere; on Node the guard in our nftables input chain does the same. Between two internal devices
+   * the guard does not choose: on Node a socket on an IPv4 or site-local group hears its group from all of them, so
+   * its handler must look at the source. Link-local addresses and groups are those of this device on every engine.
    */
   readonly device: string
   /** Hops for multicast that leaves by this socket; multicast always leaves by `device`. */
   readonly multicastTtl: number
+  /** SO_REUSEADDR: other programs, and other sockets of ours, may use the port too. Always so for a group. */
+  readonly shared?: boolean
+  /** Where the engine can (QuickJS): datagrams that do not begin with these two bytes wake nobody. */
+  readonly begins?: readonly [number, number]
 }
 
 export interface UdpSocket {
@@ -95,7 +105,28 @@ export interface Stream {
  * `unix`: a path, made with mode 0600, replaced when nobody listens on it; a name that starts with NUL lives in the
  * abstract space of the network namespace and vanishes with its owner.
  */
-export type StreamAddress = { readonly unix: string } | { readonly address: Ip; readonly port: Port }
+export type StreamAddress = { readonly unix: string } | InternetAddress
+
+export interface InternetAddress {
+  readonly address: Ip
+  readonly port: Port
+  /**
+   * Where the address is: needed for a link-local one. Where the engine can (QuickJS), connections are then accepted,
+   * or made, by this device and no other; on Node the guard in our nftables input chain does so for what comes in.
+   */
+  readonly device?: string
+}
+
+/** A connection from us. */
+export interface DialOptions extends InternetAddress {
+  /** One of our own addresses. */
+  readonly from?: Ip
+}
+
+export interface Dialing {
+  /** Gives up: `done` is not called any more. Afterwards it changes nothing; the stream has its own `close`. */
+  close(): void
+}
 
 export interface Listener {
   close(): void
@@ -132,6 +163,11 @@ export interface Platform {
   netlink(options: NetlinkOptions): Promise<NetlinkSocket>
   listen(at: StreamAddress, accept: (stream: Stream) => void): Promise<Listener>
   connect(to: StreamAddress): Promise<Stream>
+  /**
+   * A connection that can be given up before it stands. `done` is called once, never from inside the call. How long it
+   * may take is the caller's decision: the kernel tries for minutes.
+   */
+  dial(to: DialOptions, done: (outcome: Stream | SystemError) => void): Dialing
   /** Whether a socket of this machine already uses the port on this address or on all addresses. */
   portInUse(transport: 'tcp' | 'udp', address: Ip, port: Port): boolean
 

@@ -1,6 +1,6 @@
 /** UDP and netlink sockets on QuickJS. */
 import type { Ip, Port } from '../base/ip.ts'
-import { ipFrom } from '../base/ip.ts'
+import { ipFrom, isMulticast } from '../base/ip.ts'
 import type { Datagram, NetlinkOptions, NetlinkSocket, UdpOptions, UdpSocket } from './platform.ts'
 import type { Loop } from './quickjs-loop.ts'
 
@@ -40,7 +40,10 @@ export function openUdp(loop: Loop, options: UdpOptions): UdpSocket {
   const { sys } = loop
   const name = `udp socket ${options.address} port ${options.port} on ${options.device}`
   const index = loop.check(sys.interfaceIndex(options.device), name)
-  const fd = loop.check(sys.udpOpen(options.address, options.port, options.device, index, options.multicastTtl), name)
+  const { address, port, device, multicastTtl, begins } = options
+  const shared = options.shared === true || isMulticast(address) ? 1 : 0
+  const start = begins === undefined ? -1 : begins[0] * 256 + begins[1]
+  const fd = loop.check(sys.udpOpen(address, port, device, index, multicastTtl, shared, start), name)
   if (sys.setOption(fd, sys.SOL_SOCKET, sys.SO_RCVBUFFORCE, UDP_BUFFER) < 0) {
     sys.setOption(fd, sys.SOL_SOCKET, sys.SO_RCVBUF, UDP_BUFFER)
   }

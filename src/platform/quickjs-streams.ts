@@ -1,6 +1,7 @@
 /** TCP and unix streams on QuickJS. */
 import type { Ip, Port } from '../base/ip.ts'
-import type { Listener, Stream, StreamAddress } from './platform.ts'
+import type { Dialing, DialOptions, InternetAddress, Listener, Stream, StreamAddress } from './platform.ts'
+import { SystemError } from './platform.ts'
 import type { Loop } from './quickjs-loop.ts'
 import { peerAt } from './quickjs-sockets.ts'
 
@@ -10,12 +11,15 @@ const PIECE = 64 << 10
 
 type Peer = { readonly ip: Ip; readonly port: Port } | undefined
 
-const textOf = (at: StreamAddress) => ('unix' in at ? at.unix.replace('\0', '@') : `${at.address} port ${at.port}`)
+function textOf(at: StreamAddress): string {
+  if ('unix' in at) return at.unix.replace('\0', '@')
+  return `${at.address} port ${at.port}${at.device === undefined ? '' : ` on ${at.device}`}`
+}
 
 export function listenStream(loop: Loop, at: StreamAddress, accept: (stream: Stream) => void): Listener {
   const { sys } = loop
   const name = `listening on ${textOf(at)}`
-  const fd = loop.check('unix' in at ? sys.unixListen(at.unix) : sys.tcpListen(at.address, at.port), name)
+  const fd = loop.check('unix' in at ? sys.unixListen(at.unix) : listenTcp(loop, at, name), name)
   const peer = new Uint8Array(sys.PEER_BYTES)
   const words = new Uint32Array(peer.buffer)
   let spare = sys.spare()
@@ -48,33 +52,68 @@ export function listenStream(loop: Loop, at: StreamAddress, accept: (stream: Str
   }
 }
 
+function listenTcp(loop: Loop, { address, port, device }: InternetAddress, doing: string): number {
+  return loop.sys.tcpListen(address, port, device ?? '', indexOf(loop, device, doing))
+}
+
+/** Throws for a device that does not exist; 0 stands for none. */
+const indexOf = (loop: Loop, device: string | undefined, doing: string): number =>
+  device === undefined ? 0 : loop.check(loop.sys.interfaceIndex(device), doing)
+
 export function connectStream(loop: Loop, to: StreamAddress): Promise<Stream> {
-  const { sys } = loop
-  const name = `connecting to ${textOf(to)}`
   return new Promise((resolve, reject) => {
-    const fd = loop.check('unix' in to ? sys.unixConnect(to.unix) : sys.tcpConnect(to.address, to.port), name)
-    const peer = 'unix' in to ? undefined : { ip: to.address, port: to.port }
-    const done = () => {
-      const error = sys.socketError(fd)
-      loop.watch(fd, 0)
-      if (error === 0) return resolve(openStream(loop, fd, peer))
-      sys.close(fd)
-      reject(failure(loop, error, name))
-    }
-    const watching = loop.watch(fd, sys.EPOLLOUT, done)
-    if (watching < 0) {
-      sys.close(fd)
-      reject(failure(loop, watching, name))
-    }
+    dialStream(loop, to, outcome => {
+      if (outcome instanceof SystemError) reject(outcome)
+      else resolve(outcome)
+    })
   })
 }
 
-function failure(loop: Loop, result: number, doing: string): unknown {
-  try {
-    return loop.check(result, doing)
-  } catch (error) {
-    return error
+export function dialStream(
+  loop: Loop,
+  to: { readonly unix: string } | DialOptions,
+  done: (outcome: Stream | SystemError) => void,
+): Dialing {
+  const { sys } = loop
+  const name = `connecting to ${textOf(to)}`
+  let fd = -1
+  let open = true
+  const finish = (outcome: Stream | SystemError) => {
+    if (!open) return
+    open = false
+    loop.call(done, outcome)
   }
+  const fail = (result: number) => {
+    if (fd >= 0) loop.close(fd)
+    finish(new SystemError(name, sys.errnoName(-result)))
+  }
+  try {
+    fd = loop.check('unix' in to ? sys.unixConnect(to.unix) : connectTcp(loop, to, name), name)
+    const peer = 'unix' in to ? undefined : { ip: to.address, port: to.port }
+    const ready = () => {
+      const error = sys.socketError(fd)
+      if (error !== 0) return fail(error)
+      loop.watch(fd, 0)
+      finish(openStream(loop, fd, peer))
+    }
+    loop.check(loop.watch(fd, sys.EPOLLOUT, ready), name)
+  } catch (error) {
+    // Not from inside the call: who dials has not got the way to give up yet.
+    if (fd >= 0) loop.close(fd)
+    const why = error instanceof SystemError ? error : new SystemError(name, String(error))
+    void Promise.resolve().then(() => finish(why))
+  }
+  return {
+    close() {
+      if (!open) return
+      open = false
+      if (fd >= 0) loop.close(fd)
+    },
+  }
+}
+
+function connectTcp(loop: Loop, { address, port, device, from }: DialOptions, doing: string): number {
+  return loop.sys.tcpConnect(address, port, device ?? '', indexOf(loop, device, doing), from ?? '')
 }
 
 let room: Uint8Array | undefined

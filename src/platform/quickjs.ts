@@ -11,7 +11,7 @@ import { createChildren, createLineReader } from './quickjs-children.ts'
 import type { Host, Loop } from './quickjs-loop.ts'
 import { createLoop } from './quickjs-loop.ts'
 import { openNetlink, openUdp } from './quickjs-sockets.ts'
-import { connectStream, listenStream } from './quickjs-streams.ts'
+import { connectStream, dialStream, listenStream } from './quickjs-streams.ts'
 import type { Sys } from './sys.ts'
 
 /** The global object of our host program (host.c). */
@@ -81,6 +81,7 @@ function platform(engine: Engine, loop: Loop): Platform {
     netlink: options => attempt(() => openNetlink(loop, options)),
     listen: (at, accept) => attempt(() => listenStream(loop, at, accept)),
     connect: to => connectStream(loop, to),
+    dial: (to, done) => dialStream(loop, to, done),
     portInUse: (transport, address, port) => sys.portInUse(transport === 'tcp' ? 1 : 0, address, port) !== 0,
     ...files(loop),
     run: createChildren(loop),

@@ -76,30 +76,63 @@ static SYS_FUNCTION(set_option) {
   return sys_result(ctx, set_int(fd, level, name, value));
 }
 
-static int prepare_udp(int fd, int family, const char *device, int index, int ttl) {
-  if (setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, device, (socklen_t)strlen(device) + 1)) return -1;
+#define BIND_TO(fd, device) setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, device, (socklen_t)strlen(device) + 1)
+
+/* What leaves for a group is not looped back to this machine: nobody here asks for it. */
+static int prepare_udp(int fd, int family, const char *device, int index, int ttl, int shared) {
+  if (BIND_TO(fd, device) || (shared && set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1))) return -1;
   if (family == AF_INET) {
     struct ip_mreqn multicast = {.imr_ifindex = index};
     return set_int(fd, IPPROTO_IP, IP_PKTINFO, 1) || set_int(fd, IPPROTO_IP, IP_MULTICAST_TTL, ttl) ||
+           set_int(fd, IPPROTO_IP, IP_MULTICAST_LOOP, 0) || set_int(fd, IPPROTO_IP, IP_MULTICAST_ALL, 0) ||
            setsockopt(fd, IPPROTO_IP, IP_MULTICAST_IF, &multicast, sizeof multicast);
   }
   return set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1) || set_int(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1) ||
-         set_int(fd, IPPROTO_IPV6, IPV6_MULTICAST_HOPS, ttl) || set_int(fd, IPPROTO_IPV6, IPV6_MULTICAST_IF, index);
+         set_int(fd, IPPROTO_IPV6, IPV6_MULTICAST_HOPS, ttl) || set_int(fd, IPPROTO_IPV6, IPV6_MULTICAST_LOOP, 0) ||
+         set_int(fd, IPPROTO_IPV6, IPV6_MULTICAST_IF, index);
 }
 
-/* udpOpen(ip, port, device, interface index, multicast hops) */
+/* A socket that is bound to a group joins it on the interface. */
+static int join(int fd, const struct sockaddr_storage *address, int index) {
+  if (address->ss_family == AF_INET) {
+    struct ip_mreqn group = {.imr_multiaddr = ((const struct sockaddr_in *)address)->sin_addr, .imr_ifindex = index};
+    if (!IN_MULTICAST(ntohl(group.imr_multiaddr.s_addr))) return 0;
+    return setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &group, sizeof group);
+  }
+  struct ipv6_mreq group = {.ipv6mr_multiaddr = ((const struct sockaddr_in6 *)address)->sin6_addr,
+                            .ipv6mr_interface = (unsigned)index};
+  if (!IN6_IS_ADDR_MULTICAST(&group.ipv6mr_multiaddr)) return 0;
+  return setsockopt(fd, IPPROTO_IPV6, IPV6_ADD_MEMBERSHIP, &group, sizeof group);
+}
+
+/* The filter sees the UDP header (8 bytes) first: only datagrams that begin with these two bytes pass. */
+static int begin_with(int fd, int two) {
+  if (two < 0) return 0;
+  struct sock_filter program[] = {
+      BPF_STMT(BPF_LD | BPF_H | BPF_ABS, 8),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)two, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, 0xffffffff),
+      BPF_STMT(BPF_RET | BPF_K, 0),
+  };
+  struct sock_fprog filter = {.len = sizeof program / sizeof program[0], .filter = program};
+  return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter);
+}
+
+/* udpOpen(ip, port, device, interface index, multicast hops, shared, first two bytes or -1) */
 static SYS_FUNCTION(udp_open) {
   char ip[SYS_ADDRESS_TEXT], device[IFNAMSIZ];
-  int port, index, ttl;
+  int port, index, ttl, shared, two;
   struct sockaddr_storage address;
   socklen_t length;
   if (sys_text(ctx, argv[0], ip, sizeof ip) || sys_int(ctx, argv[1], &port) ||
-      sys_text(ctx, argv[2], device, sizeof device) || sys_int(ctx, argv[3], &index) || sys_int(ctx, argv[4], &ttl))
+      sys_text(ctx, argv[2], device, sizeof device) || sys_int(ctx, argv[3], &index) || sys_int(ctx, argv[4], &ttl) ||
+      sys_int(ctx, argv[5], &shared) || sys_int(ctx, argv[6], &two))
     return JS_EXCEPTION;
   if (sys_address(&address, &length, ip, port, index)) return JS_NewInt32(ctx, -EINVAL);
   int fd = socket(address.ss_family, SOCK_DGRAM | OPEN_FLAGS, 0);
-  if (fd < 0 || prepare_udp(fd, address.ss_family, device, index, ttl)) return failed(ctx, fd);
-  if (bind(fd, (struct sockaddr *)&address, length)) return failed(ctx, fd);
+  if (fd < 0 || prepare_udp(fd, address.ss_family, device, index, ttl, shared)) return failed(ctx, fd);
+  if (begin_with(fd, two) || bind(fd, (struct sockaddr *)&address, length) || join(fd, &address, index))
+    return failed(ctx, fd);
   return JS_NewInt32(ctx, fd);
 }
 
@@ -297,34 +330,51 @@ static SYS_FUNCTION(unix_connect) {
   return connected(ctx, socket(AF_UNIX, SOCK_STREAM | OPEN_FLAGS, 0), &address, length);
 }
 
-static int internet(JSContext *ctx, JSValueConst *argv, struct sockaddr_storage *address, socklen_t *length) {
+static int internet(JSContext *ctx, JSValueConst *argv, int scope, struct sockaddr_storage *address,
+                    socklen_t *length) {
   char ip[SYS_ADDRESS_TEXT];
   int port;
   if (sys_text(ctx, argv[0], ip, sizeof ip) || sys_int(ctx, argv[1], &port)) return -1;
-  if (!sys_address(address, length, ip, port, 0)) return 0;
+  if (!sys_address(address, length, ip, port, scope)) return 0;
   JS_ThrowRangeError(ctx, "not an address and port");
   return -1;
 }
 
-/* tcpListen(ip, port) */
+/* A device (an empty text: none) and its index. */
+static int device_of(JSContext *ctx, JSValueConst *argv, char *device, int *index) {
+  return sys_text(ctx, argv[0], device, IFNAMSIZ) || sys_int(ctx, argv[1], index);
+}
+
+/* tcpListen(ip, port, device, interface index): with a device, only what comes in by it is accepted. */
 static SYS_FUNCTION(tcp_listen) {
+  char device[IFNAMSIZ];
+  int index;
   struct sockaddr_storage address;
   socklen_t length;
-  if (internet(ctx, argv, &address, &length)) return JS_EXCEPTION;
+  if (device_of(ctx, argv + 2, device, &index) || internet(ctx, argv, index, &address, &length)) return JS_EXCEPTION;
   int fd = socket(address.ss_family, SOCK_STREAM | OPEN_FLAGS, 0);
   if (fd < 0 || set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1)) return failed(ctx, fd);
+  if (device[0] && BIND_TO(fd, device)) return failed(ctx, fd);
   if (address.ss_family == AF_INET6 && set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1)) return failed(ctx, fd);
   if (bind(fd, (struct sockaddr *)&address, length) || listen(fd, BACKLOG)) return failed(ctx, fd);
   return JS_NewInt32(ctx, fd);
 }
 
-/* tcpConnect(ip, port) */
+/* tcpConnect(ip, port, device, interface index, own address or an empty text): by the device, from the address. */
 static SYS_FUNCTION(tcp_connect) {
-  struct sockaddr_storage address;
-  socklen_t length;
-  if (internet(ctx, argv, &address, &length)) return JS_EXCEPTION;
+  char device[IFNAMSIZ], own[SYS_ADDRESS_TEXT];
+  int index;
+  struct sockaddr_storage address, from;
+  socklen_t length, from_length;
+  if (device_of(ctx, argv + 2, device, &index) || sys_text(ctx, argv[4], own, sizeof own) ||
+      internet(ctx, argv, index, &address, &length))
+    return JS_EXCEPTION;
+  if (own[0] && sys_address(&from, &from_length, own, 0, index)) return JS_NewInt32(ctx, -EINVAL);
   int fd = socket(address.ss_family, SOCK_STREAM | OPEN_FLAGS, 0);
-  if (fd >= 0) set_int(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+  if (fd < 0) return failed(ctx, fd);
+  set_int(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+  if (device[0] && BIND_TO(fd, device)) return failed(ctx, fd);
+  if (own[0] && bind(fd, (struct sockaddr *)&from, from_length)) return failed(ctx, fd);
   return connected(ctx, fd, &address, length);
 }
 
@@ -369,7 +419,7 @@ static SYS_FUNCTION(port_in_use) {
   int tcp;
   struct sockaddr_storage address;
   socklen_t length;
-  if (sys_int(ctx, argv[0], &tcp) || internet(ctx, argv + 1, &address, &length)) return JS_EXCEPTION;
+  if (sys_int(ctx, argv[0], &tcp) || internet(ctx, argv + 1, 0, &address, &length)) return JS_EXCEPTION;
   int fd = socket(address.ss_family, (tcp ? SOCK_STREAM : SOCK_DGRAM) | OPEN_FLAGS, 0);
   if (fd < 0) return sys_result(ctx, -1);
   if (tcp) set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1);
@@ -384,12 +434,12 @@ static SYS_FUNCTION(port_in_use) {
 
 const JSCFunctionListEntry sys_socket_functions[] = {
     JS_CFUNC_DEF("interfaceIndex", 1, interface_index), JS_CFUNC_DEF("setOption", 4, set_option),
-    JS_CFUNC_DEF("udpOpen", 5, udp_open),               JS_CFUNC_DEF("udpReceive", 5, udp_receive),
+    JS_CFUNC_DEF("udpOpen", 7, udp_open),               JS_CFUNC_DEF("udpReceive", 5, udp_receive),
     JS_CFUNC_DEF("udpSend", 7, udp_send),               JS_CFUNC_DEF("netlinkOpen", 1, netlink_open),
     JS_CFUNC_DEF("netlinkPort", 1, netlink_port),       JS_CFUNC_DEF("netlinkIgnore", 4, netlink_ignore),
     JS_CFUNC_DEF("netlinkReceive", 4, netlink_receive), JS_CFUNC_DEF("unixListen", 1, unix_listen),
-    JS_CFUNC_DEF("unixConnect", 1, unix_connect),       JS_CFUNC_DEF("tcpListen", 2, tcp_listen),
-    JS_CFUNC_DEF("tcpConnect", 2, tcp_connect),         JS_CFUNC_DEF("accept", 4, accept_one),
+    JS_CFUNC_DEF("unixConnect", 1, unix_connect),       JS_CFUNC_DEF("tcpListen", 4, tcp_listen),
+    JS_CFUNC_DEF("tcpConnect", 5, tcp_connect),         JS_CFUNC_DEF("accept", 4, accept_one),
     JS_CFUNC_DEF("socketError", 1, socket_error),       JS_CFUNC_DEF("finish", 1, finish),
     JS_CFUNC_DEF("portInUse", 3, port_in_use),
     JS_PROP_INT32_DEF("PEER_BYTES", PEER_BYTES, 0),     JS_PROP_INT32_DEF("PLACE_BYTES", PLACE_BYTES, 0),

@@ -28,7 +28,16 @@ export interface Sys {
 
   interfaceIndex(device: string): number
   setOption(fd: number, level: number, name: number, value: number): number
-  udpOpen(ip: string, port: number, device: string, index: number, multicastTtl: number): number
+  /** `shared`: 1 lets others bind the port too; `begins`: two bytes that every datagram must begin with, or -1. */
+  udpOpen(
+    ip: string,
+    port: number,
+    device: string,
+    index: number,
+    multicastTtl: number,
+    shared: number,
+    begins: number,
+  ): number
   /**
    * Fills places of `PLACE_BYTES`: family (0: did not come by the interface), port, length as words, the address at
    * byte 16, the datagram (cut at `DATAGRAM_BYTES`) at byte 32. Returns the number of places filled.
@@ -51,8 +60,10 @@ export interface Sys {
   netlinkReceive(fd: number, into: ArrayBuffer, offset: number, length: number): number
   unixListen(name: string): number
   unixConnect(name: string): number
-  tcpListen(ip: string, port: number): number
-  tcpConnect(ip: string, port: number): number
+  /** Without a device: an empty text and 0. */
+  tcpListen(ip: string, port: number, device: string, index: number): number
+  /** `own`: an empty text leaves the choice of the source to the kernel. */
+  tcpConnect(ip: string, port: number, device: string, index: number, own: string): number
   /** Writes the other side as `udpReceive` does: family (0 for unix), port, address at byte 16. */
   accept(fd: number, peer: ArrayBuffer, offset: number, length: number): number
   socketError(fd: number): number

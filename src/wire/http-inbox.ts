@@ -30,7 +30,11 @@ export class Inbox {
   /** The same as text, one character a byte (ISO 8859-1). */
   takeText(length: number): string {
     let text = ''
-    for (let i = 0; i < length; i++) text += String.fromCharCode(this.at(i))
+    // In pieces, since arguments are pushed on a stack; one call a character is 30 times slower on QuickJS.
+    for (let at = 0; at < length; at += PIECE) {
+      const piece = this.#bytes.subarray(this.#start + at, this.#start + Math.min(length, at + PIECE))
+      text += String.fromCharCode.apply(undefined, piece as unknown as number[])
+    }
     this.skip(length)
     return text
   }
@@ -52,3 +56,5 @@ export class Inbox {
     this.#bytes = wider
   }
 }
+
+const PIECE = 4096

@@ -1,12 +1,10 @@
 /** UDP: who may be heard, from which address the answer leaves. */
-import { execFileSync } from 'node:child_process'
 import { createSocket } from 'node:dgram'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { Background, must } from '../support/process.ts'
+import { Background } from '../support/process.ts'
 import { ENGINES, loopbackUp, play, QUICKJS, start } from './engines.ts'
+import { askFrom, ip, neighbour } from './machines.ts'
 import { Client } from './udp.ts'
-
-const ip = (...words: string[]) => execFileSync('ip', words)
 
 let lan: Background
 let wan: Background
@@ -110,34 +108,6 @@ describe.each(QUICKJS)('%s', engine => {
     expect((await play(engine, ['udp', '127.0.0.1', '6208', 'none0'])).stdout).toContain('refused ENODEV')
   })
 })
-
-/** A machine on the other end of a link: .1 is ours, .2 is its address, and we are its router. */
-async function neighbour(device: string, prefix: string): Promise<Background> {
-  const other = new Background(['unshare', '--net', 'sh', '-c', 'echo there; exec sleep 1000'])
-  await other.waitFor('there')
-  ip('link', 'add', device, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', String(other.pid))
-  ip('addr', 'add', `${prefix}.1/24`, 'dev', device)
-  ip('link', 'set', device, 'up')
-  const commands = `addr add ${prefix}.2/24 dev eth0\nlink set eth0 up\nroute add default via ${prefix}.1\n`
-  execFileSync('nsenter', ['-t', String(other.pid), '-n', 'ip', '-batch', '-'], { input: commands })
-  return other
-}
-
-/** What a datagram `hi` from that machine is answered with. */
-async function askFrom(machine: Background, own: string, address: string, port: number): Promise<string> {
-  const script = `
-import socket
-s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-s.bind(('${own}', 0))
-s.settimeout(1)
-s.sendto(b'hi', ('${address}', ${port}))
-try:
-    print(s.recv(100).decode())
-except TimeoutError:
-    print('silence')
-`
-  return (await must(['nsenter', '-t', String(machine.pid), '-n', 'python3', '-c', script])).trim()
-}
 
 /** Watches for the first UDP datagram to port 5350 that comes in by the device: prints hops, source, content. */
 const CAPTURE = `

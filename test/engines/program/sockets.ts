@@ -1,19 +1,24 @@
 /** Scenes about UDP, streams and ports. */
 import type { Ip, Port } from '../../../src/base/ip.ts'
 import type { Instant } from '../../../src/base/time.ts'
-import type { Platform, Stream, StreamAddress } from '../../../src/platform/platform.ts'
+import type { InternetAddress, Platform, Stream, StreamAddress, UdpOptions } from '../../../src/platform/platform.ts'
 import type { Scene } from './main.ts'
 
 const text = (bytes: Uint8Array) => String.fromCharCode(...bytes)
 const bytesOf = (words: string) => Uint8Array.from(words, letter => letter.charCodeAt(0))
 const codeOf = (error: unknown) => (error as { code?: string }).code ?? String(error)
 
-/** `/path`, `@abstract` or `address,port` */
+/** `/path`, `@abstract`, `address,port` or `address,port,device` */
 function addressOf(word: string): StreamAddress {
   if (word.startsWith('@')) return { unix: `\0${word.slice(1)}` }
   if (word.startsWith('/')) return { unix: word }
-  const [address, port] = word.split(',')
-  return { address: address as Ip, port: Number(port) as Port }
+  return internetOf(word)
+}
+
+function internetOf(word: string): InternetAddress {
+  const [address, port, device] = word.split(',')
+  const at = { address: address as Ip, port: Number(port) as Port }
+  return device === undefined ? at : { ...at, device }
 }
 
 export const socketScenes: Record<string, Scene> = {
@@ -28,6 +33,59 @@ export const socketScenes: Record<string, Scene> = {
     } catch (error) {
       platform.stdout(`refused ${codeOf(error)}\n`)
     }
+  },
+
+  /** groups PORT DEVICE GROUP... [-- BEGINS]: prints what each group hears; only what begins with these two letters. */
+  async groups(platform, [port, device, ...groups]) {
+    const begins = groups.includes('--') ? bytesOf(groups.pop() as string) : undefined
+    for (const group of groups) {
+      if (group === '--') continue
+      const options: UdpOptions = {
+        address: group as Ip,
+        port: Number(port) as Port,
+        device: device as string,
+        multicastTtl: 2,
+        ...(begins === undefined ? {} : { begins: [begins[0] as number, begins[1] as number] }),
+      }
+      try {
+        const socket = await platform.udp(options)
+        socket.take(({ bytes, from }) => platform.stdout(`${device} ${group} heard ${text(bytes)} of ${from.ip}\n`))
+      } catch (error) {
+        platform.stdout(`refused ${codeOf(error)}\n`)
+      }
+    }
+  },
+
+  /** shared ADDRESS PORT DEVICE: an echo that lets others have the port too. */
+  async shared(platform, [address, port, device]) {
+    const where = { address: address as Ip, port: Number(port) as Port, device: device as string }
+    const socket = await platform.udp({ ...where, multicastTtl: 2, shared: true })
+    socket.take(({ bytes, from }) => socket.send(bytes, from))
+  },
+
+  /** dial WHERE FROM MILLISECONDS: gives up after that time. */
+  dial(platform, [where, from, patience]) {
+    let inside = true
+    const own = from === '-' ? {} : { from: from as Ip }
+    const dialing = platform.dial({ ...internetOf(where as string), ...own }, outcome => {
+      if (inside) platform.stdout('called from inside\n')
+      if (outcome instanceof Error) {
+        platform.stdout(`refused ${outcome.code}\n`)
+        platform.exit(0)
+      } else {
+        outcome.take(
+          bytes => platform.stdout(text(bytes)),
+          () => platform.exit(0),
+        )
+        outcome.write(bytesOf('end hello'))
+      }
+    })
+    inside = false
+    platform.wakeAt((platform.clock.now() + Number(patience)) as Instant, () => {
+      dialing.close()
+      dialing.close()
+      platform.stdout('given up\n')
+    })
   },
 
   /** udp-echo ADDRESS PORT: the plain echo that rates are measured with. */

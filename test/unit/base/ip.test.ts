@@ -7,6 +7,8 @@ import {
   ipFrom,
   ipv4FromNumber,
   ipv4Number,
+  isLinkLocal,
+  isMulticast,
   macFrom,
   parseIp,
   parseIpRange,
@@ -137,5 +139,23 @@ describe('ports and link addresses', () => {
     expect(parseMac('AA-bb-CC-00-11-22')).toBe('aa:bb:cc:00:11:22')
     expect(parseMac('aa:bb:cc:00:11')).toBeUndefined()
     expect(macFrom(Uint8Array.of(2, 0, 10, 171, 205, 239))).toBe('02:00:0a:ab:cd:ef')
+  })
+})
+
+describe('kinds of addresses', () => {
+  test.each([
+    ['fe80::1', true, false],
+    ['febf::1', true, false],
+    ['fec0::1', false, false],
+    ['fe8::1', false, false],
+    ['ff02::c', false, true],
+    ['ff05::c', false, true],
+    ['ff::1', false, false],
+    ['239.255.255.250', false, true],
+    ['224.0.0.1', false, true],
+    ['240.0.0.1', false, false],
+    ['223.255.255.255', false, false],
+  ])('%s: link-local %s, multicast %s', (text, link, group) => {
+    expect([isLinkLocal(text as Ip), isMulticast(text as Ip)]).toEqual([link, group])
   })
 })
