@@ -1,6 +1,6 @@
-"""Seeds one torrent with libtorrent, with NAT-PMP as its only way through the router.
+"""Seeds one torrent with libtorrent, with NAT-PMP (or UPnP, if said so) as its only way through the router.
 
-usage: libtorrent-client.py LISTEN_ADDRESS PORT DIRECTORY
+usage: libtorrent-client.py LISTEN_ADDRESS PORT DIRECTORY [upnp]
 Prints one line per port mapping alert and `seeding` when the torrent is complete.
 """
 import sys
@@ -9,10 +9,11 @@ import time
 import libtorrent as lt
 
 address, port, directory = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+upnp = sys.argv[4:] == ['upnp']
 session = lt.session({
     'listen_interfaces': f'{address}:{port}',
-    'enable_natpmp': True,
-    'enable_upnp': False,
+    'enable_natpmp': not upnp,
+    'enable_upnp': upnp,
     'enable_dht': False,
     'enable_lsd': False,
     'alert_mask': lt.alert.category_t.port_mapping_notification | lt.alert.category_t.error_notification,

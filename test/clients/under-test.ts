@@ -15,7 +15,9 @@ export const ENGINES: readonly Engine[] = SUBJECTS.filter(subject => subject !==
 export async function startSubject(
   lab: Lab,
   subject: Subject,
-  options: StartOptions = {},
+  options: StartOptions & { readonly service?: 'upnp' | 'nat-pmp' } = {},
 ): Promise<{ stop(): Promise<number>; readonly output: string }> {
-  return subject === 'miniupnpd' ? startMiniupnpd(lab) : startDaemon(lab, { ...options, engine: subject })
+  return subject === 'miniupnpd'
+    ? startMiniupnpd(lab, options.service)
+    : startDaemon(lab, { ...options, engine: subject })
 }

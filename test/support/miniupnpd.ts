@@ -21,7 +21,7 @@ insert rule inet fw4 srcnat jump upnp_postrouting
 
 const SETTINGS = `ext_ifname=wan0
 listening_ip=br-lan
-enable_natpmp=yes
+enable_natpmp=@NATPMP@
 enable_upnp=@UPNP@
 secure_mode=yes
 system_uptime=yes
@@ -37,12 +37,18 @@ allow 1024-65535 192.168.88.0/24 1024-65535
 deny 0-65535 0.0.0.0/0 0-65535
 `
 
-export async function startMiniupnpd(lab: Lab, upnp: 'yes' | 'no' = 'no'): Promise<Background> {
+export async function startMiniupnpd(lab: Lab, service: 'upnp' | 'nat-pmp' = 'nat-pmp'): Promise<Background> {
   const settings = join(lab.directory, 'miniupnpd.conf')
-  writeFileSync(settings, SETTINGS.replace('@UPNP@', upnp))
+  writeFileSync(
+    settings,
+    SETTINGS.replace('@UPNP@', yes(service === 'upnp')).replace('@NATPMP@', yes(service === 'nat-pmp')),
+  )
   await lab.router.must(['nft', '-f', '-'], { input: CHAINS })
   const pidFile = join(lab.directory, 'miniupnpd.pid')
   const server = lab.router.start(['miniupnpd', '-d', '-f', settings, '-P', pidFile])
-  await until('miniupnpd answers', async () => ((await askAddress(lab.a)).result === 0 ? true : undefined))
+  if (service === 'upnp') await server.waitFor(/HTTP listening on port/)
+  else await until('miniupnpd answers', async () => ((await askAddress(lab.a)).result === 0 ? true : undefined))
   return server
 }
+
+const yes = (it: boolean) => (it ? 'yes' : 'no')

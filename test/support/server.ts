@@ -90,10 +90,11 @@ export interface PorticoUci {
   /** Further sections, as UCI text. */
   readonly more?: string
   readonly natPmp?: Readonly<Record<string, string>>
+  readonly upnp?: Readonly<Record<string, string>>
 }
 
 /** What a router's owner would have: the network, the firewall's zones, and NAT-PMP switched on. */
-export function defaultUci({ limits = {}, more = '', natPmp = {} }: PorticoUci = {}): Uci {
+export function defaultUci({ limits = {}, more = '', natPmp = {}, upnp = {} }: PorticoUci = {}): Uci {
   const options = (of: Readonly<Record<string, string | number>>) =>
     Object.entries(of)
       .map(([name, value]) => `\toption ${name} '${value}'\n`)
@@ -102,8 +103,7 @@ export function defaultUci({ limits = {}, more = '', natPmp = {} }: PorticoUci =
     portico: `config portico 'nat_pmp'
 ${options({ enabled: '1', allow_port_forwarding: '1', ...natPmp })}
 config portico 'upnp'
-	option enabled '0'
-
+${options({ enabled: '0', ...upnp })}
 config portico 'limits'
 ${options(limits)}
 ${more}`,
