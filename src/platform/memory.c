@@ -6,6 +6,7 @@
  */
 #include "memory.h"
 
+#include <stddef.h>
 #include <malloc.h>
 #include <stdint.h>
 #include <stdlib.h>

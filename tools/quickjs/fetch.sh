@@ -1,15 +1,16 @@
 #!/bin/sh
-# Fetches QuickJS's source package into build/quickjs/source, with Debian's patches applied.
+# Fetches a source package into build/NAME/source, with Debian's patches applied. NAME is a folder of tools/ that has
+# a file VERSION: quickjs (without an argument) or musl.
 #
 # The archive is the one this machine's apt already uses for Debian itself; only the suite differs. apt runs on a
 # private state directory, so the machine's own package lists stay as they are; apt checks the signature of the index
 # with Debian's keyring, and the files must have the sums recorded in VERSION. Nothing is fetched twice.
 set -eu
 
-here=$(cd "$(dirname "$0")" && pwd)
-root=$(cd "$here/../.." && pwd)
-cache=$root/build/quickjs
-pinned=$here/VERSION
+name=${1:-quickjs}
+root=$(cd "$(dirname "$0")/../.." && pwd)
+cache=$root/build/$name
+pinned=$root/tools/$name/VERSION
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 
 word() { awk -v key="$1" '$1 == key { print $2 }' "$pinned"; }
@@ -17,7 +18,7 @@ suite=$(word suite)
 package=$(word package)
 version=$(word version)
 
-say() { echo "quickjs: $*" >&2; }
+say() { echo "$name: $*" >&2; }
 fail() { say "$*"; exit 1; }
 
 # The sums as sha256sum reads them, for the files in build/quickjs/download.
@@ -55,7 +56,7 @@ download() {
   [ -n "$list" ] || fail "apt on this machine knows no Debian archive: run apt-get update first"
   for archive in $list; do
     if download_from "$archive"; then
-      complete || fail "the files fetched do not have the sums recorded in tools/quickjs/VERSION"
+      complete || fail "the files fetched do not have the sums recorded in tools/$name/VERSION"
       rm -rf "$cache/apt"
       return 0
     fi
@@ -71,11 +72,11 @@ fi
 mkdir -p "$cache"
 rm -rf "$cache/source" "$cache/unpacking"
 mkdir "$cache/unpacking"
-tar -xf "$cache/download/${package}_${version%-*}.orig.tar.xz" -C "$cache/unpacking" --strip-components=1
+tar -xf "$(ls "$cache/download/${package}_${version%-*}".orig.tar.*z)" -C "$cache/unpacking" --strip-components=1
 tar -xf "$cache/download/${package}_${version}.debian.tar.xz" -C "$cache/unpacking"
-while read -r name; do
-  case $name in '' | '#'*) continue ;; esac
-  patch -s -p1 -d "$cache/unpacking" < "$cache/unpacking/debian/patches/$name"
+while read -r patch; do
+  case $patch in '' | '#'*) continue ;; esac
+  patch -s -p1 -d "$cache/unpacking" < "$cache/unpacking/debian/patches/$patch"
 done < "$cache/unpacking/debian/patches/series"
 mv "$cache/unpacking" "$cache/source"
-say "source of $version is in build/quickjs/source"
+say "source of $version is in build/$name/source"
