@@ -1,34 +1,50 @@
 /**
- * A mapping as elements of the kernel's sets: `dnat4` carries it whole (lease, owner, label), `snat4` and `taken` serve
- * the way out. Elements are written from prepared templates, since this is the path of every request; the tests hold
- * them against the tables of `wire/nftables.ts`.
+ * A mapping as elements of the kernel's sets: one of them carries it whole (lease, owner, label; which one: `kinds.ts`),
+ * `snat4` and `taken` serve the way out. Elements are written from prepared templates, since this is the path of every
+ * request; the tests hold them against the tables of `wire/nftables.ts`. `elements-read.ts` reads them back.
  *
- * Userdata of a `dnat4` element: a comment that nft prints (`nat-pmp 192.168.88.10: label`) and, in a TLV of a private
- * type that nft skips, what else must survive a restart.
+ * Userdata of the element that carries it: a comment that nft prints (`nat-pmp 192.168.88.10: label`) and, in a TLV of
+ * a private type that nft skips, what else must survive a restart.
  */
-import { Malformed } from '../base/fail.ts'
 import type { Endpoint, Ip, Mac, Port } from '../base/ip.ts'
-import { ipBytes, ipFrom, ipv4Number, isIpv4, macFrom } from '../base/ip.ts'
-import { oneLine, utf8Decode, utf8Encode } from '../base/text.ts'
+import { ipBytes, ipv4Number, isIpv4 } from '../base/ip.ts'
+import { oneLine, utf8Encode } from '../base/text.ts'
 import type { Instant } from '../base/time.ts'
-import { after, afterMs, inMilliseconds, milliseconds, seconds } from '../base/time.ts'
-import type { Lease, Mapping, Owner, Transport } from '../core/mapping.ts'
-import { ORDINARY, sameOwner } from '../core/mapping.ts'
+import { inMilliseconds } from '../base/time.ts'
+import type { Lease, Mapping, MappingState, Owner, Transport } from '../core/mapping.ts'
+import { sameOwner } from '../core/mapping.ts'
 import { Writer } from '../wire/netlink-attributes.ts'
 import { element } from '../wire/nftables.ts'
-import type { SeenElement } from '../wire/nftables-elements.ts'
 import type { MappingSet } from './ruleset.ts'
 import { PROTOCOL, SETS, UDATA_COMMENT } from './ruleset.ts'
 
 /** First of the types that libnftnl leaves to others (NFTNL_UDATA_SET_ELEM_MAX is far below). */
-const PRIVATE_TLV = 0x80
-const METADATA_VERSION = 1
-/** With it comment and metadata stay below 190 bytes; an element's extensions have 8-bit offsets, 220 still fit. */
+export const PRIVATE_TLV = 0x80
+/**
+ * Of the metadata. What rules version 3 added follows flags of its own, in sets that rules version 2 did not have: so
+ * what either wrote in `dnat4` the other reads.
+ */
+export const METADATA_VERSION = 1
+/** With it comment and metadata stay below 210 bytes; 220 still fit, userdata being the last part of an element. */
 const LABEL_BYTES = 64
 
-const VIA = ['operator', 'nat-pmp', 'upnp'] as const
-/** What follows version, via and flags in the metadata, in this order. */
-const HAS = { mac: 1, client: 2, client6: 4, label: 8 } as const
+export const VIA = ['operator', 'nat-pmp', 'upnp'] as const
+export const STATES: readonly MappingState[] = ['on', 'disabled', 'suspended']
+/**
+ * What follows version, via and flags in the metadata, in this order: six bytes of a link address; four or sixteen of
+ * the client; one of the state, its place in `STATES`; two of the pinhole's number; four or sixteen of the one remote
+ * host, where the key does not tell it; the label, where the comment does not tell it exactly.
+ */
+export const HAS = {
+  mac: 1,
+  client: 2,
+  client6: 4,
+  label: 8,
+  state: 16,
+  pinhole: 32,
+  remote: 64,
+  remote6: 128,
+} as const
 
 /** The words that begin a comment, as RouterOS has them. */
 const SPOKEN: Record<Owner['via'], string> = { 'nat-pmp': 'nat-pmp', upnp: 'upnp', operator: 'static' }
@@ -44,6 +60,10 @@ export const portKey = (transport: Transport, port: Port): number => (transport 
  * an element that is there, the kernel applies an equal timeout by not touching it, so a renewal would not renew.
  */
 type Age = 'forever' | 'timed'
+
+/** Those that nearly every mapping has elements of, and the others. */
+export type PlainSet = 'dnat4' | 'snat4' | 'taken'
+type RareSet = Exclude<MappingSet, PlainSet>
 
 interface Template {
   readonly bytes: Uint8Array
@@ -106,7 +126,15 @@ export class ElementWriter {
       timed: template(set, { timeout: 1, expiration: 1 }, littleEndian),
       key: template(set, 'key', littleEndian),
     })
-    this.#templates = { dnat4: ages('dnat4'), snat4: ages('snat4'), taken: ages('taken') }
+    this.#templates = {
+      dnat4: ages('dnat4'),
+      snat4: ages('snat4'),
+      taken: ages('taken'),
+      dnat4from: ages('dnat4from'),
+      idle4: ages('idle4'),
+      pinhole6: ages('pinhole6'),
+      idle6: ages('idle6'),
+    }
   }
 
   /**
@@ -115,13 +143,18 @@ export class ElementWriter {
    * and no expiration keeps the time it had (nft_add_set_elem, 6.12 and later).
    */
   put(to: Writer, index: number, set: MappingSet, mapping: Mapping, lease: Lease, now: Instant): void {
-    this.#numbers.endpoints(mapping)
     this.#numbers.lease(lease, now)
+    if (set !== 'dnat4' && set !== 'snat4' && set !== 'taken') {
+      const from = this.#templates[set][lease === 'forever' ? 'forever' : 'timed']
+      this.#putRare(to, index, from, set, mapping)
+      return
+    }
+    this.#numbers.endpoints(mapping)
     this.putNumbers(to, index, set, this.#numbers, mapping)
   }
 
   /** The same with the numbers known; without a mapping there is no userdata, which a refreshed element keeps. */
-  putNumbers(to: Writer, index: number, set: MappingSet, numbers: Numbers, mapping: Mapping | undefined): void {
+  putNumbers(to: Writer, index: number, set: PlainSet, numbers: Numbers, mapping: Mapping | undefined): void {
     const templates = this.#templates[set]
     const from = numbers.timeout === 0 ? templates.forever : templates.timed
     const at = to.length
@@ -133,11 +166,15 @@ export class ElementWriter {
 
   /** The key alone, for a deletion. */
   key(to: Writer, index: number, set: MappingSet, mapping: Mapping): void {
+    if (set !== 'dnat4' && set !== 'snat4' && set !== 'taken') {
+      this.#putRare(to, index, this.#templates[set].key, set, mapping)
+      return
+    }
     this.#numbers.endpoints(mapping)
     this.keyNumbers(to, index, set, this.#numbers)
   }
 
-  keyNumbers(to: Writer, index: number, set: MappingSet, numbers: Numbers): void {
+  keyNumbers(to: Writer, index: number, set: PlainSet, numbers: Numbers): void {
     const from = this.#templates[set].key
     const at = to.length
     to.put(from.bytes)
@@ -146,13 +183,28 @@ export class ElementWriter {
   }
 
   /** Writes other numbers into a timed element (or a key) that stands at `at`; neither these nor those `long`. */
-  refill(view: DataView, at: number, set: MappingSet, shape: 'timed' | 'key', numbers: Numbers): void {
+  refill(view: DataView, at: number, set: PlainSet, shape: 'timed' | 'key', numbers: Numbers): void {
     fill(view, at, this.#templates[set][shape], set, numbers)
   }
 
   /** NFTA_SET_ELEM_USERDATA of the `dnat4` element, padded; the same bytes for the same owner and label. */
   userdata(mapping: Mapping): Uint8Array {
     return this.#userdata.of(mapping)
+  }
+
+  /** An element of the sets that few mappings need; the lease is in the numbers. */
+  #putRare(to: Writer, index: number, from: Template, set: RareSet, mapping: Mapping): void {
+    const at = to.length
+    to.put(from.bytes)
+    if (from.timed) fillTimes(to.view, at, this.#numbers)
+    if (set === 'pinhole6' || set === 'idle6') fillPinhole(to, at + from.key, mapping)
+    else {
+      this.#numbers.endpoints(mapping)
+      if (set === 'dnat4from') to.view.setUint32(at + from.key, addressNumber(mapping.remote.ip as Ip))
+      fillInbound(to.view, at, from, set === 'dnat4from' ? from.key + 4 : from.key, this.#numbers)
+    }
+    if (from !== this.#templates[set].key) putUserdata(to, mapping, set)
+    this.#head(to, at, index)
   }
 
   #head(to: Writer, at: number, index: number): void {
@@ -181,26 +233,49 @@ function template(
   return { bytes, timed, key: keyAt, data: dataAt }
 }
 
-function fill(view: DataView, at: number, from: Template, set: MappingSet, numbers: Numbers): void {
+function fill(view: DataView, at: number, from: Template, set: PlainSet, numbers: Numbers): void {
+  if (from.timed) fillTimes(view, at, numbers)
+  if (set === 'dnat4') return fillInbound(view, at, from, from.key, numbers)
   const key = at + from.key
-  if (from.timed) {
-    if (numbers.long) putHigh(view, at, numbers) // otherwise 0, as in the template
-    view.setUint32(at + TIMEOUT_AT + 4, numbers.timeout)
-    view.setUint32(at + EXPIRATION_AT + 4, numbers.left)
-  }
   if (set === 'taken') {
     view.setUint8(key, numbers.protocol)
     view.setUint16(key + 4, numbers.externalPort)
     return
   }
-  const inbound = set === 'dnat4'
-  view.setUint32(key, inbound ? numbers.external : numbers.internal)
+  view.setUint32(key, numbers.internal)
   view.setUint8(key + 4, numbers.protocol)
-  view.setUint16(key + 8, inbound ? numbers.externalPort : numbers.internalPort)
+  view.setUint16(key + 8, numbers.internalPort)
   if (from.data === from.bytes.length) return
   const data = at + from.data
-  view.setUint32(data, inbound ? numbers.internal : numbers.external)
-  view.setUint16(data + 4, inbound ? numbers.internalPort : numbers.externalPort)
+  view.setUint32(data, numbers.external)
+  view.setUint16(data + 4, numbers.externalPort)
+}
+
+function fillTimes(view: DataView, at: number, numbers: Numbers): void {
+  if (numbers.long) putHigh(view, at, numbers) // otherwise 0, as in the template
+  view.setUint32(at + TIMEOUT_AT + 4, numbers.timeout)
+  view.setUint32(at + EXPIRATION_AT + 4, numbers.left)
+}
+
+/** External endpoint to internal endpoint; `keyAt`: where in the template the external one begins. */
+function fillInbound(view: DataView, at: number, from: Template, keyAt: number, numbers: Numbers): void {
+  const key = at + keyAt
+  view.setUint32(key, numbers.external)
+  view.setUint8(key + 4, numbers.protocol)
+  view.setUint16(key + 8, numbers.externalPort)
+  if (from.data === from.bytes.length) return
+  const data = at + from.data
+  view.setUint32(data, numbers.internal)
+  view.setUint16(data + 4, numbers.internalPort)
+}
+
+/** Remote address and port, zeros for any, then the internal endpoint. */
+function fillPinhole({ bytes, view }: Writer, key: number, { remote, internal, transport }: Mapping): void {
+  if (remote.ip !== 'any') bytes.set(ipBytes(remote.ip), key)
+  if (remote.port !== 'any') view.setUint16(key + 16, remote.port)
+  bytes.set(ipBytes(internal.ip), key + 20)
+  view.setUint8(key + 36, PROTOCOL[transport])
+  view.setUint16(key + 40, internal.port)
 }
 
 function putHigh(view: DataView, at: number, { timeout, left }: Numbers): void {
@@ -231,7 +306,7 @@ class UserdataWriter {
       return known.bytes
     }
     this.#writer.length = 0
-    putUserdata(this.#writer, mapping)
+    putUserdata(this.#writer, mapping, 'dnat4')
     const bytes = this.#writer.done()
     if (known === undefined && this.#known.size >= KNOWN) this.#known.clear()
     this.#known.set(internal.ip, { owner, mac, label, bytes })
@@ -239,13 +314,13 @@ class UserdataWriter {
   }
 }
 
-function putUserdata(to: Writer, mapping: Mapping): void {
+function putUserdata(to: Writer, mapping: Mapping, set: MappingSet): void {
   const at = to.reserve(6)
   putText(to, commentOf(mapping))
   to.zero()
   to.view.setUint8(at + 4, UDATA_COMMENT)
   to.view.setUint8(at + 5, to.length - at - 6)
-  putMetadata(to, mapping)
+  putMetadata(to, mapping, set === 'dnat4' ? NOTHING_MORE : moreOf(mapping, set))
   to.view.setUint16(at, to.length - at, to.littleEndian)
   to.view.setUint16(at + 2, NFTA_SET_ELEM_USERDATA, to.littleEndian)
   to.align()
@@ -276,13 +351,40 @@ export function commentOf({ owner, internal, label }: Mapping): string {
 /** A UTF-16 unit has at most three bytes of UTF-8, so short labels need no counting. */
 const fitting = (label: string): string => (label.length * 3 <= LABEL_BYTES ? label : oneLine(label, LABEL_BYTES))
 
-function putMetadata(to: Writer, { owner, internal, mac, label }: Mapping): void {
+/** What an element of another set than `dnat4` says beyond. */
+interface More {
+  readonly flags: number
+  readonly bytes: readonly number[]
+}
+const NOTHING_MORE: More = { flags: 0, bytes: [] }
+
+/** State, number of the pinhole, and the remote host of what is idle: elsewhere the key tells it. */
+function moreOf({ state, pinhole, remote }: Mapping, set: MappingSet): More {
+  const bytes: number[] = []
+  let flags = 0
+  if (state !== 'on') {
+    flags |= HAS.state
+    bytes.push(STATES.indexOf(state))
+  }
+  if (pinhole !== undefined) {
+    flags |= HAS.pinhole
+    bytes.push(pinhole >> 8, pinhole & 255)
+  }
+  if (set === 'idle4' && remote.ip !== 'any') {
+    flags |= isIpv4(remote.ip) ? HAS.remote : HAS.remote6
+    bytes.push(...ipBytes(remote.ip))
+  }
+  return { flags, bytes }
+}
+
+function putMetadata(to: Writer, { owner, internal, mac, label }: Mapping, more: More): void {
   const client = owner.via === 'operator' || owner.client === internal.ip ? undefined : owner.client
   const quoted = label.includes('"')
   const flags =
     (mac === undefined ? 0 : HAS.mac) |
     (client === undefined ? 0 : isIpv4(client) ? HAS.client : HAS.client6) |
-    (quoted ? HAS.label : 0)
+    (quoted ? HAS.label : 0) |
+    more.flags
   const at = to.reserve(5)
   to.view.setUint8(at, PRIVATE_TLV)
   to.view.setUint8(at + 2, METADATA_VERSION)
@@ -290,6 +392,7 @@ function putMetadata(to: Writer, { owner, internal, mac, label }: Mapping): void
   to.view.setUint8(at + 4, flags)
   if (mac !== undefined) putMac(to, mac)
   if (client !== undefined) to.put(ipBytes(client))
+  for (let i = 0; i < more.bytes.length; i++) to.view.setUint8(to.reserve(1), more.bytes[i] as number)
   if (quoted) putText(to, fitting(label))
   to.view.setUint8(at + 1, to.length - at - 2)
 }
@@ -303,103 +406,6 @@ function putMac(to: Writer, mac: Mac): void {
 function nibble(text: string, at: number): number {
   const code = text.charCodeAt(at)
   return code < 0x3a ? code - 0x30 : code - 0x57
-}
-
-/** The mapping of a `dnat4` element; `undefined` for one that we did not write. */
-export function mappingOf(seen: SeenElement, now: Instant): Mapping | undefined {
-  const { bytes, view, key, data } = seen
-  const transport = transportOf(view.getUint8(key + 4))
-  const external = endpointAt(bytes, view, key, key + 8)
-  const internal = endpointAt(bytes, view, data, data + 4)
-  const about = userdataAt(seen)
-  if (transport === undefined || about === undefined) return undefined
-  const { comment, metadata } = about
-  const via = VIA[metadata[1] as number]
-  if (metadata[0] !== METADATA_VERSION || via === undefined || metadata.length < 3) return undefined
-  const { mac, client, exact } = readMetadata(metadata)
-  const label = exact ?? labelOf(comment)
-  const owner: Owner = via === 'operator' ? { via } : { via, client: client ?? internal.ip }
-  const lease = leaseOf(seen, now)
-  return { transport, external, internal, owner, lease, label, mac, ...ORDINARY }
-}
-
-/** Key of an element of `dnat4` or `snat4`, and where it leads, as `endpointKey` counts; `undefined` if not ours. */
-export function endpointsOf({ view, key, data }: SeenElement): { from: number; to: number } | undefined {
-  const transport = transportOf(view.getUint8(key + 4))
-  if (transport === undefined) return undefined
-  const from = view.getUint32(key) * 0x2_0000 + portKey(transport, view.getUint16(key + 8) as Port)
-  return { from, to: view.getUint32(data) * 0x2_0000 + portKey(transport, view.getUint16(data + 4) as Port) }
-}
-
-/** Key of an element of `taken`, as `portKey` counts. */
-export function takenOf({ view, key }: SeenElement): number | undefined {
-  const transport = transportOf(view.getUint8(key))
-  return transport === undefined ? undefined : portKey(transport, view.getUint16(key + 4) as Port)
-}
-
-export function leaseOf({ timeout, expiration }: SeenElement, now: Instant): Lease {
-  if (timeout === 0) return 'forever'
-  const lifetime = seconds(Math.round(timeout / 1000))
-  return { lifetime, expires: expiration === 0 ? after(now, lifetime) : afterMs(now, milliseconds(expiration)) }
-}
-
-const transportOf = (protocol: number): Transport | undefined =>
-  protocol === PROTOCOL.tcp ? 'tcp' : protocol === PROTOCOL.udp ? 'udp' : undefined
-
-const endpointAt = (bytes: Uint8Array, view: DataView, ip: number, port: number): Endpoint => ({
-  ip: ipFrom(bytes, ip, 4),
-  port: view.getUint16(port) as Port,
-})
-
-const labelOf = (comment: string): string => {
-  const colon = comment.indexOf(': ')
-  return colon < 0 ? '' : comment.slice(colon + 2)
-}
-
-/** Our two TLVs of an element's userdata. */
-function userdataAt(seen: SeenElement): { comment: string; metadata: Uint8Array } | undefined {
-  const { bytes, userdata, userdataLength } = seen
-  const end = userdata + userdataLength
-  let comment = ''
-  let metadata: Uint8Array | undefined
-  for (let at = userdata; at + 2 <= end; ) {
-    const last = at + 2 + (bytes[at + 1] as number)
-    if (last > end) throw new Malformed(`userdata of an element: ${last - end} bytes too long`)
-    if (bytes[at] === UDATA_COMMENT) comment = ascii(bytes, at + 2, last - 1)
-    if (bytes[at] === PRIVATE_TLV) metadata = bytes.subarray(at + 2, last)
-    at = last
-  }
-  return metadata === undefined ? undefined : { comment, metadata }
-}
-
-/** Text between two places; the quick way for what is plain. */
-function ascii(bytes: Uint8Array, start: number, end: number): string {
-  const codes: number[] = []
-  for (let i = start; i < end; i++) {
-    const code = bytes[i] as number
-    if (code >= 0x80) return utf8Decode(bytes.subarray(start, end))
-    codes.push(code)
-  }
-  return String.fromCharCode(...codes)
-}
-
-function readMetadata(metadata: Uint8Array): {
-  mac: Mac | undefined
-  client: Ip | undefined
-  exact: string | undefined
-} {
-  const flags = metadata[2] as number
-  let at = 3
-  const take = (length: number): number => {
-    if (at + length > metadata.length) throw new Malformed('metadata of an element: too short')
-    at += length
-    return at - length
-  }
-  const mac = (flags & HAS.mac) === 0 ? undefined : macFrom(metadata.subarray(take(6), at))
-  const size = (flags & HAS.client) !== 0 ? 4 : (flags & HAS.client6) !== 0 ? 16 : undefined
-  const client = size === undefined ? undefined : ipFrom(metadata, take(size), size)
-  const exact = (flags & HAS.label) === 0 ? undefined : utf8Decode(metadata.subarray(at))
-  return { mac, client, exact }
 }
 
 const NUMBERS = 1024

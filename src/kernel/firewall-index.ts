@@ -1,15 +1,18 @@
 /**
- * What the kernel was told: every mapping, found by its internal endpoint. Several mappings may lead to one endpoint
- * (under different external ports); the oldest of them is the one under which the endpoint's own packets leave.
+ * What the kernel was told: every mapping. Those that translate and are in use are found by their internal endpoint;
+ * several may lead to one (under different external ports), and the oldest of them is the one under which the endpoint's
+ * own packets leave. The others, which lead nobody out (pinholes, and what is not in use), are found by their element.
  */
 import type { Lease, Mapping } from '../core/mapping.ts'
 import { endpointKey } from './elements.ts'
+import { bodyKeyOf, leadsOut } from './kinds.ts'
 
 /** Nearly every endpoint has one mapping, and needs no list for it. */
 type Held = Mapping | readonly Mapping[]
 
 export class MappingIndex {
   readonly #held = new Map<number, Held>()
+  readonly #others = new Map<number | string, Mapping>()
 
   constructor(mappings: Iterable<Mapping> = []) {
     for (const mapping of mappings) this.add(mapping)
@@ -33,9 +36,20 @@ export class MappingIndex {
 
   *all(): Generator<Mapping, void> {
     for (const held of this.#held.values()) yield* listed(held)
+    yield* this.#others.values()
   }
 
-  /** Each endpoint's mappings, oldest first. */
+  /** Those that lead nobody out: pinholes, and what is disabled or suspended. */
+  others(): Iterable<Mapping> {
+    return this.#others.values()
+  }
+
+  /** One of the others, by its element (`bodyKeyOf`). */
+  other(key: number | string): Mapping | undefined {
+    return this.#others.get(key)
+  }
+
+  /** Each endpoint's mappings that lead out, oldest first. */
   *byEndpoint(): Generator<readonly Mapping[], void> {
     for (const held of this.#held.values()) yield listed(held)
   }
@@ -45,12 +59,20 @@ export class MappingIndex {
   }
 
   add(mapping: Mapping): void {
+    if (!leadsOut(mapping)) {
+      this.#others.set(bodyKeyOf(mapping), mapping)
+      return
+    }
     const key = keyOf(mapping)
     const held = this.#held.get(key)
     this.#held.set(key, held === undefined ? mapping : withMapping(listed(held), mapping))
   }
 
   remove(mapping: Mapping): void {
+    if (!leadsOut(mapping)) {
+      this.#others.delete(bodyKeyOf(mapping))
+      return
+    }
     const key = keyOf(mapping)
     if (this.holdsOnly(key, mapping)) {
       this.#held.delete(key)
@@ -63,12 +85,12 @@ export class MappingIndex {
 
   /** A renewal or a move keeps its place among the mappings of its endpoint. */
   replace(was: Mapping, mapping: Mapping): void {
-    const key = keyOf(mapping)
-    if (!sameInternal(was, mapping)) {
+    if (!sameInternal(was, mapping) || !leadsOut(was) || !leadsOut(mapping)) {
       this.remove(was)
       this.add(mapping)
       return
     }
+    const key = keyOf(mapping)
     if (this.holdsOnly(key, was)) {
       this.#held.set(key, mapping)
       return
@@ -78,6 +100,7 @@ export class MappingIndex {
   }
 }
 
+/** Of a mapping that leads out: an IPv4 endpoint. */
 export const keyOf = (mapping: Mapping): number => endpointKey(mapping.transport, mapping.internal)
 
 /** Adds at the end, or takes the place of the one with the same external endpoint. */

@@ -1,6 +1,6 @@
 /**
- * The short way for what nearly every turn is: mappings that are alone at their internal endpoint are made, renewed or
- * removed. Then each set has one element for each mapping, and nothing needs to be compared; everything else goes
+ * The short way for what nearly every turn is: ordinary mappings (`kinds.ts`) that are alone at their internal endpoint
+ * are made, renewed or removed. Then each set has one element for each mapping, and nothing needs to be compared; everything else goes
  * through `plan`, and so does what the kernel refuses here.
  */
 import type { Instant } from '../base/time.ts'
@@ -9,12 +9,14 @@ import { sameEndpoint } from '../core/mapping.ts'
 import { FLAG } from '../wire/netlink.ts'
 import { Writer } from '../wire/netlink-attributes.ts'
 import { Batch, type Sendable } from '../wire/nftables.ts'
+import type { PlainSet } from './elements.ts'
 import { ElementWriter, Numbers } from './elements.ts'
 import type { MappingIndex } from './firewall-index.ts'
 import { keyOf, sameInternal } from './firewall-index.ts'
 import type { Act } from './firewall-plan.ts'
 import { head, sameBody, sameLease } from './firewall-plan.ts'
-import type { Features, MappingSet } from './ruleset.ts'
+import { isOrdinary } from './kinds.ts'
+import type { Features } from './ruleset.ts'
 
 /** A list of elements is one attribute of at most 65535 bytes, and no element is longer than 300. */
 const MOST = 200
@@ -22,13 +24,13 @@ const ROOM = 4096
 /** Of NFTA_SET_ELEM_LIST_ELEMENTS, just before the first element. */
 const LIST_HEADER = 4
 /** `dnat4` last: what has no fixed length then stands at the end of the datagram. */
-const SETS: readonly MappingSet[] = ['snat4', 'taken', 'dnat4']
+const SETS: readonly PlainSet[] = ['snat4', 'taken', 'dnat4']
 
 export class PlainWriter {
   readonly #littleEndian: boolean
   readonly #features: Features
   readonly #elements: ElementWriter
-  readonly #heads: Record<Act, Record<MappingSet, Uint8Array>>
+  readonly #heads: Record<Act, Record<PlainSet, Uint8Array>>
   readonly #writer: Writer
   /** Of the mappings that are being written; the objects serve again and again. */
   readonly #numbers: Numbers[] = []
@@ -67,12 +69,14 @@ export class PlainWriter {
   /** False for a change that is not plain. */
   #sort(change: Change, index: MappingIndex): boolean {
     const { act, mapping } = change
+    if (!isOrdinary(mapping)) return false
     if (act === 'add') {
       if (mapping.lease === 'forever' || index.holds(keyOf(mapping))) return false
       this.#created.push(mapping)
       return true
     }
     const was = act === 'remove' ? mapping : change.was
+    if (!isOrdinary(was)) return false
     const key = keyOf(mapping)
     if (!index.holdsOnly(key, was)) return false
     if (act === 'remove') {
@@ -128,7 +132,7 @@ export class PlainWriter {
     const to = batch.writer
     for (let n = 0; n < mappings.length; n++) this.#numbersOf(n, act, mappings[n] as Mapping, now)
     for (let i = 0; i < SETS.length; i++) {
-      const set = SETS[i] as MappingSet
+      const set = SETS[i] as PlainSet
       const start = to.length
       batch.mark()
       to.put(this.#heads[act][set])
@@ -173,7 +177,7 @@ class Prepared implements Sendable {
     const { view } = this.#writer
     const shape = this.#act === 'delete' ? 'key' : 'timed'
     for (let i = 0; i < SETS.length; i++) {
-      this.#elements.refill(view, this.#at[i] as number, SETS[i] as MappingSet, shape, numbers)
+      this.#elements.refill(view, this.#at[i] as number, SETS[i] as PlainSet, shape, numbers)
     }
     if (this.#act !== 'create') return
     const userdata = this.#elements.userdata(mapping)
@@ -204,9 +208,9 @@ class Prepared implements Sendable {
   }
 }
 
-function heads(littleEndian: boolean, features: Features): Record<Act, Record<MappingSet, Uint8Array>> {
+function heads(littleEndian: boolean, features: Features): Record<Act, Record<PlainSet, Uint8Array>> {
   const gone = features.destroysElements ? 'destroyElements' : 'deleteElements'
-  const of = (name: 'newElements' | typeof gone, flags: number): Record<MappingSet, Uint8Array> => ({
+  const of = (name: 'newElements' | typeof gone, flags: number): Record<PlainSet, Uint8Array> => ({
     dnat4: head(name, flags, 'dnat4', littleEndian),
     snat4: head(name, flags, 'snat4', littleEndian),
     taken: head(name, flags, 'taken', littleEndian),

@@ -8,9 +8,10 @@ import { sameEndpoint, sameOwner } from '../core/mapping.ts'
 import { FLAG } from '../wire/netlink.ts'
 import { Writer } from '../wire/netlink-attributes.ts'
 import { Batch, FAMILY, request } from '../wire/nftables.ts'
-import { ElementWriter, endpointKey, portKey } from './elements.ts'
+import { ElementWriter, portKey } from './elements.ts'
 import type { MappingIndex } from './firewall-index.ts'
 import { keyOf, longest, replaced, withMapping, without } from './firewall-index.ts'
+import { bodyKeyOf, bodySetOf, leadsOut, sameKind } from './kinds.ts'
 import type { Features, MappingSet } from './ruleset.ts'
 import { TABLE } from './ruleset.ts'
 
@@ -43,14 +44,21 @@ export function plan(changes: readonly Change[], index: MappingIndex, features: 
 function planOne(change: Change, index: MappingIndex, features: Features, to: Operation[]): void {
   const was = change.act === 'add' ? undefined : change.act === 'remove' ? change.mapping : change.was
   const now = change.act === 'remove' ? undefined : change.mapping
-  if (was === undefined || now === undefined || externalKey(was) === externalKey(now)) {
+  if (was === undefined || now === undefined || bodyKeyOf(was) === bodyKeyOf(now)) {
     inboundStep(was, now, 0, features, to)
   } else {
     inboundStep(was, undefined, 0, features, to)
     inboundStep(undefined, now, 0, features, to)
   }
-  const before = index.leadingTo(keyOf(change.mapping))
-  if (was === undefined) outboundStep(before, withMapping(before, change.mapping), 0, features, to)
+  planOut(leading(was), leading(now), index, features, to)
+}
+
+/** The way out of a single change. */
+function planOut(was: Maybe, now: Maybe, index: MappingIndex, features: Features, to: Operation[]): void {
+  const one = now ?? was
+  if (one === undefined) return
+  const before = index.leadingTo(keyOf(one))
+  if (was === undefined) outboundStep(before, withMapping(before, one), 0, features, to)
   else if (now === undefined) outboundStep(before, without(before, was), 0, features, to)
   else if (keyOf(was) === keyOf(now)) outboundStep(before, replaced(before, was, now), 0, features, to)
   else {
@@ -75,9 +83,14 @@ function planAll(changes: readonly Change[], index: MappingIndex, features: Feat
 
 type Maybe = Mapping | undefined
 
+/** The mapping if it has a way out. */
+const leading = (mapping: Maybe): Maybe => (mapping !== undefined && leadsOut(mapping) ? mapping : undefined)
+
 function inboundStep(was: Maybe, now: Maybe, change: number, features: Features, to: Operation[]): void {
-  const keep = was !== undefined && now !== undefined && sameBody(was, now)
-  step('dnat4', was, was?.lease, now, now?.lease, keep, change, features, to)
+  const one = now ?? was
+  if (one === undefined) return
+  const keep = was !== undefined && now !== undefined && sameBody(was, now) && sameKind(was, now)
+  step(bodySetOf(one), was, was?.lease, now, now?.lease, keep, change, features, to)
 }
 
 function outboundStep(
@@ -121,7 +134,6 @@ function step(
     to.push({ act: 'create', set, mapping: now, lease: nowLease, change })
 }
 
-const externalKey = ({ transport, external }: Mapping): number => endpointKey(transport, external)
 const externalPort = ({ transport, external }: Mapping): number => portKey(transport, external.port)
 
 /** An element before and after all changes. */
@@ -133,7 +145,7 @@ interface Touched<T> {
 
 /** Every element that the changes concern, by key. */
 function touch(changes: readonly Change[], index: MappingIndex) {
-  const inbound = new Map<number, Touched<Maybe>>()
+  const inbound = new Map<number | string, Touched<Maybe>>()
   const ports = new Map<number, Touched<Maybe>>()
   const endpoints = new Map<number, Touched<readonly Mapping[]>>()
   const list = (key: number, change: number, edit: (list: readonly Mapping[]) => readonly Mapping[]) => {
@@ -145,26 +157,23 @@ function touch(changes: readonly Change[], index: MappingIndex) {
     const { mapping } = change
     const was = change.act === 'replace' ? change.was : change.act === 'remove' ? mapping : undefined
     const now = change.act === 'remove' ? undefined : mapping
-    if (was !== undefined) {
-      note(inbound, externalKey(was), was, undefined, n)
-      note(ports, externalPort(was), was, undefined, n)
-    }
-    if (now !== undefined) {
-      note(inbound, externalKey(now), undefined, now, n)
-      note(ports, externalPort(now), undefined, now, n)
-    }
-    if (was !== undefined && now !== undefined && keyOf(was) === keyOf(now)) {
-      list(keyOf(now), n, all => replaced(all, was, now))
+    if (was !== undefined) note(inbound, bodyKeyOf(was), was, undefined, n)
+    if (now !== undefined) note(inbound, bodyKeyOf(now), undefined, now, n)
+    const [out, into] = [leading(was), leading(now)]
+    if (out !== undefined) note(ports, externalPort(out), out, undefined, n)
+    if (into !== undefined) note(ports, externalPort(into), undefined, into, n)
+    if (out !== undefined && into !== undefined && keyOf(out) === keyOf(into)) {
+      list(keyOf(into), n, all => replaced(all, out, into))
       continue
     }
-    if (was !== undefined) list(keyOf(was), n, all => without(all, was))
-    if (now !== undefined) list(keyOf(now), n, all => withMapping(all, now))
+    if (out !== undefined) list(keyOf(out), n, all => without(all, out))
+    if (into !== undefined) list(keyOf(into), n, all => withMapping(all, into))
   }
   return { inbound, ports, endpoints }
 }
 
 /** `before` counts when the element is touched for the first time, `after` always. */
-function note<T>(of: Map<number, Touched<T>>, key: number, before: T, after: T, change: number): void {
+function note<K, T>(of: Map<K, Touched<T>>, key: K, before: T, after: T, change: number): void {
   const known = of.get(key)
   if (known === undefined) of.set(key, { before, after, change })
   else {
@@ -173,7 +182,7 @@ function note<T>(of: Map<number, Touched<T>>, key: number, before: T, after: T, 
   }
 }
 
-/** Whether two mappings have the same `dnat4` element, the lease apart. */
+/** Whether two mappings of one kind and external endpoint have the same element, the lease apart. */
 export const sameBody = (a: Mapping, b: Mapping): boolean =>
   sameEndpoint(a.internal, b.internal) && sameOwner(a.owner, b.owner) && a.label === b.label && a.mac === b.mac
 
@@ -190,7 +199,7 @@ export interface Sent {
 }
 
 const ACTS = ['delete', 'create', 'refresh'] as const
-const MAPPING_SETS = ['dnat4', 'snat4', 'taken'] as const
+const MAPPING_SETS = ['dnat4', 'snat4', 'taken', 'dnat4from', 'idle4', 'pinhole6', 'idle6'] as const
 /** A list of elements is one attribute, of at most 65535 bytes; no element is longer than 300. */
 const LIST_BYTES = 0xffff - 300
 /** So few go one after the other; more are sorted, so that many share a message. */
@@ -212,7 +221,15 @@ export class OperationWriter {
       create: head('newElements', FLAG.create | FLAG.exclusive, set, littleEndian),
       refresh: head('newElements', FLAG.create, set, littleEndian),
     })
-    this.#heads = { dnat4: heads('dnat4'), snat4: heads('snat4'), taken: heads('taken') }
+    this.#heads = {
+      dnat4: heads('dnat4'),
+      snat4: heads('snat4'),
+      taken: heads('taken'),
+      dnat4from: heads('dnat4from'),
+      idle4: heads('idle4'),
+      pinhole6: heads('pinhole6'),
+      idle6: heads('idle6'),
+    }
   }
 
   /** `each: 'alone'`: a message for every element, so that each gets an answer of its own. */

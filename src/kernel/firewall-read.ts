@@ -9,12 +9,14 @@ import type { NftMessage } from '../wire/nftables.ts'
 import { decode, FAMILY, GENERIC_SIZE, request } from '../wire/nftables.ts'
 import type { SeenElement } from '../wire/nftables-elements.ts'
 import { eachElement } from '../wire/nftables-elements.ts'
-import { endpointKey, endpointsOf, leaseOf, mappingOf, portKey, takenOf } from './elements.ts'
+import { endpointKey, portKey } from './elements.ts'
+import { bodyEndsOf, endpointsOf, leaseOf, mappingOf, takenOf } from './elements-read.ts'
 import type { Exchange, Machine } from './exchange.ts'
 import type { MappingIndex } from './firewall-index.ts'
 import { longest } from './firewall-index.ts'
-import type { MappingSet, SetName, Settings } from './ruleset.ts'
-import { CHAINS, SETS, TABLE } from './ruleset.ts'
+import { bodyKeyOf, bodySetOf } from './kinds.ts'
+import type { BodySet, MappingSet, SetName, Settings } from './ruleset.ts'
+import { BODY_SETS, CHAINS, SETS, TABLE } from './ruleset.ts'
 import { settingKeys } from './ruleset-state.ts'
 
 /** Something in the kernel that is not as we left it. */
@@ -95,13 +97,16 @@ export class TableReader {
   async mappings(): Promise<{ mappings: Mapping[]; foreign: number }> {
     const mappings: Mapping[] = []
     let foreign = 0
-    let now: Instant | undefined
-    await this.elements('dnat4', seen => {
-      now ??= this.#clock.now() // everything has been read: what is a little late ends a little late, never early
-      const mapping = mappingOf(seen, now)
-      if (mapping === undefined) foreign++
-      else mappings.push(mapping)
-    })
+    for (const set of BODY_SETS) {
+      if (set !== 'dnat4' && !(await this.hasShape(set))) continue // a table of an older version
+      let now: Instant | undefined
+      await this.elements(set, seen => {
+        now ??= this.#clock.now() // everything has been read: what is a little late ends a little late, never early
+        const mapping = mappingOf(seen, now, set)
+        if (mapping === undefined) foreign++
+        else mappings.push(mapping)
+      })
+    }
     return { mappings, foreign }
   }
 
@@ -126,26 +131,33 @@ export class TableReader {
   async mappingDifferences(
     index: MappingIndex,
     lag: Milliseconds,
-    sets: readonly MappingSet[] = ['dnat4', 'snat4', 'taken'],
+    sets: readonly MappingSet[] = [...BODY_SETS, 'snat4', 'taken'],
   ): Promise<Difference[]> {
     const found: Difference[] = []
-    const inbound = new Map<number, Expected>()
-    const ports = new Map<number, Expected>()
-    const outbounds = new Map<number, Expected>()
+    const bodies = new Map<BodySet, Map<number | string, Expected>>(BODY_SETS.map(set => [set, new Map()]))
+    const ports = new Map<number | string, Expected>()
+    const outbounds = new Map<number | string, Expected>()
     for (const list of index.byEndpoint()) {
       for (const [place, mapping] of list.entries()) {
-        const to = endpointKey(mapping.transport, mapping.internal)
-        const from = endpointKey(mapping.transport, mapping.external)
-        inbound.set(from, { to, lease: mapping.lease, mapping })
-        ports.set(portKey(mapping.transport, mapping.external.port), { to: 0, lease: mapping.lease, mapping })
-        if (place === 0) outbounds.set(to, { to: from, lease: longest(list) ?? mapping.lease, mapping })
+        const { transport, internal, external, lease } = mapping
+        const to = endpointKey(transport, internal)
+        bodies.get(bodySetOf(mapping))?.set(bodyKeyOf(mapping), { to, lease, mapping })
+        ports.set(portKey(transport, external.port), { to: 0, lease, mapping })
+        const from = endpointKey(transport, external)
+        if (place === 0) outbounds.set(to, { to: from, lease: longest(list) ?? lease, mapping })
       }
+    }
+    for (const mapping of index.others()) {
+      const to = mapping.pinhole === undefined ? endpointKey(mapping.transport, mapping.internal) : 0
+      bodies.get(bodySetOf(mapping))?.set(bodyKeyOf(mapping), { to, lease: mapping.lease, mapping })
     }
     const taken = (seen: SeenElement) => {
       const from = takenOf(seen)
       return from === undefined ? undefined : { from, to: 0 }
     }
-    if (sets.includes('dnat4')) await this.#compare('dnat4', inbound, endpointsOf, lag, found)
+    for (const [set, expected] of bodies) {
+      if (sets.includes(set)) await this.#compare(set, expected, seen => bodyEndsOf(set, seen), lag, found)
+    }
     if (sets.includes('snat4')) await this.#compare('snat4', outbounds, endpointsOf, lag, found)
     if (sets.includes('taken')) await this.#compare('taken', ports, taken, lag, found)
     return found
@@ -153,8 +165,8 @@ export class TableReader {
 
   async #compare(
     set: SetName,
-    expected: Map<number, Expected>,
-    read: (seen: SeenElement) => { from: number; to: number } | undefined,
+    expected: Map<number | string, Expected>,
+    read: (seen: SeenElement) => { from: number | string; to: number } | undefined,
     lag: Milliseconds,
     found: Difference[],
   ): Promise<void> {
@@ -193,9 +205,11 @@ interface Expected {
   readonly mapping: Mapping
 }
 
-/** `tcp 11.22.33.44:8080 to 192.168.88.10:80` */
-export const spoken = ({ transport, external, internal }: Mapping): string =>
-  `${transport} ${external.ip}:${external.port} to ${internal.ip}:${internal.port}`
+/** `tcp 11.22.33.44:8080 to 192.168.88.10:80`, `tcp pinhole 7 to [2001:db8::10]:80` */
+export const spoken = ({ transport, external, internal, pinhole }: Mapping): string =>
+  pinhole === undefined
+    ? `${transport} ${external.ip}:${external.port} to ${internal.ip}:${internal.port}`
+    : `${transport} pinhole ${pinhole} to [${internal.ip}]:${internal.port}`
 
 /** True for errors that say "there is no such table or set". */
 export const isMissing = (error: unknown): boolean => error instanceof KernelError && error.code === 'ENOENT'

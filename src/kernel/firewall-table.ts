@@ -11,6 +11,7 @@ import { longest } from './firewall-index.ts'
 import type { Operation, OperationWriter } from './firewall-plan.ts'
 import type { Difference, Structure } from './firewall-read.ts'
 import { TableReader } from './firewall-read.ts'
+import { bodySetOf } from './kinds.ts'
 import type { Features, MappingSet, Settings } from './ruleset.ts'
 import { addRules, addTable, rules, TABLE } from './ruleset.ts'
 import { addSettings, addState } from './ruleset-state.ts'
@@ -125,17 +126,26 @@ export class KernelTable {
 
 /** All elements of all mappings, as operations. */
 function elementsOf(index: MappingIndex): Record<MappingSet, Operation[]> {
-  const all: Record<MappingSet, Operation[]> = { dnat4: [], snat4: [], taken: [] }
-  const create = (set: MappingSet, mapping: Mapping, lease = mapping.lease): Operation => {
-    return { act: 'create', set, mapping, lease, change: -1 }
+  const all: Record<MappingSet, Operation[]> = {
+    dnat4: [],
+    snat4: [],
+    taken: [],
+    dnat4from: [],
+    idle4: [],
+    pinhole6: [],
+    idle6: [],
+  }
+  const create = (set: MappingSet, mapping: Mapping, lease = mapping.lease): void => {
+    all[set].push({ act: 'create', set, mapping, lease, change: -1 })
   }
   for (const list of index.byEndpoint()) {
     for (const mapping of list) {
-      all.dnat4.push(create('dnat4', mapping))
-      all.taken.push(create('taken', mapping))
+      create(bodySetOf(mapping), mapping)
+      create('taken', mapping)
     }
     const [oldest] = list
-    if (oldest !== undefined) all.snat4.push(create('snat4', oldest, longest(list)))
+    if (oldest !== undefined) create('snat4', oldest, longest(list))
   }
+  for (const mapping of index.others()) create(bodySetOf(mapping), mapping)
   return all
 }

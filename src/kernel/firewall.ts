@@ -7,7 +7,8 @@ import type { Clock, Instant } from '../base/time.ts'
 import type { Firewall } from '../core/firewall.ts'
 import type { Change, Mapping } from '../core/mapping.ts'
 import { sameEndpoint } from '../core/mapping.ts'
-import { endpointKey, endpointsOf } from './elements.ts'
+import { endpointKey } from './elements.ts'
+import { endpointsOf } from './elements-read.ts'
 import type { Exchange, Failure, Machine } from './exchange.ts'
 import { keyOf, MappingIndex } from './firewall-index.ts'
 import { mend, refusal } from './firewall-mend.ts'
@@ -17,6 +18,7 @@ import { OperationWriter, plan } from './firewall-plan.ts'
 import type { Difference } from './firewall-read.ts'
 import { isMissing } from './firewall-read.ts'
 import { KernelTable } from './firewall-table.ts'
+import { leadsOut, sameRemote } from './kinds.ts'
 import type { Features, Settings } from './ruleset.ts'
 import { RULES_VERSION } from './ruleset.ts'
 import type { TableState } from './ruleset-state.ts'
@@ -293,9 +295,10 @@ export class KernelFirewall implements Firewall {
     const { mappings, foreign } = await reader.mappings()
     const complete = await this.#table.isComplete()
     this.#index = new MappingIndex(mappings)
-    if (complete && this.#index.endpoints < mappings.length) this.#index = await this.#ordered(mappings)
+    const leading = mappings.filter(leadsOut).length
+    if (complete && this.#index.endpoints < leading) this.#index = await this.#ordered(mappings)
     this.#epochStart = epochStart
-    // Nothing of dnat4 can differ: the index was read from it.
+    // Nothing of the other sets can differ: the index was read from them.
     const clean = complete && foreign === 0 && (await this.#table.mappingDifferences(this.#index, OUTWARD)).length === 0
     return { mappings, epochStart, intact: clean && version === RULES_VERSION }
   }
@@ -307,16 +310,24 @@ export class KernelFirewall implements Firewall {
       const ends = endpointsOf(seen)
       if (ends !== undefined) oldest.set(ends.from, ends.to)
     })
-    const leads = (mapping: Mapping) => oldest.get(keyOf(mapping)) === endpointKey(mapping.transport, mapping.external)
+    const leads = (mapping: Mapping) =>
+      leadsOut(mapping) && oldest.get(keyOf(mapping)) === endpointKey(mapping.transport, mapping.external)
     return new MappingIndex([...mappings.filter(leads), ...mappings.filter(mapping => !leads(mapping))])
   }
 }
 
 const isTooLong = (error: unknown): boolean => error instanceof KernelError && error.code === 'EMSGSIZE'
 
-/** A removal, and a move to other endpoints; a renewal leaves flows alone. */
+/**
+ * A removal, a move to other endpoints, the end of its use, and another remote host; a renewal leaves flows alone, and
+ * what is not in use has none.
+ */
 function endsFlows(change: Change): boolean {
-  if (change.act !== 'replace') return change.act === 'remove'
-  const { was, mapping } = change
-  return !sameEndpoint(was.external, mapping.external) || !sameEndpoint(was.internal, mapping.internal)
+  if (change.act === 'add') return false
+  const was = change.act === 'remove' ? change.mapping : change.was
+  if (was.state !== 'on') return false
+  if (change.act === 'remove' || change.mapping.state !== 'on') return true
+  const { mapping } = change
+  if (!sameEndpoint(was.external, mapping.external) || !sameEndpoint(was.internal, mapping.internal)) return true
+  return !sameRemote(was.remote, mapping.remote)
 }

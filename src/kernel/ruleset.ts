@@ -7,7 +7,8 @@
  *   postrouting  srcnat - 5, before the firewall's masquerade: what an internal endpoint sends leaves under its
  *                external endpoint (RFC 6886 §3.9); other hosts may not leave by a port that belongs to a mapping.
  *                Hairpin: the source becomes the external endpoint, as seen from outside (RFC 4787 REQ-9).
- *   forward      filter - 1: a mark bit on new flows of our mappings, for the one rule of the firewall that accepts it.
+ *   forward      filter - 1: a mark bit on new flows of our mappings, for the one rule of the firewall that accepts it:
+ *                what was translated (ct status dnat) towards an endpoint of a mapping, and, IPv6, what finds a pinhole.
  *   input        filter - 1: our own ports take nothing that did not come in by an internal device, under an address
  *                of that device.
  */
@@ -23,7 +24,7 @@ import { COMPARE, CT, META, NAT, NAT_RANGE, PAYLOAD, REGISTER, VERDICT } from '.
 
 export const TABLE = 'portico'
 /** Raised when rules or chains change: a daemon that finds another version rebuilds them around the mappings. */
-export const RULES_VERSION = 2
+export const RULES_VERSION = 3
 
 export interface Settings {
   /** Devices whose hosts may ask for mappings and reach them by hairpin. */
@@ -50,10 +51,13 @@ export interface Features {
   readonly looksUpMapsAsSets: boolean
 }
 
-/** Those that hold mappings. */
-export type MappingSet = 'dnat4' | 'snat4' | 'taken'
+/** Those whose elements carry mappings whole: every mapping is in one of them (`kinds.ts`). */
+export type BodySet = 'dnat4' | 'dnat4from' | 'idle4' | 'pinhole6' | 'idle6'
+export const BODY_SETS: readonly BodySet[] = ['dnat4', 'dnat4from', 'idle4', 'pinhole6', 'idle6']
+/** Those that hold mappings, or what serves them on the way out. */
+export type MappingSet = BodySet | 'snat4' | 'taken'
 export type SetName = MappingSet | 'internal' | 'external' | 'guarded' | 'state'
-export type ChainName = 'prerouting' | 'postrouting' | 'hairpin' | 'forward' | 'input'
+export type ChainName = 'prerouting' | 'postrouting' | 'hairpin' | 'pinholes' | 'forward' | 'input'
 
 /** IPPROTO_TCP, IPPROTO_UDP (linux/in.h) */
 export const PROTOCOL: Record<Transport, number> = { tcp: 6, udp: 17 }
@@ -62,6 +66,9 @@ export const PROTOCOL: Record<Transport, number> = { tcp: 6, udp: 17 }
 const INET_PROTO_SERVICE = (12 << 6) | 13 // inet_proto . inet_service
 const ENDPOINT = (7 << 6) | 13 // ipv4_addr . inet_service
 const ENDPOINT_KEY = (7 << 12) | INET_PROTO_SERVICE // ipv4_addr . inet_proto . inet_service
+const ENDPOINT_FROM_KEY = (7 << 18) | ENDPOINT_KEY // ipv4_addr . (the above)
+const PINHOLE_KEY = (8 << 24) | (13 << 18) | (8 << 12) | INET_PROTO_SERVICE // ipv6_addr . inet_service . ipv6_addr . ...
+const PINHOLE_KEY_LENGTH = 16 + 4 + 16 + 4 + 4
 const IFNAME = 41
 const MARK = 19
 /** TLVs in the userdata of a set (libnftnl/udata.h): enum nftnl_udata_set_types; byte orders as nft counts them. */
@@ -108,6 +115,30 @@ export const SETS: Readonly<Record<SetName, SetShape>> = {
     flags: SET_FLAG.timeout,
     comment: 'external ports of mappings; no other host may leave by them',
   },
+  dnat4from: {
+    ...plain(8, ENDPOINT_FROM_KEY, 16, BYTEORDER.none),
+    data: DATA,
+    flags: MAPPED,
+    counter: true,
+    comment: 'mappings for one remote host: remote host and external endpoint to internal endpoint',
+  },
+  idle4: {
+    ...plain(9, ENDPOINT_KEY, 12, BYTEORDER.none),
+    data: DATA,
+    flags: MAPPED,
+    comment: 'mappings that are disabled or suspended: no rule looks here',
+  },
+  pinhole6: {
+    ...plain(10, PINHOLE_KEY, PINHOLE_KEY_LENGTH, BYTEORDER.none),
+    flags: SET_FLAG.timeout,
+    counter: true,
+    comment: 'pinholes: remote endpoint, zeros for any, and internal endpoint; counts flows',
+  },
+  idle6: {
+    ...plain(11, PINHOLE_KEY, PINHOLE_KEY_LENGTH, BYTEORDER.none),
+    flags: SET_FLAG.timeout,
+    comment: 'pinholes that are suspended: no rule looks here',
+  },
 }
 
 interface ChainShape {
@@ -126,6 +157,7 @@ export const CHAINS: Readonly<Record<ChainName, ChainShape>> = {
     comment: 'out under the mapped port',
   },
   hairpin: { comment: 'from inside to inside by an external address: seen as from outside' },
+  pinholes: { comment: 'from the world to an endpoint inside, IPv6: any remote host and port, or one' },
   forward: {
     hook: { number: HOOK.forward, priority: -1, type: 'filter' },
     comment: 'marks flows of mappings; the firewall accepts the mark',
@@ -140,10 +172,17 @@ export const CHAINS: Readonly<Record<ChainName, ChainShape>> = {
 export function rules(markBit: number, features: Features, littleEndian: boolean): Record<ChainName, Expression[][]> {
   const mapped = features.looksUpMapsAsSets ? lookup('snat4') : lookup('snat4', REGISTER.first)
   const host = (value: number) => hostBytes(value, littleEndian)
+  const mark: Expression[] = [
+    meta(META.mark, REGISTER.first),
+    bitwise(host(~markBit >>> 0), host(markBit)),
+    { name: 'meta', data: { key: META.mark, sreg: REGISTER.first } },
+  ]
   return {
     prerouting: [
       [...device('iifname', 'external'), ...destination(), lookup('dnat4', REGISTER.first), nat(NAT.destination)],
       [...device('iifname', 'internal'), ...destination(), lookup('dnat4', REGISTER.first), nat(NAT.destination)],
+      [...device('iifname', 'external'), ...fromTo(), lookup('dnat4from', REGISTER.first), nat(NAT.destination)],
+      [...device('iifname', 'internal'), ...fromTo(), lookup('dnat4from', REGISTER.first), nat(NAT.destination)],
     ],
     postrouting: [
       [...device('oifname', 'external'), ...origin(), lookup('snat4', REGISTER.first), nat(NAT.source)],
@@ -171,15 +210,22 @@ export function rules(markBit: number, features: Features, littleEndian: boolean
         { name: 'nat', data: { type: NAT.source, family: FAMILY.ipv4, addressMin: REGISTER.first } },
       ],
     ],
+    pinholes: PINHOLE_KEYS.map(remote => [...pinhole(remote), lookup('pinhole6'), ...mark]),
     forward: [
       [
         ...ctHas(CT.state, host(CT_STATE_NEW)),
         ...ctHas(CT.status, host(IPS_DST_NAT)),
         ...destination(),
         mapped,
-        meta(META.mark, REGISTER.first),
-        bitwise(host(~markBit >>> 0), host(markBit)),
-        { name: 'meta', data: { key: META.mark, sreg: REGISTER.first } },
+        ...mark,
+      ],
+      [
+        ...ctHas(CT.state, host(CT_STATE_NEW)),
+        meta(META.nfproto, REGISTER.first),
+        compare(COMPARE.equal, Uint8Array.of(FAMILY.ipv6)),
+        ...device('iifname', 'external'),
+        ...device('oifname', 'internal'),
+        { name: 'immediate', data: { dreg: REGISTER.verdict, data: { verdict: PINHOLES } } },
       ],
     ],
     input: [
@@ -208,6 +254,15 @@ const IP_CT_DIR_ORIGINAL = 0
 const CT_STATE_NEW = 8 // NF_CT_STATE_BIT(IP_CT_NEW)
 const NFT_LOOKUP_F_INV = 1
 const HAIRPIN = { code: VERDICT.jump, chain: 'hairpin' } as const
+const PINHOLES = { code: VERDICT.jump, chain: 'pinholes' } as const
+
+/** The ways in which a pinhole may name its remote endpoint, each a key to look up. */
+const PINHOLE_KEYS = [
+  { ip: 'any', port: 'any' },
+  { ip: 'one', port: 'any' },
+  { ip: 'any', port: 'one' },
+  { ip: 'one', port: 'one' },
+] as const
 
 /** Adds the table with its sets, empty. `anew`: whatever was there goes in the same batch. */
 export function addTable(batch: Batch, capacity: Settings['capacity'], littleEndian: boolean): void {
@@ -328,6 +383,47 @@ function endpoint(offset: number, which: 'source' | 'destination'): Expression[]
     port(which, REGISTER.word2),
   ]
 }
+
+/** Who asks and where the packet goes, as a key of `dnat4from`. */
+function fromTo(): Expression[] {
+  return [
+    meta(META.nfproto, REGISTER.first),
+    compare(COMPARE.equal, Uint8Array.of(FAMILY.ipv4)),
+    { name: 'payload', data: { dreg: REGISTER.first, base: PAYLOAD.network, offset: 12, length: 4 } },
+    { name: 'payload', data: { dreg: REGISTER.word1, base: PAYLOAD.network, offset: 16, length: 4 } },
+    meta(META.l4proto, REGISTER.word2),
+    port('destination', REGISTER.word3),
+  ]
+}
+
+/**
+ * A key of `pinhole6`. What any remote endpoint may be is masked away rather than left out: that nft can show and load
+ * (`ip6 saddr & ::`), and a constant in a key it cannot.
+ */
+function pinhole(remote: (typeof PINHOLE_KEYS)[number]): Expression[] {
+  return [
+    meta(META.nfproto, REGISTER.first),
+    compare(COMPARE.equal, Uint8Array.of(FAMILY.ipv6)),
+    { name: 'payload', data: { dreg: REGISTER.first, base: PAYLOAD.network, offset: 8, length: 16 } }, // saddr
+    ...(remote.ip === 'any' ? [cleared(REGISTER.first, 16)] : []),
+    port('source', REGISTER.second),
+    ...(remote.port === 'any' ? [cleared(REGISTER.second, 2)] : []),
+    { name: 'payload', data: { dreg: REGISTER.word5, base: PAYLOAD.network, offset: 24, length: 16 } }, // daddr
+    meta(META.l4proto, REGISTER.word9),
+    port('destination', REGISTER.word10),
+  ]
+}
+
+const cleared = (register: number, length: number): Expression => ({
+  name: 'bitwise',
+  data: {
+    sreg: register,
+    dreg: register,
+    length,
+    mask: { value: new Uint8Array(length) },
+    xor: { value: new Uint8Array(length) },
+  },
+})
 
 /** Source and destination port lie first in the headers of TCP and UDP. */
 function port(which: 'source' | 'destination', dreg: number): Expression {

@@ -19,8 +19,22 @@ import {
   u8,
 } from './netlink-attributes.ts'
 
-/** enum nft_registers: 1 names all 16 bytes of a register of which 8 (NFT_REG32_00) is the first word, 9 the next. */
-export const REGISTER = { verdict: 0, first: 1, word0: 8, word1: 9, word2: 10 } as const
+/**
+ * enum nft_registers: 1 names all 16 bytes of a register of which 8 (NFT_REG32_00) is the first word, 9 the next; 2 the
+ * 16 bytes that begin with word 4.
+ */
+export const REGISTER = {
+  verdict: 0,
+  first: 1,
+  second: 2,
+  word0: 8,
+  word1: 9,
+  word2: 10,
+  word3: 11,
+  word5: 13,
+  word9: 17,
+  word10: 18,
+} as const
 
 /** `verdict.code` of a verdict register: NF_DROP, NF_ACCEPT (linux/netfilter.h), enum nft_verdicts. */
 export const VERDICT = { drop: 0, accept: 1, continue: -1, break: -2, jump: -3, goto: -4, return: -5 } as const

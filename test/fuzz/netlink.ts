@@ -4,7 +4,7 @@
  */
 import { Malformed } from '../../src/base/fail.ts'
 import type { Instant } from '../../src/base/time.ts'
-import { endpointsOf, mappingOf, takenOf } from '../../src/kernel/elements.ts'
+import { endpointsOf, mappingOf, takenOf } from '../../src/kernel/elements-read.ts'
 import { readState } from '../../src/kernel/ruleset-state.ts'
 import type { Message } from '../../src/wire/netlink.ts'
 import { messages, soleAcknowledgement, TYPE, verdict } from '../../src/wire/netlink.ts'

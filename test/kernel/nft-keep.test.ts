@@ -1,4 +1,5 @@
 /** Adoption after a restart, and the table kept whole whatever others do to it. */
+import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Ip, Mac, Port } from '../../src/base/ip.ts'
@@ -6,7 +7,7 @@ import type { Instant } from '../../src/base/time.ts'
 import type { Mapping } from '../../src/core/mapping.ts'
 import type { ForeignChange } from '../../src/kernel/watch.ts'
 import { openWatch } from '../../src/kernel/watch.ts'
-import { FLAG } from '../../src/wire/netlink.ts'
+import { FLAG, messages } from '../../src/wire/netlink.ts'
 import { Writer } from '../../src/wire/netlink-attributes.ts'
 import { Batch, FAMILY } from '../../src/wire/nftables.ts'
 import type { Opened } from '../support/nft-kernel.ts'
@@ -25,6 +26,7 @@ import {
 } from '../support/nft-kernel.ts'
 import { until } from '../support/process.ts'
 
+const OLD_TABLE = readFileSync(new URL('../vectors/nft/table-version-2.hex', import.meta.url), 'utf8')
 const EPOCH = 98_765_432_101 as Instant
 
 let opened: Opened
@@ -52,7 +54,28 @@ const kinds = (): Mapping[] => [
   make({ external: port(1031), label: 'x'.repeat(64) }),
   make({ external: port(1032), label: '"'.repeat(64), owner: { via: 'upnp', client: '2001:db8::ffff:1:2:3' as Ip } }),
   make({ external: port(1033), label: 'ends soon', lease: leaseOf(opened.platform.clock, 2) }),
+  make({ external: port(1034), internal: at('192.168.88.12', 34), remote: { ip: '198.51.100.7' as Ip, port: 'any' } }),
+  make({ external: port(1035), label: '"off"', state: 'disabled' }),
+  make({ external: port(1036), state: 'suspended', remote: { ip: '198.51.100.7' as Ip, port: 'any' } }),
+  make({ external: port(1037), state: 'disabled', remote: { ip: '2001:db8:9::9' as Ip, port: 'any' } }),
+  pinhole(1038, {}),
+  pinhole(1039, { remote: { ip: '2001:db8:f::1' as Ip, port: 'any' }, mac: undefined }),
+  pinhole(1040, { remote: { ip: 'any', port: 4000 as Port }, transport: 'udp' }),
+  pinhole(1041, { remote: { ip: '2001:db8:f::1' as Ip, port: 65535 as Port }, label: '"'.repeat(64), pinhole: 65535 }),
+  pinhole(1042, {
+    remote: { ip: 'ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff' as Ip, port: 4000 as Port },
+    owner: { via: 'upnp', client: '2001:db8:aaaa:bbbb:cccc:dddd:eeee:ffff' as Ip },
+    label: '"'.repeat(64),
+    state: 'suspended',
+  }),
 ]
+
+const at = (ip: string, port: number) => ({ ip: ip as Ip, port: port as Port })
+
+function pinhole(n: number, changes: Partial<Mapping>): Mapping {
+  const internal = at('2001:db8::10', n)
+  return make({ external: internal, internal, owner: { via: 'upnp', client: internal.ip }, pinhole: n, ...changes })
+}
 
 /** With the time that is left in whole seconds, rounded. */
 const rounded = (mappings: readonly Mapping[]) =>
@@ -138,6 +161,50 @@ test('a table of another version is built anew', async () => {
   next.exchange.close()
 })
 
+describe('a table of rules version 2', () => {
+  /** Sends what a daemon of that version sent: the whole table in one batch, leases of one and two hours. */
+  const write = async () => {
+    const datagram = Uint8Array.from(Buffer.from(OLD_TABLE.replaceAll(/\s/g, ''), 'hex'))
+    const [first] = messages(datagram, true)
+    const batch = {
+      size: messages(datagram, true).length - 2,
+      finish(sequence: number) {
+        for (let at = 0, n = 0; at < datagram.length; n++) {
+          const view = new DataView(datagram.buffer, at)
+          view.setUint32(8, sequence + n, true)
+          at += (view.getUint32(0, true) + 3) & ~3
+        }
+        return datagram
+      },
+    }
+    expect(first?.type).toBe(0x10) // NFNL_MSG_BATCH_BEGIN
+    expect(await opened.exchange.batch('writing the old table', batch)).toEqual([])
+  }
+
+  test('is rebuilt around its mappings', async () => {
+    await opened.firewall.remove()
+    await write()
+    expect(nft('list', 'table', 'inet', 'portico')).not.toContain('pinhole6')
+    const next = await opened.another()
+    const adopted = await next.firewall.adopt()
+    expect(adopted).toMatchObject({ intact: false, epochStart: 256 })
+    const mappings = adopted?.mappings ?? []
+    expect(
+      rounded(mappings).map(({ external, label, remote, state }) => [external.port, label, remote.ip, state]),
+    ).toEqual([
+      [1026, 'door: 1', 'any', 'on'],
+      [1027, 'says "hello"', 'any', 'on'],
+      [8080, 'web', 'any', 'on'],
+      [8081, 'second way', 'any', 'on'],
+    ])
+    await next.firewall.build(SETTINGS, mappings, EPOCH)
+    expect(await next.firewall.verify()).toEqual([])
+    expect(nft('list', 'table', 'inet', 'portico')).toContain('set pinhole6')
+    expect(elementsOf('dnat4').size).toBe(4)
+    next.exchange.close()
+  })
+})
+
 describe('configuration', () => {
   test('devices, mark and ports change, mappings stay', async () => {
     await opened.firewall.apply(kinds().map(add))
@@ -149,7 +216,7 @@ describe('configuration', () => {
     expect(text).toMatch(/set internal \{[^}]*elements = \{ "lan7" \}/)
     expect(text).toMatch(/set external \{[^=]*\}/)
     expect([...elementsOf('guarded').keys()]).toEqual(['udp 5350'])
-    expect(elementsOf('dnat4').size).toBe(kinds().length)
+    expect(held()).toBe(kinds().length)
     expect(await opened.firewall.verify()).toEqual([])
   })
 
@@ -158,9 +225,12 @@ describe('configuration', () => {
     await opened.firewall.configure({ ...SETTINGS, capacity: 500 })
     expect(nft('list', 'map', 'inet', 'portico', 'dnat4')).toContain('size 500')
     expect(await opened.firewall.verify()).toEqual([])
-    expect(elementsOf('dnat4').size).toBe(kinds().length)
+    expect(held()).toBe(kinds().length)
   })
 })
+
+const BODIES = ['dnat4', 'dnat4from', 'idle4', 'pinhole6', 'idle6'] as const
+const held = () => BODIES.reduce((sum, set) => sum + elementsOf(set).size, 0)
 
 const TAMPERING: readonly (readonly [string, string, string])[] = [
   ['the whole ruleset flushed', 'flush ruleset', 'table missing portico'],
@@ -195,6 +265,18 @@ const TAMPERING: readonly (readonly [string, string, string])[] = [
     'a device added',
     'add element inet portico internal { "evil0" }',
     'internal foreign 6576696c300000000000000000000000',
+  ],
+  [
+    'a pinhole added',
+    'add element inet portico pinhole6 { :: . 0 . 2001:db8::1 . tcp . 22 }',
+    'pinhole6 foreign 0000000000000000000000000000000000000000' +
+      '20010db8000000000000000000000001' +
+      '0600000000160000',
+  ],
+  [
+    'a mapping for one host added',
+    'add element inet portico dnat4from { 1.2.3.4 . 11.22.33.44 . tcp . 22 : 10.0.0.1 . 22 }',
+    'dnat4from foreign 010203040b16212c0600000000160000',
   ],
   ['a guarded port deleted', 'flush set inet portico guarded', 'guarded missing 1100000014e70000'],
 ]

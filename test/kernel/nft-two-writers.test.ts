@@ -30,7 +30,34 @@ const mappings = (): Mapping[] => [
     label: '',
     mac: undefined,
   }),
+  ...rare(),
 ]
+
+/** One for a single remote host, one that is off, and pinholes. */
+function rare(): Mapping[] {
+  const host = '192.168.88.12' as Ip
+  const make = (changes: Partial<Mapping>, port: number) =>
+    sample(opened.platform.clock, {
+      external: { ip: WAN, port: port as Port },
+      internal: { ip: host, port: (port + 1) as Port },
+      owner: { via: 'upnp', client: host },
+      mac: undefined,
+      ...changes,
+    })
+  const six = '2001:db8::10' as Ip
+  const pinhole = (changes: Partial<Mapping>, port: number) => {
+    const internal = { ip: six, port: port as Port }
+    return make({ external: internal, internal, owner: { via: 'upnp', client: six }, ...changes }, port)
+  }
+  const one = { ip: '2001:db8:f::1' as Ip, port: 4000 as Port }
+  return [
+    make({ label: 'one', remote: { ip: '198.51.100.7' as Ip, port: 'any' } }, 9000),
+    make({ label: 'off', transport: 'udp', state: 'disabled' }, 9002),
+    pinhole({ label: 'any', pinhole: 1 }, 8080),
+    pinhole({ label: 'one', transport: 'udp', pinhole: 2, remote: one }, 8081),
+    pinhole({ label: 'off', transport: 'udp', pinhole: 3, state: 'suspended', remote: { ...one, ip: 'any' } }, 8081),
+  ]
+}
 
 beforeAll(async () => {
   opened = await openFirewall()
@@ -72,7 +99,7 @@ describe('the messages that we send', () => {
   test('say what nft says for the same file', () => {
     const theirs = sentByNft(FILE).map(body)
     const ours = built().map(body)
-    expect(ours.filter(each => each.includes('newRule')).length).toBe(10)
+    expect(ours.filter(each => each.includes('newRule')).length).toBe(17)
     for (const message of ours) expect(theirs).toContainEqual(message)
   })
 })

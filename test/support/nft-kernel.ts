@@ -100,7 +100,7 @@ export interface NftElement {
   readonly counter: boolean
 }
 
-const KIND: Readonly<Record<string, string>> = { dnat4: 'map', snat4: 'map' }
+const KIND: Readonly<Record<string, string>> = { dnat4: 'map', snat4: 'map', dnat4from: 'map', idle4: 'map' }
 
 /** Elements of a set by key, `11.22.33.44 tcp 8080`. */
 export function elementsOf(set: string): Map<string, NftElement> {
