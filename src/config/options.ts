@@ -78,6 +78,13 @@ const upnp = {
     routeros: 'show-dummy-rule',
     example: '1',
   }),
+  show_all_mappings: withDefault(flag, false, {
+    help: 'Show every UPnP client the mappings of all hosts. With no, a client sees those that lead to it.',
+    since: WITH_UPNP,
+    routeros: 'show-all-mappings',
+    extension: true,
+    example: '0',
+  }),
   nat_traversal: withDefault(flag, true, {
     help: 'Open ports on request.',
     since: WITH_UPNP,

@@ -13,9 +13,19 @@ export interface StaticRedirects {
   taken(transport: Transport, external: Port): string | undefined
   /** External port under which a redirect already makes this endpoint reachable for everybody. */
   portOf(transport: Transport, internal: Endpoint): Port | undefined
+  /** What clients may hear of, in the file's order: each external port under which everybody reaches a host. */
+  readonly listed: readonly ListedRedirect[]
 }
 
-export const NO_REDIRECTS: StaticRedirects = { taken: () => undefined, portOf: () => undefined }
+export interface ListedRedirect {
+  readonly transport: Transport
+  readonly external: Port
+  readonly internal: Endpoint
+  /** Name of the redirect. */
+  readonly label: string
+}
+
+export const NO_REDIRECTS: StaticRedirects = { taken: () => undefined, portOf: () => undefined, listed: [] }
 
 /**
  * Redirects whose packets come in by the external interface. `address` is the external address where it is known:
@@ -47,6 +57,7 @@ export function staticRedirects(
       }
       return undefined
     },
+    listed: listedOf(valid, owner),
   }
 }
 
@@ -94,6 +105,44 @@ function byHost(redirects: readonly Redirect[]): ReadonlyMap<Ip, readonly Redire
     else before.push(redirect)
   }
   return hosts
+}
+
+/** Ports of one redirect that are listed one by one, and rows in all: a redirect of all ports is no list. */
+const LISTED_PORTS = 64
+const LISTED_ROWS = 1024
+
+function listedOf(
+  redirects: readonly Redirect[],
+  owner: (transport: Transport, external: Port) => Redirect | undefined,
+): readonly ListedRedirect[] {
+  const rows: ListedRedirect[] = []
+  for (const redirect of redirects) {
+    if (redirect.restricted || redirect.internal === undefined) continue
+    for (const external of portsOf(redirect.external, LISTED_PORTS)) {
+      const port = internalFor(redirect, external)
+      if (port === undefined) continue
+      for (const transport of redirect.transports) {
+        if (owner(transport, external) !== redirect || rows.length >= LISTED_ROWS) continue
+        rows.push({ transport, external, internal: { ip: redirect.internal, port }, label: redirect.name })
+      }
+    }
+  }
+  return rows
+}
+
+function portsOf(ranges: readonly PortRange[], most: number): readonly Port[] {
+  const ports: Port[] = []
+  for (const { first, last } of ranges) {
+    for (let port: number = first; port <= last && ports.length < most; port++) ports.push(port as Port)
+  }
+  return ports
+}
+
+/** The other way of `externalFor`, for one external port; `undefined` where nft spreads the ports. */
+function internalFor(redirect: Redirect, external: Port): Port | undefined {
+  const { internalPorts } = redirect
+  if (internalPorts !== undefined && internalPorts.first === internalPorts.last) return internalPorts.first
+  return externalFor(redirect, external) === external ? external : undefined
 }
 
 /** nft keeps the port where the target range holds it, so equal ranges lead each port to itself. */

@@ -53,9 +53,8 @@ export class Listing {
   }
 
   redirect({ transport, external, remote }: PortMappingKey): ListedRedirect | undefined {
-    return this.#world
-      .redirects()
-      .find(row => row.external === external && row.transport === transport && row.remote === remote)
+    if (remote !== 'any') return undefined
+    return this.#world.redirects().find(row => row.external === external && row.transport === transport)
   }
 
   /** In the order of their external ports, at most `most` of them (0 is all) and never more than `LIST_MOST`. */
@@ -112,7 +111,7 @@ const portOf = (row: Row): number => (typeof row.external === 'number' ? row.ext
 const reading =
   (row: Row): ReadEntry =>
   (version, now) => ({
-    NewRemoteHost: 'owner' in row ? hostOf(row.remote.ip) : hostOf(row.remote),
+    NewRemoteHost: 'owner' in row && row.remote.ip !== 'any' ? row.remote.ip : '',
     NewExternalPort: portOf(row),
     NewProtocol: row.transport === 'tcp' ? 'TCP' : 'UDP',
     NewInternalPort: row.internal.port,
@@ -121,8 +120,6 @@ const reading =
     NewPortMappingDescription: row.label,
     NewLeaseDuration: 'owner' in row ? remaining(row, version, now) : 0,
   })
-
-const hostOf = (remote: Ip | 'any'): string => (remote === 'any' ? '' : remote)
 
 /** §2.3.16: counts down; 0 is for ever, so the last second is 1. Version 2 knows a week at most, NAT-PMP may have more. */
 function remaining({ lease }: Mapping, version: 1 | 2, now: Instant): number {

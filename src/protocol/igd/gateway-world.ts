@@ -21,7 +21,7 @@ export interface GatewayWorld {
   link(): Promise<LinkReading>
   /** Takes the uplink down or up; resolves when the interface has been told, not when it has an address. */
   setUplink(up: boolean): Promise<'done' | 'failed'>
-  /** Redirects of the owner's firewall that lead the external interface's packets to a host, in the file's order. */
+  /** Redirects of the owner's firewall that lead everybody to a host: the same array until they change. */
   redirects(): readonly ListedRedirect[]
   /** Of one mapping, since it was granted; `undefined` where it is not known. */
   traffic(mapping: Mapping): Promise<Traffic | undefined>
@@ -56,13 +56,11 @@ export interface Traffic {
   readonly bytes: bigint | number
 }
 
-/** One external port of a redirect; a range of ports is one row for each, as far as the list goes. */
+/** One external port of a redirect. */
 export interface ListedRedirect {
   readonly transport: Transport
   readonly external: Port
   readonly internal: Endpoint
-  /** The only sender it is for. */
-  readonly remote: Ip | 'any'
   /** Name of the redirect, as the owner wrote it. */
   readonly label: string
 }

@@ -156,3 +156,25 @@ describe('zonesOf() the external interface', () => {
     expect(names('eth9', 'eth9')).toEqual([])
   })
 })
+
+describe('staticRedirects() lists', () => {
+  const listed = redirects.listed.map(
+    ({ transport, external, internal, label }) =>
+      `${transport} ${external} -> ${internal.ip}:${internal.port} ${label}`,
+  )
+  const all = (options: string) =>
+    staticRedirects(firewall(`config redirect\n\toption src 'wan'\n${options}`), WAN, OURS).listed
+
+  test('a port that leads to a host', () => {
+    expect(listed.filter(row => row.startsWith('tcp 443 '))).toEqual(['tcp 443 -> 192.168.1.20:8443 web server'])
+  })
+  test('each port of a range, of both transports', () => {
+    expect(listed.filter(row => / 50(00|05|10) /.test(row))).toHaveLength(6)
+  })
+  test('none that leads to the router, and none that is for a single sender', () => {
+    expect(listed.filter(row => / 900[47] /.test(row))).toEqual([])
+  })
+  test('no more of all ports than one can read', () => {
+    expect(all("\toption proto 'tcp'\n\toption dest_ip '192.168.1.9'\n")).toHaveLength(64)
+  })
+})
