@@ -4,7 +4,7 @@
  */
 import type { Endpoint, Ip, Port, PortRange } from '../base/ip.ts'
 import type { Instant } from '../base/time.ts'
-import type { Transport } from './mapping.ts'
+import type { Mapping, Transport } from './mapping.ts'
 import { PortSet } from './portset.ts'
 import type { Surroundings } from './surroundings.ts'
 import { otherTransport, type TableView } from './table.ts'
@@ -60,6 +60,12 @@ const TAKEN_BY: Record<'router' | 'redirect', string> = {
   redirect: 'a redirect of the firewall',
 }
 
+/** Why a port cannot be had. */
+export interface Taken {
+  readonly why: 'conflict' | 'reserved'
+  readonly because: string
+}
+
 /**
  * Whether the mapping with this external port would be the client's: nobody has it, and the same port of the other
  * transport is nobody else's (RFC 6886 §3.3: the companion port is reserved for the same client). The reason if not.
@@ -70,16 +76,21 @@ export function occupied(
   transport: Transport,
   external: Port,
   host: Ip,
-): string | undefined {
+): Taken | undefined {
   const holder = table.at(transport, external)
-  if (holder !== undefined) return `${transport} port ${external} is mapped to ${holder.internal.ip}`
+  if (holder !== undefined) return takenBy(holder, `${transport} port ${external} is mapped to ${holder.internal.ip}`)
   const companion = table.at(otherTransport(transport), external)
   if (companion !== undefined && companion.internal.ip !== host) {
-    return `${transport} port ${external} is reserved for ${companion.internal.ip}`
+    return takenBy(companion, `${transport} port ${external} is reserved for ${companion.internal.ip}`)
   }
   const by = reserved.why(transport, external)
-  return by === undefined ? undefined : `${transport} port ${external} is used by ${by}`
+  return by === undefined ? undefined : { why: 'reserved', because: `${transport} port ${external} is used by ${by}` }
 }
+
+const takenBy = ({ owner }: Mapping, because: string): Taken => ({
+  why: owner.via === 'operator' ? 'reserved' : 'conflict',
+  because,
+})
 
 /** Any port of `allowed` that the client can have; ports below 1024 only when no other is left. */
 export function choose(

@@ -4,17 +4,19 @@
  * confirmed does the table learn and does anybody hear an answer. Jobs (adoption, a new address, a new configuration,
  * leases that end) stand in the same line, before the wishes, so nothing interleaves and there is no lock.
  */
+import { Backoff } from '../base/backoff.ts'
 import { KernelError } from '../base/fail.ts'
-import type { Ip, Port } from '../base/ip.ts'
-import { afterMs, type Clock, type Instant, type Milliseconds, milliseconds } from '../base/time.ts'
+import type { Ip, Mac } from '../base/ip.ts'
+import { type Clock, type Instant, milliseconds } from '../base/time.ts'
 import { fold } from './changes.ts'
 import { Reserved } from './choice.ts'
-import { type Decision, decide, type World } from './decide.ts'
+import { decide } from './decide.ts'
+import type { Decision, World } from './decision.ts'
 import { Draft } from './draft.ts'
 import type { Epoch } from './epoch.ts'
 import type { Firewall } from './firewall.ts'
 import type { Journal } from './journal.ts'
-import type { Answer, Change, Mapping, Transport, Wish } from './mapping.ts'
+import type { Answer, Change, Mapping, Wish } from './mapping.ts'
 import { applyMost } from './parts.ts'
 import type { Policy, StaticMapping } from './policy.ts'
 import { type Waiting, WishQueue } from './queue.ts'
@@ -64,9 +66,10 @@ export class Engine {
   #running = false
   /** What `settle` still has to do, because the kernel refused it. */
   #unsettled: 'no' | 'move' | 'review' = 'no'
+  /** Devices that were seen at an address while the kernel refused to hear of it. */
+  readonly #unheard = new Map<Ip, Mac>()
   #maintaining = false
-  #retryAt: Instant | undefined
-  #backoff: Milliseconds = FIRST_RETRY
+  readonly #backoff = new Backoff(FIRST_RETRY, LAST_RETRY)
 
   constructor(parts: EngineParts) {
     this.#parts = parts
@@ -108,18 +111,17 @@ export class Engine {
     return this.#job(async now => {
       const surplus: Change[] = []
       for (const mapping of mappings) {
-        const { transport, external, internal } = mapping
-        const clash = this.#table.at(transport, external.port) ?? this.#table.of(transport, internal)
-        if (clash === undefined) this.#table.commit([{ act: 'add', mapping }])
-        else surplus.push({ act: 'remove', mapping })
+        if (standing(this.#table, mapping) !== undefined) surplus.push({ act: 'remove', mapping })
+        else this.#table.commit([{ act: 'add', mapping }], 0)
       }
-      const said = surplus.length === 0 ? undefined : await this.#apply(surplus, false)
+      const said = surplus.length === 0 ? undefined : await this.#apply(surplus, 'forget')
       if (said !== undefined) this.#trouble('removing mappings that contradict others', said, now)
       const first = mappings[0]
       if (first === undefined || epochStart === undefined) this.#parts.epoch.reset(now)
       else this.#parts.epoch.resume(epochStart)
       if (first === undefined) return
-      this.#address = { address: first.external.ip, told: first.external.ip }
+      const address = mappings.find(({ pinhole }) => pinhole === undefined)?.external.ip
+      if (address !== undefined) this.#address = { address, told: address }
       this.#parts.journal.record({ what: 'adopted', count: this.#table.size }, now)
     })
   }
@@ -155,11 +157,11 @@ export class Engine {
     })
   }
 
-  /** By the operator, one dynamic mapping; a static one goes by the configuration. */
-  async remove(transport: Transport, external: Port, because: string): Promise<Removal> {
+  /** By the operator, one dynamic mapping, as it was listed; a static one goes by the configuration. */
+  async remove(listed: Mapping, because: string): Promise<Removal> {
     let removal: Removal = 'none'
     await this.#job(async now => {
-      const mapping = this.#table.at(transport, external)
+      const mapping = standing(this.#table, listed)
       if (mapping === undefined) return
       if (mapping.owner.via === 'operator') removal = 'static'
       else removal = (await this.#removeAll([mapping], because, now)) === 1 ? 'removed' : 'kernel'
@@ -186,24 +188,20 @@ export class Engine {
     return count
   }
 
-  /** Something that needs the table to stand still, as writing it anew to the kernel. */
-  async exclusive<T>(work: (mappings: Mappings) => Promise<T>): Promise<T> {
-    let result: { readonly value: T } | { readonly error: unknown } | undefined
-    await this.#job(async () => {
-      try {
-        result = { value: await work(this.#table) }
-      } catch (error) {
-        result = { error }
-      }
-    })
-    if (result !== undefined && 'value' in result) return result.value
-    throw result?.error
+  /**
+   * The neighbour table shows this device behind an address. What another device opened there is suspended until that
+   * one is seen again, or until the new one asks for it (S25). Mappings of which no device is known stay as they are.
+   */
+  deviceSeen(host: Ip, mac: Mac): Promise<void> {
+    // Most that is seen changes nothing; while a turn runs, its mappings are not in the table yet.
+    if (!this.#running && atDevice(this.#table.ofHost(host), mac).length === 0) return READY
+    return this.#job(now => this.#atDevice(host, mac, now))
   }
 
   /** When the next lease ends, or what the kernel refused is tried again. */
   get wakeAt(): Instant | undefined {
     if (this.#maintaining) return undefined
-    return this.#retryAt ?? this.#table.nextExpiry
+    return this.#backoff.wakeAt ?? this.#table.nextExpiry
   }
 
   wake(now: Instant): void {
@@ -278,7 +276,7 @@ export class Engine {
 
   #alone(waiting: Waiting, now: Instant): Promise<void> | undefined {
     const decision = this.#decide(waiting.wish, this.#world, now)
-    const said = decision.changes.length === 0 ? undefined : this.#apply(decision.changes)
+    const said = decision.changes.length === 0 ? undefined : this.#apply(decision.changes, 1)
     if (said === undefined) return this.#conclude(waiting, decision, now)
     return said.then(why => this.#conclude(waiting, why === undefined ? decision : kernelSaysNo(why), now))
   }
@@ -289,14 +287,16 @@ export class Engine {
     const world = this.#worldWith(draft)
     const decisions: Decision[] = []
     const changes: Change[] = []
+    let sets = 0
     for (const { wish } of batch) {
       const decision = this.#decide(wish, world, now)
+      if (decision.changes.length > 0) sets++
       draft.commit(decision.changes)
       decisions.push(decision)
       for (const change of decision.changes) changes.push(change)
     }
     const folded = fold(changes)
-    const said = folded.length === 0 ? undefined : this.#apply(folded)
+    const said = folded.length === 0 ? undefined : this.#apply(folded, sets)
     if (said === undefined) return this.#concludeAll(batch, decisions, now)
     return said.then(why => (why === undefined ? this.#concludeAll(batch, decisions, now) : this.#oneByOne(batch, now)))
   }
@@ -336,7 +336,7 @@ export class Engine {
     if (failed === 0) this.#unsettled = 'no'
     else {
       this.#unsettled = review ? 'review' : 'move'
-      this.#retryLater(now)
+      this.#backoff.failed(now)
     }
     const moved = plan.changes.filter(({ act }) => act === 'replace').length
     if (moved > 0 && failed === 0 && this.#uplink.is === 'up') {
@@ -355,7 +355,7 @@ export class Engine {
   /** As many of the changes as the kernel takes; how many it did not. */
   async #change(changes: readonly Change[], because: ReadonlyMap<Mapping, string>, now: Instant): Promise<number> {
     if (changes.length === 0) return 0
-    const { failed, said } = await applyMost(changes, this.#table, async part => this.#apply(part))
+    const { failed, said } = await applyMost(changes, this.#table, async part => this.#apply(part, 1))
     for (const change of changes) {
       if (change.act !== 'remove' || failed.has(change)) continue
       const { mapping } = change
@@ -370,7 +370,7 @@ export class Engine {
   async #maintain(): Promise<void> {
     this.#maintaining = true
     const now = this.#parts.clock.now()
-    this.#retryAt = undefined
+    this.#backoff.begin()
     let failed = false
     for (;;) {
       const due = this.#table.due(now, DUE)
@@ -379,39 +379,71 @@ export class Engine {
       failed = (await this.#change(changes, new Map(), now)) > 0
     }
     if (this.#unsettled !== 'no') failed = !(await this.#settle(this.#unsettled, now)) || failed
-    if (failed) this.#retryLater(now)
-    else this.#backoff = FIRST_RETRY
+    for (const [host, mac] of [...this.#unheard]) await this.#atDevice(host, mac, now)
+    // Never at once: a kernel that refuses is left alone for a while, and for longer each time.
+    if (failed || this.#unheard.size > 0) this.#backoff.failed(now)
+    else this.#backoff.reset()
     this.#maintaining = false
   }
 
-  /** Never at once: a kernel that refuses is left alone for a while, and for longer each time. */
-  #retryLater(now: Instant): void {
-    if (this.#retryAt !== undefined) return
-    this.#retryAt = afterMs(now, this.#backoff)
-    this.#backoff = Math.min(this.#backoff * 2, LAST_RETRY) as Milliseconds
+  async #atDevice(host: Ip, mac: Mac, now: Instant): Promise<void> {
+    const changes = atDevice(this.#table.ofHost(host), mac)
+    this.#unheard.delete(host)
+    if ((await this.#change(changes, new Map(), now)) > 0) {
+      this.#unheard.set(host, mac)
+      this.#backoff.failed(now)
+    }
+    for (const { was, mapping } of changes) {
+      if (standing(this.#table, mapping) !== mapping) continue
+      this.#parts.journal.record(
+        { what: mapping.state === 'on' ? 'resumed' : 'suspended', mapping: was, seen: mac },
+        now,
+      )
+    }
   }
 
   /**
-   * The table learns what the kernel accepted and nothing else. `undefined` when that has happened already; otherwise
-   * resolves with what the kernel said when it refused.
+   * The table learns what the kernel accepted and nothing else; `sets` as in `Table.commit`, `forget` for what is not
+   * in the table. `undefined` when that has happened already; otherwise resolves with what the kernel said when it
+   * refused.
    */
-  #apply(changes: readonly Change[], learn = true): Promise<string | undefined> | undefined {
+  #apply(changes: readonly Change[], sets: number | 'forget'): Promise<string | undefined> | undefined {
     let pending: Promise<void> | undefined
     try {
       pending = this.#parts.firewall.apply(changes)
     } catch (error) {
       return Promise.resolve(said(error))
     }
-    if (pending !== undefined)
-      return pending.then(() => (learn ? this.#table.commit(changes) : undefined)).then(nothing, said)
-    if (learn) this.#table.commit(changes)
+    if (pending !== undefined) return pending.then(() => this.#learn(changes, sets)).then(nothing, said)
+    this.#learn(changes, sets)
     return undefined
+  }
+
+  #learn(changes: readonly Change[], sets: number | 'forget'): void {
+    if (sets !== 'forget') this.#table.commit(changes, sets)
   }
 
   #trouble(doing: string, said: string, now: Instant): void {
     this.#parts.journal.record({ what: 'kernel', doing, said }, now)
   }
 }
+
+type Replacement = Extract<Change, { readonly act: 'replace' }>
+
+/** What must change when this device is behind the address of these mappings; `disabled` ones lead nowhere anyway. */
+function atDevice(mappings: readonly Mapping[], mac: Mac): readonly Replacement[] {
+  const changes: Replacement[] = []
+  for (const was of mappings) {
+    if (was.mac === undefined || was.state === 'disabled') continue
+    const state = was.mac === mac ? 'on' : 'suspended'
+    if (state !== was.state) changes.push({ act: 'replace', was, mapping: { ...was, state } })
+  }
+  return changes
+}
+
+/** The mapping that stands where this one stood when it was listed. */
+const standing = (table: TableView, { pinhole, transport, external }: Mapping): Mapping | undefined =>
+  pinhole === undefined ? table.at(transport, external.port) : table.pinhole(pinhole)
 
 const nothing = () => undefined
 

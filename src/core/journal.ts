@@ -3,7 +3,7 @@
  * of grants must not flood the log: beyond a burst the lines are counted, and the ring still has the events.
  */
 import type { Severity } from '../base/log.ts'
-import type { Instant } from '../base/time.ts'
+import { afterMs, type Instant, milliseconds } from '../base/time.ts'
 import { type Event, severityOf, textOf } from './record.ts'
 
 export interface Entry {
@@ -18,6 +18,8 @@ export type Sink = (severity: Severity, line: string, event: Event) => void
 /** Log lines in one go, and lines a second in the long run. Warnings and errors are always written. */
 const BURST = 200
 const PER_SECOND = 20
+/** After this long the log hears how many lines were left out, though none follows. */
+const PATIENCE = milliseconds(10_000)
 
 export class Journal {
   readonly #sink: Sink
@@ -27,6 +29,8 @@ export class Journal {
   #lines = BURST
   #filled: Instant | undefined
   #left = 0
+  /** Since when lines have been left out that the log has not heard of. */
+  #leftSince: Instant | undefined
 
   constructor(sink: Sink, capacity = 500) {
     this.#sink = sink
@@ -39,7 +43,19 @@ export class Journal {
     this.#ring[(entry.number - 1) % this.#capacity] = entry
     const severity = severityOf(event)
     if (severity !== 'info' || this.#mayWrite(now)) this.#sink(severity, textOf(event), event)
-    else this.#left++
+    else {
+      this.#left++
+      this.#leftSince ??= now
+    }
+  }
+
+  get wakeAt(): Instant | undefined {
+    return this.#leftSince === undefined ? undefined : afterMs(this.#leftSince, PATIENCE)
+  }
+
+  wake(now: Instant): void {
+    const at = this.wakeAt
+    if (at !== undefined && at <= now) this.#tellLeft()
   }
 
   /** The latest events, oldest first; `after` leaves out what a reader already has. */
@@ -56,12 +72,15 @@ export class Journal {
     this.#lines = Math.min(BURST, this.#lines + (elapsed * PER_SECOND) / 1000)
     if (this.#lines < 1) return false
     this.#lines--
-    if (this.#left > 0) {
-      const count = this.#left
-      this.#left = 0
-      const event = { what: 'quiet', count } as const
-      this.#sink(severityOf(event), textOf(event), event)
-    }
+    this.#tellLeft()
     return true
+  }
+
+  #tellLeft(): void {
+    if (this.#left === 0) return
+    const event = { what: 'quiet', count: this.#left } as const
+    this.#left = 0
+    this.#leftSince = undefined
+    this.#sink(severityOf(event), textOf(event), event)
   }
 }

@@ -115,14 +115,14 @@ export interface PinholeChangeWish extends By {
   readonly lifetime: Seconds
 }
 
-export type Wish = MapWish | UnmapWish
+export type Wish = MapWish | UnmapWish | RevokeWish | PinholeWish | PinholeChangeWish
 
 /** Closed: a new reason does not compile until every protocol has a code for it. */
 export type Refusal =
   | 'not-allowed' // a permission rule or the default policy says no
   | 'forwarding-off' // the service answers, if at all, but may not map: allow_port_forwarding is no
   | 'bad-host' // the internal address is the router itself, no host, or not on an internal network
-  | 'not-owner' // somebody else's mapping, or a static one
+  | 'not-owner' // somebody else's mapping, a static one, or a redirect of the firewall
   | 'quota' // the host or the router holds as many as the limits allow
   | 'no-port' // every port that the rules allow is taken
   | 'conflict' // the client insists on a port that another client's mapping has
@@ -148,7 +148,10 @@ export type Answer =
 export type Change =
   | { readonly act: 'add'; readonly mapping: Mapping }
   | { readonly act: 'remove'; readonly mapping: Mapping }
-  /** Renewal, a new owner's renewal, or a move to another external address: `was` and `mapping` in one step. */
+  /**
+   * `was` and `mapping` in one step, under the same external port or pinhole number: renewal, a new owner's renewal,
+   * another state, remote host or internal port, or a move to another external address.
+   */
   | { readonly act: 'replace'; readonly was: Mapping; readonly mapping: Mapping }
 
 export const sameEndpoint = (a: Endpoint, b: Endpoint): boolean => a.ip === b.ip && a.port === b.port
@@ -157,3 +160,8 @@ export function sameOwner(a: Owner, b: Owner): boolean {
   if (a.via === 'operator' || b.via === 'operator') return a.via === b.via
   return a.via === b.via && a.client === b.client
 }
+
+export const sameRemote = (a: Remote, b: Remote): boolean => a === b || (a.ip === b.ip && a.port === b.port)
+
+/** Whether any host and port of the world may come in. */
+export const isForAnybody = ({ remote }: { readonly remote: Remote }): boolean => sameRemote(remote, ANYBODY)

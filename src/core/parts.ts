@@ -54,8 +54,6 @@ async function halve(
 /** What stood in the way may not have gone. */
 function hasPlace({ act, mapping }: Change, table: TableView): boolean {
   if (act !== 'add') return true
-  return (
-    table.at(mapping.transport, mapping.external.port) === undefined &&
-    table.of(mapping.transport, mapping.internal) === undefined
-  )
+  const { pinhole, transport, external } = mapping
+  return (pinhole === undefined ? table.at(transport, external.port) : table.pinhole(pinhole)) === undefined
 }

@@ -1,6 +1,7 @@
 /** Which events a decision makes. */
-import type { Decision } from './decide.ts'
-import type { Change, Wish } from './mapping.ts'
+import type { Decision } from './decision.ts'
+import type { Change, Mapping, Wish } from './mapping.ts'
+import { sameEndpoint, sameRemote } from './mapping.ts'
 import type { Event } from './record.ts'
 
 const NONE: readonly Event[] = []
@@ -16,12 +17,7 @@ export function eventsOf(wish: Wish, { answer, changes }: Decision): readonly Ev
     const event = eventOf(wish, change)
     if (event !== undefined) events.push(event)
   }
-  if (answer.ok) return events
-  const { owner, transport } = wish
-  const internal = wish.ask === 'map' ? wish.internal.port : wish.port
-  const external = wish.ask === 'map' ? wish.external : 'delete'
-  const { why, because } = answer
-  events.push({ what: 'refused', owner, transport, internal, external, why, because })
+  if (!answer.ok) events.push({ what: 'refused', wish, why: answer.why, because: answer.because })
   return events
 }
 
@@ -34,8 +30,15 @@ function eventOf(wish: Wish, change: Change): Event | undefined {
       return { what: 'removed', mapping, because: wish.owner.via === 'operator' ? 'by the operator' : 'by its client' }
     case 'replace': {
       const { was } = change
+      if (isOther(was, mapping)) return { what: 'changed', mapping, was }
       const moved = was.mac !== undefined && mapping.mac !== undefined && was.mac !== mapping.mac
       return was.owner.via !== mapping.owner.via || moved ? { what: 'renewed', mapping, was } : undefined
     }
   }
 }
+
+/** Not only a new lease, owner or device. */
+const isOther = (was: Mapping, mapping: Mapping): boolean =>
+  was.state !== mapping.state ||
+  !sameRemote(was.remote, mapping.remote) ||
+  !sameEndpoint(was.internal, mapping.internal)

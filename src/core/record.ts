@@ -1,8 +1,10 @@
 /** What the journal records: a closed list of events, and for each its one line of text. */
-import type { Ip, Port } from '../base/ip.ts'
+import type { Endpoint, Ip, Mac, Port } from '../base/ip.ts'
+import { isIpv4 } from '../base/ip.ts'
 import type { Severity } from '../base/log.ts'
 import { oneLine } from '../base/text.ts'
-import type { Mapping, Owner, Refusal, Transport } from './mapping.ts'
+import type { Mapping, Owner, Refusal, Remote, Transport, Wish } from './mapping.ts'
+import { isForAnybody } from './mapping.ts'
 import type { NoiseKind } from './noise.ts'
 import type { Uplink } from './uplink.ts'
 
@@ -10,15 +12,12 @@ export type Event =
   | { readonly what: 'granted'; readonly mapping: Mapping; readonly asked: Port | 'any' }
   /** By another service or another device than before; plain renewals are not recorded. */
   | { readonly what: 'renewed'; readonly mapping: Mapping; readonly was: Mapping }
-  | {
-      readonly what: 'refused'
-      readonly owner: Owner
-      readonly transport: Transport
-      readonly internal: Port | 'all'
-      readonly external: Port | 'any' | 'delete'
-      readonly why: Refusal
-      readonly because: string
-    }
+  /** Leads elsewhere now, for somebody else, or is used or not used from now on. */
+  | { readonly what: 'changed'; readonly mapping: Mapping; readonly was: Mapping }
+  | { readonly what: 'refused'; readonly wish: Wish; readonly why: Refusal; readonly because: string }
+  /** The address behind it belongs to another device now, and to its own again; `seen`: the device that is there. */
+  | { readonly what: 'suspended'; readonly mapping: Mapping; readonly seen: Mac }
+  | { readonly what: 'resumed'; readonly mapping: Mapping; readonly seen: Mac }
   | { readonly what: 'expired'; readonly mapping: Mapping }
   /** `because`: who or what ended it: `by its client`, `by the operator`, a rule. */
   | { readonly what: 'removed'; readonly mapping: Mapping; readonly because: string }
@@ -52,7 +51,10 @@ export const severityOf = (event: Event): Severity =>
 const SEVERITY: Record<What, Severity> = {
   granted: 'info',
   renewed: 'info',
+  changed: 'info',
   refused: 'info',
+  suspended: 'warning',
+  resumed: 'info',
   expired: 'info',
   removed: 'info',
   uplink: 'warning',
@@ -77,9 +79,15 @@ const TEXT: { readonly [W in What]: (event: Extract<Event, { readonly what: W }>
   renewed: ({ mapping, was }) =>
     `renewed ${shown(mapping)} for ${leaseOf(mapping)} by ${whose(mapping.owner)}${seen(mapping)}, ` +
     `before by ${whose(was.owner)}${seen(was)}`,
-  refused: ({ owner, transport, internal, external, why, because }) =>
-    `refused ${whose(owner)} ${external === 'delete' ? 'deletion of ' : ''}${transport} internal port ${internal}` +
-    `${external === 'delete' ? '' : `, external ${external}`}: ${why}, ${oneLine(because, 160)}`,
+  changed: ({ mapping, was }) =>
+    `changed ${shown(mapping)} for ${leaseOf(mapping)} by ${whose(mapping.owner)}${seen(mapping)}${labelOf(mapping)}, ` +
+    `before ${shown(was)}`,
+  refused: ({ wish, why, because }) =>
+    `refused ${whose(wish.owner)} ${askedBy(wish)}: ${why}, ${oneLine(because, 160)}`,
+  suspended: ({ mapping, seen: mac }) =>
+    `suspended ${shown(mapping)} of ${whose(mapping.owner)}${seen(mapping)}${labelOf(mapping)}: ${mac} has its address`,
+  resumed: ({ mapping, seen: mac }) =>
+    `resumed ${shown(mapping)} of ${whose(mapping.owner)}${labelOf(mapping)}: ${mac} has its address again`,
   expired: ({ mapping }) => `expired ${shown(mapping)} of ${whose(mapping.owner)}${labelOf(mapping)}`,
   removed: ({ mapping, because }) =>
     `removed ${shown(mapping)} of ${whose(mapping.owner)}${labelOf(mapping)}: ${oneLine(because, 160)}`,
@@ -111,8 +119,38 @@ const REACH: Record<Extract<Uplink, { readonly is: 'up' }>['reach'], string> = {
   shared: ' (shared by the provider, RFC 6598: the world cannot reach it)',
 }
 
-const shown = ({ transport, external, internal }: Mapping) =>
-  `${transport} ${external.ip}:${external.port} -> ${internal.ip}:${internal.port}`
+function shown({ transport, external, internal, remote, state, pinhole }: Mapping): string {
+  const where = `${shownEndpoint(internal)}${remoteOf(remote)}${state === 'on' ? '' : ` (${state})`}`
+  return pinhole === undefined
+    ? `${transport} ${shownEndpoint(external)} -> ${where}`
+    : `pinhole ${pinhole} ${transport} ${where}`
+}
+
+const shownEndpoint = ({ ip, port }: Endpoint) => (isIpv4(ip) ? `${ip}:${port}` : `[${ip}]:${port}`)
+
+const remoteOf = (remote: Remote) =>
+  isForAnybody({ remote }) ? '' : ` from ${remote.ip}${remote.port === 'any' ? '' : ` port ${remote.port}`}`
+
+/** What a wish asks, without who. */
+function askedBy(wish: Wish): string {
+  switch (wish.ask) {
+    case 'map':
+      return `${wish.transport} internal port ${wish.internal.port}, external ${wish.external}${remoteOf(wish.remote)}`
+    case 'unmap':
+      return `deletion of ${wish.transport} internal port ${wish.port}`
+    case 'revoke': {
+      const { which, transport } = wish
+      if ('range' in which) return `deletion of ${transport} ${which.range.first}-${which.range.last}`
+      return `deletion of ${transport} ${which.external}${which.remote === 'any' ? '' : ` from ${which.remote}`}`
+    }
+    case 'pinhole':
+      return `pinhole ${wish.transport} ${shownEndpoint(wish.internal)}${remoteOf(wish.remote)}`
+    case 'extend':
+      return `extension of pinhole ${wish.pinhole}`
+    case 'close':
+      return `deletion of pinhole ${wish.pinhole}`
+  }
+}
 
 const whose = (owner: Owner) => (owner.via === 'operator' ? 'the operator' : `${owner.via} ${owner.client}`)
 

@@ -1,9 +1,10 @@
 /**
  * What must change so that the table agrees with the configuration and the uplink: mappings that the rules no longer
- * allow go, static mappings come and go, and all move to the present external address. Pure, like `decide`.
+ * allow go, static mappings come and go, and all that translate move to the present external address. Pure, like
+ * `decide`.
  */
 import type { Ip } from '../base/ip.ts'
-import { noLongerAllowed, type World } from './decide.ts'
+import { noLongerAllowed, type World } from './decision.ts'
 import { Draft } from './draft.ts'
 import { type Change, type Mapping, ORDINARY, sameEndpoint } from './mapping.ts'
 import type { StaticMapping } from './policy.ts'
@@ -36,7 +37,7 @@ export function settle(table: Table, world: World, statics: readonly StaticMappi
   const added = additions(table, because, wanted.byPort, address)
   const moved: Change[] = []
   for (const was of table.all()) {
-    if (because.has(was) || was.external.ip === address) continue
+    if (because.has(was) || was.external.ip === address || was.pinhole !== undefined) continue
     moved.push({ act: 'replace', was, mapping: { ...was, external: { ip: address, port: was.external.port } } })
   }
   return { changes: [...removals(because), ...moved, ...added], because, problems: wanted.problems }
@@ -53,20 +54,14 @@ function wantedStatics(statics: readonly StaticMapping[]): {
   readonly problems: Plan['problems']
 } {
   const byPort = new Map<number, StaticMapping>()
-  const internal = new Set<string>()
   const problems: Plan['problems'][number][] = []
   for (const wanted of statics) {
     const { transport, external } = wanted
     const key = portKey(transport, external)
-    const inside = `${transport} ${wanted.internal.ip} ${wanted.internal.port}`
-    const clash = byPort.has(key) ? 'an earlier one has its external port' : undefined
-    const because = clash ?? (internal.has(inside) ? 'an earlier one leads to the same internal port' : undefined)
-    if (because !== undefined) {
+    if (byPort.has(key)) {
+      const because = 'an earlier one has its external port'
       problems.push({ what: 'static-refused', transport, external, because })
-      continue
-    }
-    byPort.set(key, wanted)
-    internal.add(inside)
+    } else byPort.set(key, wanted)
   }
   return { byPort, problems }
 }
@@ -87,10 +82,9 @@ function additions(table: Table, because: Map<Mapping, string>, wanted: ByPort, 
   for (const { transport, external, internal, label } of wanted.values()) {
     const present = draft.at(transport, external)
     if (present?.owner.via === 'operator') continue
-    for (const inTheWay of new Set([present, draft.of(transport, internal)])) {
-      if (inTheWay === undefined) continue
-      because.set(inTheWay, 'a static mapping takes its place')
-      draft.commit([{ act: 'remove', mapping: inTheWay }])
+    if (present !== undefined) {
+      because.set(present, 'a static mapping takes its place')
+      draft.commit([{ act: 'remove', mapping: present }])
     }
     const mapping: Mapping = {
       transport,

@@ -3,15 +3,21 @@ import type { Endpoint, Ip, Port } from '../base/ip.ts'
 import type { Transport } from './mapping.ts'
 
 export interface Surroundings {
-  /** Who already uses this external port: a program of the router itself, or a redirect of the owner's firewall. */
+  /**
+   * Who already uses this external port: a program of the router itself (this one too: its HTTP server), or a redirect
+   * of the owner's firewall.
+   */
   taken(transport: Transport, external: Port): 'router' | 'redirect' | undefined
   /** The external port by which a redirect of the owner's firewall already leads to this internal endpoint. */
   redirected(transport: Transport, internal: Endpoint): Port | undefined
   /**
    * Why this address may not ask or be mapped to, `undefined` when it may: the router's own, broadcast, loopback, not
-   * on the network of an internal interface (`device`: the one that the request came in by, where there is one).
+   * on the network of an internal interface (`device`: the one that the request came in by, where there is one). IPv6
+   * addresses too.
    */
   barred(host: Ip, device: string | undefined): string | undefined
+  /** The external device by which IPv6 reaches the world, `undefined` while there is none: pinholes need it. */
+  outward6(): string | undefined
   /** The internal device on whose network the address lies. */
   deviceOf(host: Ip): string | undefined
 }

@@ -65,11 +65,14 @@ function topicsOf(event: Event): readonly string[] {
   switch (event.what) {
     case 'granted':
     case 'renewed':
+    case 'changed':
+    case 'suspended':
+    case 'resumed':
     case 'expired':
     case 'removed':
       return [event.mapping.owner.via]
     case 'refused':
-      return [event.owner.via]
+      return [event.wish.owner.via]
     case 'uplink':
     case 'moved':
       return ['uplink']

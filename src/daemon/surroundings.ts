@@ -1,5 +1,6 @@
 /** The router around the core: who may ask, and which ports are not ours to give. Answers without waiting. */
 import type { Endpoint, Ip, Port } from '../base/ip.ts'
+import { isEnabled } from '../config/config.ts'
 import type { Transport } from '../core/mapping.ts'
 import type { Surroundings } from '../core/surroundings.ts'
 import { barredHost, internalDeviceOf } from '../kernel/hosts.ts'
@@ -29,8 +30,10 @@ export class RouterSurroundings implements Surroundings {
   }
 
   taken(transport: Transport, external: Port): 'router' | 'redirect' | undefined {
-    const { redirects, uplink } = this.#situation()
+    const { redirects, uplink, config } = this.#situation()
     if (redirects.taken(transport, external) !== undefined) return 'redirect'
+    // Our own server listens inside only, and yet nobody shall mistake what the world reaches for it.
+    if (transport === 'tcp' && external === config.upnp.http_port && isEnabled(config, 'upnp')) return 'router'
     if (uplink.is === 'down') return undefined
     return routerUses(this.#platform, transport, uplink.address, external) ? 'router' : undefined
   }
@@ -47,6 +50,11 @@ export class RouterSurroundings implements Surroundings {
     if (this.#barred.size >= 4096) this.#barred.clear()
     this.#barred.set(host, { device, why })
     return why
+  }
+
+  outward6(): string | undefined {
+    const device = this.#situation().roles.external?.device
+    return device !== undefined && this.#links.carriesDefaultRoute(device, 6) ? device : undefined
   }
 
   deviceOf(host: Ip): string | undefined {

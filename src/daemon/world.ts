@@ -121,7 +121,7 @@ const reasonOf = (name: string, problems: Situation['problems']): string =>
   problems.find(({ message }) => message.includes(`'${name}'`))?.message ?? 'has no device now'
 
 async function removeBy(engine: Engine, mapping: Mapping): Promise<Answer> {
-  const removal = await engine.remove(mapping.transport, mapping.external.port, 'by the operator')
+  const removal = await engine.remove(mapping, 'by the operator')
   switch (removal) {
     case 'removed':
       return { ok: true, mapping }

@@ -31,6 +31,7 @@ const surroundings: Surroundings = {
   taken: () => undefined,
   redirected: () => undefined,
   barred: () => undefined,
+  outward6: () => undefined,
   deviceOf: () => 'br-lan',
 }
 const journal = new Journal(() => {})

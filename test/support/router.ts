@@ -12,10 +12,10 @@ import type { Firewall } from '../../src/core/firewall.ts'
 import { Journal } from '../../src/core/journal.ts'
 import type { Change, Mapping, Transport } from '../../src/core/mapping.ts'
 import { Noise } from '../../src/core/noise.ts'
+import { placeKey } from '../../src/core/places.ts'
 import type { Limits, Policy, Rule, StaticMapping } from '../../src/core/policy.ts'
 import { Rate } from '../../src/core/rate.ts'
 import type { Surroundings } from '../../src/core/surroundings.ts'
-import { portKey } from '../../src/core/table.ts'
 import type { Uplink } from '../../src/core/uplink.ts'
 import { Announcer } from '../../src/protocol/announce.ts'
 import { NatPmp } from '../../src/protocol/natpmp.ts'
@@ -24,6 +24,8 @@ export const LAN_ADDRESS = '192.168.1.1' as Ip
 export const WAN_ADDRESS = '203.0.113.7' as Ip
 export const A = '192.168.1.100' as Ip
 export const B = '192.168.1.101' as Ip
+export const A6 = '2001:db8:1::100' as Ip
+export const B6 = '2001:db8:1::101' as Ip
 
 export const LIMITS: Limits = {
   perHost: 64,
@@ -103,20 +105,17 @@ export class FakeKernel implements Firewall {
       .map(({ transport, external, internal }) => `${transport} ${external.port} -> ${internal.ip}:${internal.port}`)
   }
 
-  /** As the kernel's two maps: neither an external port nor an internal endpoint twice. */
+  /** As the kernel's maps: neither an external port nor a pinhole twice. What is replaced stays in its place. */
   #make(change: Change): boolean {
-    const { mapping } = change
-    const key = portKey(mapping.transport, mapping.external.port)
-    if (change.act !== 'add') this.#elements.delete(key)
-    if (change.act === 'remove') return true
-    const twice = this.elements.some(
-      other =>
-        other.transport === mapping.transport &&
-        (other.external.port === mapping.external.port ||
-          (other.internal.ip === mapping.internal.ip && other.internal.port === mapping.internal.port)),
-    )
-    if (!twice) this.#elements.set(key, mapping)
-    return !twice
+    const { act, mapping } = change
+    const key = placeKey(mapping)
+    if (act === 'remove') {
+      this.#elements.delete(key)
+      return true
+    }
+    if (act === 'add' && this.elements.some(other => placeKey(other) === key)) return false
+    this.#elements.set(key, mapping)
+    return true
   }
 }
 
@@ -130,7 +129,9 @@ export interface RouterOptions {
 }
 
 const LAN = parseIpRange('192.168.1.0/24') ?? { first: LAN_ADDRESS, last: LAN_ADDRESS }
-const BROADCAST = '192.168.1.255' as Ip
+const LAN6 = parseIpRange('2001:db8:1::/64') ?? { first: LAN_ADDRESS, last: LAN_ADDRESS }
+/** The router's, and the broadcast address. */
+const OWN: readonly Ip[] = [LAN_ADDRESS, '192.168.1.255' as Ip, '2001:db8:1::1' as Ip]
 
 export class Router {
   readonly clock = new FakeClock()
@@ -153,7 +154,10 @@ export class Router {
       taken: () => undefined,
       redirected: () => undefined,
       barred: host =>
-        host === LAN_ADDRESS || host === BROADCAST || !inRange(host, LAN) ? `${host} is no host of the LAN` : undefined,
+        OWN.includes(host) || !(inRange(host, LAN) || inRange(host, LAN6))
+          ? `${host} is no host of the LAN`
+          : undefined,
+      outward6: () => 'wan',
       deviceOf: () => 'br-lan',
       ...options.surroundings,
     }
@@ -209,7 +213,7 @@ export class Router {
   /** Time passes; every alarm rings at its time. */
   async pass(seconds: number): Promise<void> {
     const end = this.clock.now() + Math.round(seconds * 1000)
-    const parts = [this.engine, this.announcer, this.noise]
+    const parts = [this.engine, this.announcer, this.noise, this.journal]
     for (;;) {
       const next = earliest(parts.map(part => part.wakeAt))
       if (next === undefined || next > end) break

@@ -141,7 +141,7 @@ describe('Engine jobs', () => {
 
   test('adopt(): what contradicts an earlier one is removed from the kernel', async () => {
     const router = await Router.start()
-    const surplus = mapping({ external: 6000, internal: 5000 })
+    const surplus = mapping({ host: B, internal: 6000 })
     await router.engine.adopt([mapping(), surplus], router.epoch.start)
     expect(router.engine.mappings.size).toBe(1)
     expect(router.kernel.batches).toEqual([[{ act: 'remove', mapping: surplus }]])
@@ -242,8 +242,8 @@ describe('Engine jobs', () => {
   test('remove(): a dynamic mapping goes, a static one stays', async () => {
     const router = await Router.start({ statics: [SSH] })
     await router.from(A).map('udp', 5000, 5000)
-    const remove = (transport: 'udp' | 'tcp', port: number) =>
-      router.engine.remove(transport, port as Port, 'by the operator')
+    const remove = (transport: 'udp' | 'tcp', external: number) =>
+      router.engine.remove(mapping({ transport, external }), 'by the operator')
     expect([await remove('udp', 5000), await remove('udp', 5000), await remove('tcp', 2222)]).toEqual([
       'removed',
       'none',
@@ -253,27 +253,6 @@ describe('Engine jobs', () => {
     router.kernel.refuse = () => 'EBUSY'
     expect(await remove('udp', 5000)).toBe('kernel')
     expect(router.engine.mappings.size).toBe(2)
-  })
-
-  test('exclusive(): nothing interleaves, and its failure is the caller’s', async () => {
-    const router = await Router.start()
-    let inside = false
-    const work = router.engine.exclusive(async mappings => {
-      inside = true
-      await quiet()
-      inside = false
-      return mappings.size
-    })
-    const granted = router.engine.submit(map()).then(() => inside)
-    expect([await work, await granted]).toEqual([0, false])
-    const failing = router.engine
-      .exclusive(() => Promise.reject(new Error('no')))
-      .then(
-        () => 'fine',
-        (error: Error) => error.message,
-      )
-    expect(await failing).toBe('no')
-    expect(short(await router.engine.submit(map()))).toBe('udp 5000')
   })
 })
 

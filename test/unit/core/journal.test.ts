@@ -1,14 +1,13 @@
 import { describe, expect, test } from 'vitest'
-import { type Ip, ipv4FromNumber, type Port } from '../../../src/base/ip.ts'
+import { type Ip, ipv4FromNumber, type Mac, type Port } from '../../../src/base/ip.ts'
 import type { Instant } from '../../../src/base/time.ts'
 import { Journal } from '../../../src/core/journal.ts'
 import { Noise } from '../../../src/core/noise.ts'
 import { type Event, severityOf, textOf } from '../../../src/core/record.ts'
-import { mapping } from '../../support/mappings.ts'
+import { change, map, mapping, pinhole, pinholeWish, revoke, unmap } from '../../support/mappings.ts'
 import { A, B, DOWN, policy, Router, up } from '../../support/router.ts'
 
 const at = (n: number) => n as Instant
-const owner = { via: 'nat-pmp', client: A } as const
 
 describe('textOf()', () => {
   test.each<[string, Event, string]>([
@@ -36,10 +35,7 @@ describe('textOf()', () => {
       'a refusal, with the rule',
       {
         what: 'refused',
-        owner,
-        transport: 'tcp',
-        internal: 22 as Port,
-        external: 'any',
+        wish: map({ transport: 'tcp', internal: 22, external: 'any' }),
         why: 'not-allowed',
         because: 'permission 3 (no ssh)',
       },
@@ -49,10 +45,7 @@ describe('textOf()', () => {
       'a refused deletion',
       {
         what: 'refused',
-        owner,
-        transport: 'tcp',
-        internal: 'all',
-        external: 'delete',
+        wish: unmap({ transport: 'tcp', internal: 'all' }),
         why: 'not-owner',
         because: 'made by the operator',
       },
@@ -67,6 +60,59 @@ describe('textOf()', () => {
       'a removal, with text from strangers on one line',
       { what: 'removed', mapping: mapping({ label: 'x\ny' }), because: 'by its client' },
       'info removed udp 203.0.113.7:5000 -> 192.168.1.100:5000 of nat-pmp 192.168.1.100 (x y): by its client',
+    ],
+    [
+      'a refused deletion by external port',
+      { what: 'refused', wish: revoke({ transport: 'tcp', external: 80 }), why: 'absent', because: 'none' },
+      'info refused upnp 192.168.1.100 deletion of tcp 80: absent, none',
+    ],
+    [
+      'a refused deletion of a range',
+      { what: 'refused', wish: revoke({ range: [1, 9] }), why: 'absent', because: 'none' },
+      'info refused upnp 192.168.1.100 deletion of udp 1-9: absent, none',
+    ],
+    [
+      'a refused mapping for one remote host',
+      { what: 'refused', wish: map({ via: 'upnp', remote: '198.51.100.1' }), why: 'quota', because: 'full' },
+      'info refused upnp 192.168.1.100 udp internal port 5000, external 5000 from 198.51.100.1: quota, full',
+    ],
+    [
+      'a refused pinhole',
+      { what: 'refused', wish: pinholeWish({ remotePort: 53 }), why: 'bad-host', because: 'the router' },
+      'info refused upnp 2001:db8:1::100 pinhole udp [2001:db8:1::100]:5000 from any port 53: bad-host, the router',
+    ],
+    [
+      'a refused extension',
+      { what: 'refused', wish: change('extend', 9), why: 'absent', because: 'none' },
+      'info refused upnp 2001:db8:1::100 extension of pinhole 9: absent, none',
+    ],
+    [
+      'a refused closing',
+      { what: 'refused', wish: change('close', 9), why: 'not-owner', because: 'leads to another' },
+      'info refused upnp 2001:db8:1::100 deletion of pinhole 9: not-owner, leads to another',
+    ],
+    [
+      'a pinhole',
+      { what: 'granted', mapping: pinhole({ id: 9, remote: '2001:db8:2::1' }), asked: 'any' },
+      'info granted pinhole 9 udp [2001:db8:1::100]:5000 from 2001:db8:2::1 to upnp 2001:db8:1::100 for 3600 s (UPnP)',
+    ],
+    [
+      'a mapping that leads elsewhere now',
+      { what: 'changed', mapping: mapping({ via: 'upnp', internal: 6000 }), was: mapping({ state: 'disabled' }) },
+      'info changed udp 203.0.113.7:5000 -> 192.168.1.100:6000 for 3600 s by upnp 192.168.1.100 (NAT-PMP), ' +
+        'before udp 203.0.113.7:5000 -> 192.168.1.100:5000 (disabled)',
+    ],
+    [
+      'a suspension',
+      { what: 'suspended', mapping: mapping({ mac: '02:00:00:00:00:01' }), seen: '02:00:00:00:00:02' as Mac },
+      'warning suspended udp 203.0.113.7:5000 -> 192.168.1.100:5000 of nat-pmp 192.168.1.100 (02:00:00:00:00:01) ' +
+        '(NAT-PMP): 02:00:00:00:00:02 has its address',
+    ],
+    [
+      'its end',
+      { what: 'resumed', mapping: mapping(), seen: '02:00:00:00:00:01' as Mac },
+      'info resumed udp 203.0.113.7:5000 -> 192.168.1.100:5000 of nat-pmp 192.168.1.100 (NAT-PMP): ' +
+        '02:00:00:00:00:01 has its address again',
     ],
     ['an uplink', { what: 'uplink', uplink: up('203.0.113.7') }, 'info external interface wan has 203.0.113.7'],
     [
@@ -136,6 +182,21 @@ describe('Journal', () => {
       'info adopted 1 mappings that the kernel holds',
     ])
     expect(journal.entries()).toHaveLength(500)
+  })
+
+  test('how many lines were left out is said after ten seconds, though none follows', () => {
+    const lines: string[] = []
+    const journal = new Journal((severity, line) => lines.push(`${severity} ${line}`))
+    for (let n = 0; n < 200; n++) journal.record(adopted(n), at(0))
+    expect(journal.wakeAt).toBeUndefined()
+    journal.record(adopted(1), at(10))
+    journal.record(adopted(1), at(20))
+    expect(journal.wakeAt).toBe(10_010)
+    journal.wake(at(10_009))
+    expect(lines).toHaveLength(200)
+    journal.wake(at(10_010))
+    expect(lines.slice(200)).toEqual(['warning 2 more lines left out here; /log print has the latest'])
+    expect(journal.wakeAt).toBeUndefined()
   })
 })
 

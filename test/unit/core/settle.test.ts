@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { Port } from '../../../src/base/ip.ts'
+import { type IpRange, type Port, parseIpRange } from '../../../src/base/ip.ts'
 import { Reserved } from '../../../src/core/choice.ts'
 import type { World } from '../../../src/core/decide.ts'
 import type { Change, Mapping } from '../../../src/core/mapping.ts'
@@ -8,7 +8,7 @@ import { type Plan, settle } from '../../../src/core/settle.ts'
 import type { Surroundings } from '../../../src/core/surroundings.ts'
 import { Table } from '../../../src/core/table.ts'
 import type { Uplink } from '../../../src/core/uplink.ts'
-import { mapping } from '../../support/mappings.ts'
+import { mapping, pinhole } from '../../support/mappings.ts'
 import { A, B, DOWN, policy, ports, up, WAN_ADDRESS } from '../../support/router.ts'
 
 interface Scene {
@@ -27,6 +27,7 @@ function planFor(scene: Scene): Plan {
     taken: () => undefined,
     redirected: () => undefined,
     barred: () => undefined,
+    outward6: () => 'wan',
     deviceOf: () => 'br-lan',
     ...scene.around,
   }
@@ -50,6 +51,8 @@ const ssh = (words: Partial<StaticMapping> = {}): StaticMapping => ({
 const made = mapping({ transport: 'tcp', external: 2222, internal: 22, via: 'operator', until: 0, label: 'ssh' })
 const a = mapping({ external: 5000, internal: 5000 })
 const b = mapping({ host: B, external: 2222, internal: 5000, transport: 'tcp' })
+const hole = pinhole({ id: 7 })
+const PREFIX = parseIpRange('2001:db8:1::/64') as IpRange
 const sshPort = mapping({ transport: 'tcp', external: 9000, internal: 22 })
 const add = (each: Mapping): Change => ({ act: 'add', mapping: each })
 const remove = (each: Mapping): Change => ({ act: 'remove', mapping: each })
@@ -91,9 +94,26 @@ describe('settle()', () => {
     ],
     ["a static mapping takes a client's port", { held: [b], statics: [ssh()] }, [remove(b), add(made)]],
     [
-      "a static mapping takes a client's internal port",
-      { held: [sshPort], statics: [ssh()] },
-      [remove(sshPort), add(made)],
+      "a static mapping stands beside a client's to the same port",
+      { held: [sshPort], statics: [ssh()], review: false },
+      [add(made)],
+    ],
+    ['moves no pinhole', { held: [hole], uplink: up('198.51.100.9'), review: false }, []],
+    ['keeps a pinhole without an IPv4 uplink', { held: [hole], uplink: DOWN }, []],
+    [
+      'removes a pinhole that a rule with its IPv6 prefix denies by now',
+      { held: [hole], policy: policy([{ action: 'deny', internalAddress: PREFIX }]) },
+      [remove(hole)],
+    ],
+    [
+      'keeps a pinhole that only a rule for the IPv6 uplink allows',
+      { held: [hole], policy: policy([{ device: 'wan6' }, { action: 'deny' }]), around: { outward6: () => 'wan6' } },
+      [],
+    ],
+    [
+      'a redirect on the port of a pinhole does not concern it',
+      { held: [hole], around: { taken: () => 'redirect' } },
+      [],
     ],
     ['without an uplink static mappings wait', { held: [a], statics: [ssh()], uplink: DOWN }, []],
     ['without an uplink static mappings go', { held: [made], uplink: DOWN }, [remove(made)]],
@@ -130,10 +150,10 @@ describe('settle()', () => {
       held: [],
       statics: [ssh(), ssh({ internal: { ip: B, port: 22 as Port } }), ssh({ external: 2223 as Port })],
     })
-    expect(plan.changes).toEqual([add(made)])
+    const second = { ...made, external: { ...made.external, port: 2223 as Port } }
+    expect(plan.changes).toEqual([add(made), add(second)])
     expect(plan.problems.map(({ external, because }) => [external, because])).toEqual([
       [2222, 'an earlier one has its external port'],
-      [2223, 'an earlier one leads to the same internal port'],
     ])
   })
 })
