@@ -28,7 +28,8 @@ QUICKJS_FLAGS = -D_GNU_SOURCE -fwrapv -ffunction-sections -fdata-sections \
 SYS_FLAGS = -std=gnu11 -ffunction-sections -fdata-sections -Wall -Wextra -Werror -Wno-unused-parameter -Wno-sign-compare \
   -isystem $(QUICKJS) -DQUICKJS_VERSION='"$(shell cat $(QUICKJS)/VERSION)"'
 
-# $(1) directory in build/, $(2) compiler, $(3) what stands for "the compiler is there", $(4) compiler flags, $(5) linker flags
+# $(1) directory in build/, $(2) compiler, $(3) what stands for "the compiler is there", $(4) compiler flags, $(5) linker flags,
+# $(6) the bundle to embed, bytecode where nothing is said
 define porticod
 build/$(1)/obj/%.o: build/quickjs/source.stamp $(3)
 	@mkdir -p $$(@D)
@@ -38,9 +39,9 @@ build/$(1)/own/%.o: src/platform/%.c src/platform/sys.h src/platform/memory.h bu
 	@mkdir -p $$(@D)
 	$(2) $(4) $$(SYS_FLAGS) -c -o $$@ $$<
 
-build/$(1)/own/bundle.o: src/platform/bundle.S build/portico.bytecode $(3)
+build/$(1)/own/bundle.o: src/platform/bundle.S $(or $(6),build/portico.bytecode) $(3)
 	@mkdir -p $$(@D)
-	$(2) -DBUNDLE='"build/portico.bytecode"' -c -o $$@ $$<
+	$(2) -DBUNDLE='"$(or $(6),build/portico.bytecode)"' -c -o $$@ $$<
 
 build/$(1)/porticod: $$(addprefix build/$(1)/obj/,$(QUICKJS_OBJECTS)) \
     $$(addprefix build/$(1)/own/,host.o memory.o bundle.o $(SYS_OBJECTS))

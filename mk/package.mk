@@ -37,8 +37,8 @@ $(eval $(call musl,s390x,s390x-linux-gnu-gcc))
 # Nothing unwinds a stack here, so the tables for it stay out: they would be a tenth of the program.
 PACKAGED := -Os -fno-pie -no-pie -fno-asynchronous-unwind-tables -fno-unwind-tables
 
-# $(1) name of the package's architecture, $(2) name of the processor, $(3) compiler flags for it
-packaged = $(eval $(call porticod,package/$(1),build/musl/$(2)/bin/musl-gcc,build/musl/$(2).stamp,$(PACKAGED) $(3),-static))
+# $(1) name of the package's architecture, $(2) name of the processor, $(3) compiler flags for it, $(4) what to embed
+packaged = $(eval $(call porticod,package/$(1),build/musl/$(2)/bin/musl-gcc,build/musl/$(2).stamp,$(PACKAGED) $(3),-static,$(4)))
 
 $(call packaged,x86_64,x86_64,-march=x86-64)
 $(call packaged,aarch64_cortex-a53,aarch64,-mcpu=cortex-a53)
@@ -47,7 +47,8 @@ $(call packaged,arm_cortex-a7_neon-vfpv4,arm,-mcpu=cortex-a7 -mfpu=neon-vfpv4 -m
 # For the emulator only. OpenWrt's mipsel_24kc and mips_24kc have no floating point unit, and Debian's compilers have no
 # library for such processors: those packages come from the SDK.
 $(call packaged,mipsel_emulated,mipsel,)
-$(call packaged,s390x_emulated,s390x,)
+# Big-endian: bytecode made here fails there, since regular expressions in it are in this machine's byte order.
+$(call packaged,s390x_emulated,s390x,-DBUNDLE_IS_SOURCE,dist/portico.mjs)
 
 build/ipk/portico_%.stamp: build/package/%/porticod tools/ipk.mjs $(wildcard tools/ipk/*.mjs) $(shell find openwrt/portico -type f) package.json
 	@mkdir -p $(@D)

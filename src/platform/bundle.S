@@ -1,4 +1,4 @@
-/* The bundle inside porticod, as bytecode (host.c). */
+/* The bundle inside porticod (host.c). The NUL behind it is what JS_Eval wants behind a source. */
 	.section .rodata
 	.balign 8
 	.global portico_bundle
@@ -6,4 +6,5 @@
 portico_bundle:
 	.incbin BUNDLE
 portico_bundle_end:
+	.byte 0
 	.section .note.GNU-stack,"",%progbits

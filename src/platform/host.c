@@ -3,8 +3,9 @@
  *
  *   porticod [--bundle FILE] WORDS...
  *
- * The bundle is part of the program, as bytecode (tools/quickjs/compile.c); `--bundle FILE` runs another one from its
- * source instead (development, unit tests). No file beside the program is looked for. A script can import the module
+ * The bundle is part of the program, as bytecode (tools/quickjs/compile.c), or with BUNDLE_IS_SOURCE as it is, for
+ * big-endian processors, on which bytecode made elsewhere fails; `--bundle FILE` runs another one from its source
+ * instead (development, unit tests). No file beside the program is looked for. A script can import the module
  * `sys` and nothing else, and finds a global object `porticod`:
  *   arguments    the words
  *   engine       `QuickJS 2025-04-26`
@@ -143,6 +144,9 @@ static void hold_standard_streams(void) {
 /* The promise of the embedded module's top level. */
 static JSValue evaluate_bundle(JSContext *ctx) {
   size_t length = (size_t)(portico_bundle_end - portico_bundle);
+#ifdef BUNDLE_IS_SOURCE
+  return JS_Eval(ctx, (const char *)portico_bundle, length, "portico.mjs", JS_EVAL_TYPE_MODULE);
+#else
   JSValue module = JS_ReadObject(ctx, portico_bundle, length, JS_READ_OBJ_BYTECODE);
   if (JS_IsException(module)) return module;
   if (JS_ResolveModule(ctx, module)) {
@@ -154,6 +158,7 @@ static JSValue evaluate_bundle(JSContext *ctx) {
   uintptr_t first = ((uintptr_t)portico_bundle + page - 1) & -page, end = (uintptr_t)portico_bundle_end & -page;
   if (first < end) madvise((void *)first, end - first, MADV_DONTNEED);
   return JS_EvalFunction(ctx, module);
+#endif
 }
 
 int main(int argc, char **argv) {
