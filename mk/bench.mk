@@ -1,8 +1,9 @@
 .PHONY: bench bench-tools
-BENCH_TOOLS := build/bench/load build/bench/firstpacket build/bench/watch build/bench/copyrules
+BENCH_TOOLS := build/bench/load build/bench/firstpacket build/bench/watch build/bench/copyrules build/bench/soap
 
 bench: dist/portico.mjs host bench-tools ## side by side with miniupnpd in one run, about ten minutes (QUICK=1: one minute, to see that it works)
 	node test/bench/run.mjs
+	node test/bench/upnp.mjs
 
 bench-tools: $(BENCH_TOOLS)
 

@@ -111,7 +111,7 @@ async function launchPeer(lab) {
 
 const PORTICO = `
 config portico 'upnp'
-	option enabled '0'
+	option enabled '1'
 
 config portico 'nat_pmp'
 	option enabled '1'
@@ -123,11 +123,13 @@ config portico 'limits'
 
 config interface
 	list service 'nat_pmp'
+	list service 'upnp'
 	option interface 'br-lan'
 	option type 'internal'
 
 config interface
 	list service 'nat_pmp'
+	list service 'upnp'
 	option interface 'wan'
 	option type 'external'
 `
