@@ -1,0 +1,380 @@
+'use strict';
+'require baseclass';
+'require rpc';
+'require uci';
+
+/*
+ * What the pages share: the daemon's ubus methods, the names of hosts, words for what the daemon answers, and tables
+ * that are updated in place. Text from clients only ever becomes a text node: `textContent`, or a member of an array
+ * that is given to E().
+ */
+
+const callStatus = rpc.declare({
+	object: 'portico',
+	method: 'status',
+	reject: true
+});
+
+const callMappings = rpc.declare({
+	object: 'portico',
+	method: 'mappings',
+	params: [ 'offset', 'limit' ],
+	reject: true
+});
+
+const callHostHints = rpc.declare({
+	object: 'luci-rpc',
+	method: 'getHostHints',
+	expect: { '': {} }
+});
+
+const callDHCPLeases = rpc.declare({
+	object: 'luci-rpc',
+	method: 'getDHCPLeases',
+	expect: { '': {} }
+});
+
+const PAGE = 1000;
+
+const STYLE = [
+	'.portico-dot { display: inline-block; width: .75em; height: .75em; margin-right: .5em; border-radius: 50%; background: #999 }',
+	'.portico-dot.green { background: var(--success-color-high, #3b9444) }',
+	'.portico-dot.amber { background: var(--warn-color-high, #d9940b) }',
+	'.portico-dot.red { background: var(--error-color-high, #bd362f) }',
+	'.portico-quiet { opacity: .65; font-size: 90% }',
+	'.portico-quiet:empty { display: none }',
+	'.portico-text { overflow-wrap: anywhere }',
+	'.portico-tools { display: flex; flex-wrap: wrap; gap: .5em; align-items: center; margin: 0 0 1em }',
+	'.portico-ended { opacity: .4 }',
+	'.portico-warning { color: var(--error-color-high, #bd362f) }',
+	'.portico-graph { vertical-align: middle; width: 72px; height: 18px; margin-left: .5em; color: var(--primary-color-high, #37c) }',
+	'.portico-amount { white-space: nowrap }',
+	'.portico-check { display: flex; gap: .25em; padding: .6em 0 }',
+	'.portico-check + .portico-check { border-top: 1px solid var(--border-color-low, #ddd) }',
+	'.portico-check .portico-dot { flex: none; margin-top: .35em }'
+].join('\n');
+
+const SERVICES = {
+	'upnp': 'UPnP',
+	'nat-pmp': 'NAT-PMP',
+	'static': _('Fixed by you')
+};
+
+/* The refusals of the daemon (docs/ubus.md), each as a sentence. */
+const REASONS = {
+	'absent': _('It has ended meanwhile.'),
+	'not-owner': _('It is fixed in the configuration. Remove it under Settings, Fixed ports.'),
+	'kernel': _('The kernel refused. The system log says more.'),
+	'static': _('It is fixed already.'),
+	'pinhole': _('An IPv6 address may change. Open the port with a traffic rule of the firewall instead.'),
+	'remote': _('It is open to one remote host only, which a fixed port cannot express.'),
+	'pending': _('The configuration has errors or changes that are not applied yet. Apply or revert them first.'),
+	'write': _('The configuration cannot be written: the storage is full or read-only.')
+};
+
+function setText(node, text) {
+	const wanted = '' + text;
+
+	if (node.textContent !== wanted)
+		node.textContent = wanted;
+}
+
+/*
+ * A table whose rows are kept and filled again. Rows are known by a key. While the pointer or the focus is inside,
+ * no row moves: what has ended is greyed, what is new waits.
+ */
+const LiveTable = baseclass.extend({
+	__init__: function(options) {
+		this.key = options.key;
+		this.order = options.order;
+		this.words = options.words;
+		this.columns = options.columns;
+		this.empty = options.empty;
+		this.needle = '';
+		this.rows = new Map();
+		this.latest = [];
+		this.body = E('tbody');
+		this.note = E('p', { 'class': 'portico-quiet', 'aria-live': 'polite' });
+		this.table = E('table', { 'class': 'table' }, [
+			E('thead', {}, [
+				E('tr', { 'class': 'tr table-titles' }, this.columns.map(column =>
+					E('th', { 'class': 'th ' + (column.cls || '') }, [ column.title ])))
+			]),
+			this.body
+		]);
+		this.node = E('div', {}, [ this.table, this.note ]);
+		this.table.addEventListener('mouseleave', () => this.settle());
+		this.table.addEventListener('focusout', () => window.setTimeout(() => this.settle(), 0));
+	},
+
+	isHeld: function() {
+		return this.body.matches(':hover') || this.body.contains(document.activeElement);
+	},
+
+	update: function(rows) {
+		this.latest = rows;
+		this.settle();
+	},
+
+	/* Case does not matter; an empty text shows all rows. */
+	filter: function(text) {
+		this.needle = text.trim().toLowerCase();
+		this.rows.forEach(entry => this.showOrHide(entry));
+		this.describe(0);
+	},
+
+	settle: function() {
+		const held = this.isHeld();
+		const known = new Set();
+		let waiting = 0;
+
+		for (let row of this.latest) {
+			const key = this.key(row);
+			let entry = this.rows.get(key);
+
+			known.add(key);
+
+			if (entry == null && held) {
+				waiting++;
+				continue;
+			}
+
+			if (entry == null)
+				this.rows.set(key, entry = this.build());
+
+			if (entry.tr.classList.contains('portico-ended')) {
+				entry.tr.classList.remove('portico-ended');
+				entry.tr.querySelectorAll('button').forEach(button => { button.disabled = false });
+			}
+
+			entry.row = row;
+			entry.fill.forEach(fill => fill(row));
+			this.showOrHide(entry);
+		}
+
+		this.rows.forEach((entry, key) => {
+			if (known.has(key))
+				return;
+
+			if (held) {
+				entry.tr.classList.add('portico-ended');
+				entry.tr.querySelectorAll('button').forEach(button => { button.disabled = true });
+			}
+			else {
+				entry.tr.remove();
+				this.rows.delete(key);
+			}
+		});
+
+		if (!held)
+			this.arrange();
+
+		this.describe(waiting);
+	},
+
+	build: function() {
+		const tr = E('tr', { 'class': 'tr' });
+		const fill = this.columns.map(column => {
+			const td = E('td', { 'class': 'td ' + (column.cls || ''), 'data-title': column.title });
+
+			tr.appendChild(td);
+
+			return column.cell(td);
+		});
+
+		return { tr, fill };
+	},
+
+	arrange: function() {
+		let place = this.body.firstElementChild;
+
+		for (let entry of Array.from(this.rows.values()).sort((a, b) => this.order(a.row, b.row))) {
+			if (entry.tr === place)
+				place = place.nextElementSibling;
+			else
+				this.body.insertBefore(entry.tr, place);
+		}
+	},
+
+	showOrHide: function(entry) {
+		const shown = this.needle === '' || this.words(entry.row).toLowerCase().indexOf(this.needle) >= 0;
+
+		entry.tr.style.display = shown ? '' : 'none';
+	},
+
+	describe: function(waiting) {
+		const shown = Array.from(this.rows.values()).some(entry => entry.tr.style.display === '');
+
+		if (waiting > 0)
+			setText(this.note, N_(waiting, '%d new row waits until the pointer leaves the table.', '%d new rows wait until the pointer leaves the table.').format(waiting));
+		else if (this.rows.size === 0)
+			setText(this.note, this.empty);
+		else
+			setText(this.note, shown ? '' : _('Nothing fits the filter.'));
+	}
+});
+
+return baseclass.extend({
+	LiveTable: LiveTable,
+	status: callStatus,
+	setText: setText,
+
+	/* A form shows nothing of a section that the file lacks: such are added, and written when the owner saves. */
+	addSections: function() {
+		[ 'upnp', 'nat_pmp', 'limits', 'system' ].forEach(name => {
+			if (!uci.get('portico', name))
+				uci.add('portico', 'portico', name);
+		});
+	},
+
+	/* Every mapping, however many pages it takes: { mappings, time, total }. */
+	mappings: function(offset, before) {
+		return callMappings(offset || 0, PAGE).then(answer => {
+			const all = (before || []).concat(answer.mappings || []);
+
+			if (all.length >= (answer.total || 0) || !(answer.mappings || []).length)
+				return { mappings: all, time: answer.time, total: answer.total };
+
+			return this.mappings(all.length, all);
+		});
+	},
+
+	/*
+	 * The devices that the router knows, from its host hints and its DHCP leases:
+	 * [{ mac, name, addresses }], and the name of an address.
+	 */
+	hosts: function() {
+		return Promise.all([ callHostHints(), callDHCPLeases() ]).then(data => {
+			const byMac = new Map();
+			const about = mac => {
+				const key = mac.toLowerCase();
+
+				if (!byMac.has(key))
+					byMac.set(key, { mac: key, name: '', addresses: [] });
+
+				return byMac.get(key);
+			};
+			const add = (mac, name, addresses) => {
+				if (!/^([0-9a-f]{2}:){5}[0-9a-f]{2}$/i.test(mac || ''))
+					return;
+
+				const host = about(mac);
+
+				host.name = host.name || name || '';
+				addresses.forEach(address => {
+					if (address && host.addresses.indexOf(address) < 0)
+						host.addresses.push(address);
+				});
+			};
+
+			for (let mac in data[0])
+				add(mac, data[0][mac].name, (data[0][mac].ipaddrs || []).concat(data[0][mac].ip6addrs || []));
+
+			(data[1].dhcp_leases || []).forEach(lease => add(lease.macaddr, lease.hostname, [ lease.ipaddr ]));
+			(data[1].dhcp6_leases || []).forEach(lease =>
+				add(lease.macaddr, lease.hostname, lease.ip6addrs || [ lease.ip6addr ]));
+
+			return Array.from(byMac.values());
+		});
+	},
+
+	/* A function from an address to the name of its host, '' where it has none. */
+	namesOf: function(hosts) {
+		const names = new Map();
+
+		hosts.forEach(host => host.addresses.forEach(address =>
+			names.set(address.toLowerCase(), host.name.replace(/\.lan$/, ''))));
+
+		return address => names.get(('' + address).toLowerCase()) || '';
+	},
+
+	service: function(name) {
+		return SERVICES[name] || name;
+	},
+
+	/* Why the daemon did not do it: { why, because }. */
+	reason: function(answer) {
+		return REASONS[answer.why] || answer.because || answer.why || _('The daemon did not answer.');
+	},
+
+	/* What decided: { because, rule } of a journal entry or of `why`. Rules count from 1, as people do. */
+	because: function(answer) {
+		const text = answer.because || '';
+		const rule = /^permission [0-9]+(?: \((.*)\))?$/.exec(text);
+		const port = /^default policy: (?:internal|external) port ([0-9]+) is /.exec(text);
+
+		if (answer.rule != null)
+			return rule && rule[1] ? _('Rule %d: %s').format(answer.rule + 1, rule[1]) : _('Rule %d').format(answer.rule + 1);
+
+		if (port)
+			return _('No rule fits, and without one port %d stays closed.').format(port[1]);
+
+		return text === 'default policy: deny' ? _('No rule fits, and other requests are refused.') : text;
+	},
+
+	warn: function(ui, title, text) {
+		ui.addNotification(title, E('p', {}, [ text ]), 'warning');
+	},
+
+	/* Seconds, as a person would say it. */
+	duration: function(seconds) {
+		if (seconds < 60)
+			return _('%d s').format(seconds);
+
+		if (seconds < 3600)
+			return _('%d min').format(Math.floor(seconds / 60));
+
+		if (seconds < 86400)
+			return _('%d h %d min').format(Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60);
+
+		return _('%d d %d h').format(Math.floor(seconds / 86400), Math.floor(seconds / 3600) % 24);
+	},
+
+	endpoint: function(address, port) {
+		return ('' + address).indexOf(':') >= 0 ? '[%s]:%d'.format(address, port) : '%s:%d'.format(address, port);
+	},
+
+	ports: function(mapping) {
+		if (mapping.pinhole != null || mapping.dst_port === mapping.internal_port)
+			return '' + mapping.dst_port;
+
+		return '%d → %d'.format(mapping.dst_port, mapping.internal_port);
+	},
+
+	byPort: function(a, b) {
+		return (a.dynamic - b.dynamic) || ((a.pinhole || 0) - (b.pinhole || 0)) || (a.dst_port - b.dst_port) ||
+			(a.protocol < b.protocol ? -1 : 1);
+	},
+
+	/* Nothing to show, and why. */
+	NONE: { mappings: [], time: 0, total: 0 },
+	SILENT: { state: 'red', text: _('Portico does not answer. Is the service running?') },
+
+	/* In whatever theme: the few rules that it cannot know. */
+	style: function() {
+		return E('style', {}, [ STYLE ]);
+	},
+
+	/* One sentence on the way out, with its colour: { state, text }. */
+	uplink: function(status) {
+		const uplink = status.uplink || {};
+
+		if (uplink.state !== 'up')
+			return { state: 'red', text: _('No connection to the internet: no port can be opened.') };
+
+		if (uplink.told !== uplink.address)
+			return { state: 'green', text: _('Clients are told the address %s.').format(uplink.told) };
+
+		if (uplink.reach === 'shared')
+			return { state: 'amber', text: _('Your provider shares the address %s among customers (carrier-grade NAT): the world cannot reach it.').format(uplink.address) };
+
+		if (uplink.reach === 'private')
+			return { state: 'amber', text: _('The address %s is private: another router stands before this one, and the world cannot reach it.').format(uplink.address) };
+
+		return { state: 'green', text: _('The world reaches you at %s.').format(uplink.address) };
+	},
+
+	dot: function(state) {
+		return E('span', { 'class': 'portico-dot ' + state });
+	}
+});

@@ -1,0 +1,255 @@
+'use strict';
+'require view';
+'require form';
+'require rpc';
+'require uci';
+'require portico.common as common';
+
+const callInterfaces = rpc.declare({
+	object: 'network.interface',
+	method: 'dump',
+	expect: { interface: [] }
+});
+
+/* The form is one, and its options live in several named sections. */
+function inSection(option, section, name) {
+	const write = option.write;
+
+	option.ucisection = section;
+	option.ucioption = name;
+	/* A flag is written whether or not it changed; what did not change is no change to apply. */
+	option.write = function(section_id, value) {
+		if (uci.get('portico', section, name) !== value)
+			return write.call(this, section_id, value);
+	};
+
+	return option;
+}
+
+function isEnabled(section) {
+	return [ '1', 'on', 'true', 'yes', 'enabled' ].indexOf(uci.get('portico', section, 'enabled')) >= 0;
+}
+
+return view.extend({
+	load: function() {
+		return Promise.all([
+			callInterfaces(),
+			common.hosts(),
+			uci.load([ 'portico', 'firewall' ]).then(() => common.addSections())
+		]);
+	},
+
+	render: function(data) {
+		const m = new form.Map('portico', _('Portico'),
+			_('Lets games, consoles and programs in your network open the ports they need, and closes them in time.'));
+
+		this.networks = data[0].filter(network => network.interface !== 'loopback');
+		this.services(m);
+		this.roles(m);
+		this.fixed(m, data[1]);
+
+		return m.render().then(node => E('div', {}, [ common.style(), node ]));
+	},
+
+	services: function(m) {
+		const s = m.section(form.NamedSection, 'upnp', 'portico');
+
+		s.tab('general', _('General'));
+		s.tab('limits', _('Limits'));
+		s.tab('advanced', _('Advanced'));
+		this.general(s);
+		this.limits(s);
+		this.advanced(s);
+	},
+
+	general: function(s) {
+		const on = s.taboption('general', form.Flag, '_on', _('Let devices open ports'),
+			_('As shipped this is off. Turned on, it serves the devices of your internal networks.'));
+
+		on.rmempty = false;
+		on.cfgvalue = () => isEnabled('upnp') || isEnabled('nat_pmp') ? '1' : '0';
+		on.write = on.remove = () => {};
+
+		[
+			[ 'upnp', 'UPnP', _('UPnP IGD: what consoles, games and most Windows programs speak.') ],
+			[ 'nat_pmp', 'NAT-PMP', _('NAT-PMP: what Apple devices and many download programs speak.') ]
+		].forEach(row => {
+			const o = inSection(s.taboption('general', form.Flag, '_' + row[0], row[1], row[2]), row[0], 'enabled');
+
+			/* With its full name: a short one would be looked for in the section of the option. */
+			o.depends('portico.upnp._on', '1');
+			o.rmempty = false;
+			/* With one turn of the switch on, both are. */
+			o.cfgvalue = () => isEnabled(row[0]) || on.cfgvalue() === '0' ? '1' : '0';
+			o.remove = () => {
+				if (isEnabled(row[0]))
+					uci.set('portico', row[0], 'enabled', '0');
+			};
+		});
+	},
+
+	limits: function(s) {
+		const number = (name, title, descr, least, most, standard) => {
+			const o = inSection(s.taboption('limits', form.Value, name, title, descr), 'limits', name);
+
+			o.datatype = 'range(%d,%d)'.format(least, most);
+			o.placeholder = '' + standard;
+			o.optional = true;
+		};
+
+		number('per_host', _('Ports for one device'), _('How many ports one device may have open.'), 1, 131070, 64);
+		number('total', _('Ports for all'), _('How many ports all devices together may have open.'), 1, 131070, 2048);
+		number('min_lease', _('Shortest time'), _('In seconds, where the protocol lets the router choose.'), 1, 86400, 120);
+		number('max_lease', _('Longest time'), _('In seconds. A device that asks for more gets this, and asks again in time.'), 60, 31536000, 86400);
+		number('requests_per_second', _('Requests a second'), _('That one device may send; 0 is no limit.'), 0, 1000000, 100);
+	},
+
+	advanced: function(s) {
+		const put = (kind, section, name, title, descr) =>
+			inSection(s.taboption('advanced', kind, '_%s_%s'.format(section, name), title, descr), section, name);
+		const flag = (section, name, standard, title, descr) => {
+			const o = put(form.Flag, section, name, title, descr);
+
+			o.default = standard;
+		};
+		let o;
+
+		flag('upnp', 'nat_traversal', '1', _('UPnP opens ports'), _('Off: devices learn the external address, and every request for a port is refused.'));
+		flag('nat_pmp', 'allow_port_forwarding', '1', _('NAT-PMP opens ports'), _('Off: devices learn the external address, and every request for a port is refused.'));
+		flag('upnp', 'allow_disable_external_interface', '0', _('Devices may disconnect the internet'), _('Lets a UPnP client take the external interface down. Rarely wanted.'));
+		flag('upnp', 'show_dummy_rule', '1', _('Placeholder for empty lists'), _('Shows UPnP clients one placeholder while no port is open, as some of them expect.'));
+
+		o = put(form.Value, 'upnp', 'http_port', _('UPnP port'), _('TCP port of the UPnP pages, on the internal networks only.'));
+		o.datatype = 'port';
+		o.placeholder = '5000';
+
+		o = put(form.ListValue, 'system', 'log_level', _('Log'), _('The least important message that reaches the system log.'));
+		o.value('error', _('errors'));
+		o.value('warning', _('warnings'));
+		o.value('info', _('information'));
+		o.value('debug', _('everything'));
+		o.default = 'info';
+	},
+
+	roles: function(m) {
+		const s = m.section(form.TableSection, 'interface', _('Networks'),
+			_('Empty: devices are served in lan, and the internet is where the firewall masquerades. Add rows to choose for yourself.'));
+		let o;
+
+		s.anonymous = true;
+		s.addremove = true;
+		s.addbtntitle = _('Add network');
+
+		o = s.option(form.Value, 'interface', _('Network'));
+		o.rmempty = false;
+		this.networks.forEach(network => o.value(network.interface, network.l3_device
+			? '%s (%s)'.format(network.interface, network.l3_device) : network.interface));
+		o.validate = (section_id, value) => /^[A-Za-z0-9_.@-]+$/.test(value) || _('A network or a network device.');
+
+		const role = s.option(form.ListValue, 'type', _('Role'));
+		role.value('internal', _('internal: devices are served here'));
+		role.value('external', _('external: the internet is here'));
+		role.rmempty = false;
+
+		o = s.option(form.MultiValue, 'service', _('Services'));
+		o.value('upnp', 'UPnP');
+		o.value('nat_pmp', 'NAT-PMP');
+		o.placeholder = _('all');
+
+		o = s.option(form.Value, 'forced_ip', _('Address to tell'));
+		o.datatype = 'ip4addr("nomask")';
+		o.placeholder = _('the one it has');
+
+		o = s.option(form.DummyValue, '_warning', ' ');
+		o.rawhtml = true;
+		o.cfgvalue = section_id => E('span', { 'class': 'portico-warning', 'data-row': section_id }, [
+			this.danger(uci.get('portico', section_id, 'interface'), uci.get('portico', section_id, 'type'))
+		]);
+
+		this.warnWhileChoosing(s, role);
+	},
+
+	/* The warning changes with the choice, before anything is saved. */
+	warnWhileChoosing: function(s, role) {
+		const network = s.children.find(option => option.option === 'interface');
+		const update = section_id => {
+			const node = document.querySelector('.portico-warning[data-row="%s"]'.format(section_id));
+
+			if (node)
+				common.setText(node, this.danger(network.formvalue(section_id), role.formvalue(section_id)));
+		};
+
+		network.onchange = role.onchange = (ev, section_id) => update(section_id);
+	},
+
+	/* Why this role is a bad idea for this network; '' where it is none. */
+	danger: function(name, type) {
+		const network = this.networks.find(each => each.interface === name || each.l3_device === name);
+		const outside = this.isOutside(name, network);
+
+		if (type !== 'external' && outside)
+			return _('Danger: this network leads to the internet. Served there, strangers could open ports; Portico will refuse.');
+
+		if (type === 'external' && network && !outside)
+			return _('This network does not seem to lead to the internet.');
+
+		if (name && !network)
+			return _('The router has no such network now.');
+
+		return '';
+	},
+
+	/* It has the default route, or the firewall masquerades what leaves by it. */
+	isOutside: function(name, network) {
+		const names = [ name ].concat(network ? [ network.interface, network.l3_device ] : []);
+		const masquerades = uci.sections('firewall', 'zone').some(zone => zone.masq === '1' &&
+			L.toArray(zone.network).concat(L.toArray(zone.device)).some(each => names.indexOf(each) >= 0));
+
+		return masquerades || ((network || {}).route || []).some(route =>
+			route.mask === 0 && (route.target === '0.0.0.0' || route.target === '::'));
+	},
+
+	fixed: function(m, hosts) {
+		const s = m.section(form.GridSection, 'mapping', _('Fixed ports'),
+			_('Ports that you keep open yourself. They never end, and no device can close them.'));
+		let o;
+
+		s.anonymous = true;
+		s.addremove = true;
+		s.nodescriptions = true;
+		s.addbtntitle = _('Add port');
+		s.modaltitle = _('Fixed port');
+
+		o = s.option(form.ListValue, 'protocol', _('Protocol'));
+		o.value('tcp', 'TCP');
+		o.value('udp', 'UDP');
+		o.value('both', _('TCP and UDP'));
+		o.rmempty = false;
+		o.textvalue = function(section_id) {
+			return E('span', {}, [ { tcp: 'TCP', udp: 'UDP' }[this.cfgvalue(section_id)] || _('TCP and UDP') ]);
+		};
+
+		o = s.option(form.Value, 'external_port', _('External port'));
+		o.datatype = 'port';
+		o.rmempty = false;
+
+		o = s.option(form.Value, 'internal_address', _('Device'));
+		o.datatype = 'ip4addr("nomask")';
+		o.rmempty = false;
+		hosts.forEach(host => host.addresses.filter(address => address.indexOf(':') < 0).forEach(address =>
+			o.value(address, host.name ? '%s (%s)'.format(host.name.replace(/\.lan$/, ''), address) : address)));
+
+		o = s.option(form.Value, 'internal_port', _('Port of the device'));
+		o.datatype = 'port';
+		o.placeholder = _('the same');
+		o.textvalue = function(section_id) {
+			return E('span', {}, [ this.cfgvalue(section_id) || _('the same') ]);
+		};
+
+		o = s.option(form.Value, 'comment', _('Comment'));
+		o.optional = true;
+
+		o = s.option(form.Flag, 'disabled', _('Ignore'));
+		o.editable = true;
+	}
+});

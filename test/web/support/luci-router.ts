@@ -1,0 +1,266 @@
+/**
+ * A router as LuCI's pages see it: the app's own files, the stand-in for LuCI's loader, rpcd's `uci` object over
+ * configuration in memory, and an answer for every other ubus method. rpcd's ACL is enforced: what the app's own
+ * acl.d file does not allow is refused as on the router, and noted.
+ */
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { parseUci, writeUci } from '../../../src/wire/uci.ts'
+import { root } from '../../support/root.ts'
+import type { Answer } from './browser.ts'
+import { parsePo } from './po.ts'
+
+export const APP = join(root, 'openwrt/luci-app-portico')
+const STAND_IN = join(root, 'test/web/support/luci')
+const RESOURCES = '/luci-static/resources'
+
+type Values = Readonly<Record<string, unknown>>
+type Reply = readonly [status: number, data?: unknown]
+
+/** A ubus method that is not `uci`: `[0, data]`, or a status such as `[4]` (not found). */
+export type Ubus = (object: string, method: string, args: Values) => Reply | Promise<Reply>
+
+export interface Call {
+  readonly object: string
+  readonly method: string
+  readonly args: Values
+}
+
+interface Section {
+  type: string
+  name: string
+  anonymous: boolean
+  options: Record<string, string | string[]>
+}
+
+export interface RouterOptions {
+  readonly ubus: Ubus
+  /** Texts of configuration files by name. */
+  readonly configs: Readonly<Record<string, string>>
+  readonly language?: 'en' | 'de' | 'zh_Hans'
+  /** Runs after `uci apply`, with the files as they are then. */
+  readonly onApply?: (configs: Readonly<Record<string, string>>) => Promise<void>
+}
+
+export class LuciRouter {
+  /** Every call that the ACL allowed, in order. */
+  readonly calls: Call[] = []
+  /** What the ACL refused. */
+  readonly denied: string[] = []
+  readonly #options: RouterOptions
+  readonly #configs = new Map<string, Section[]>()
+  #added = 0
+  ubus: Ubus
+
+  constructor(options: RouterOptions) {
+    this.#options = options
+    this.ubus = options.ubus
+    for (const [name, text] of Object.entries(options.configs)) this.#configs.set(name, sectionsOf(name, text))
+  }
+
+  /** The configuration as a file would have it. */
+  config(name: string): string {
+    const sections = this.#configs.get(name) ?? []
+    return writeUci(
+      sections.map(({ type, name, anonymous, options }) => ({
+        type,
+        name,
+        anonymous,
+        options: new Map(
+          Object.entries(options).map(([key, value]) => [
+            key,
+            { name: key, value, places: [{ line: 1, column: 1, byte: 0 }] },
+          ]),
+        ),
+      })) as Parameters<typeof writeUci>[0],
+    )
+  }
+
+  /** Calls that change something, as `object.method`. */
+  get changes(): readonly Call[] {
+    return this.calls.filter(({ object, method }) =>
+      object === 'uci' ? method !== 'get' : ['remove', 'pin'].includes(method),
+    )
+  }
+
+  /** Pages are `/view/portico/mappings` and `/status/81_portico`. */
+  async answer(path: string, body: string | null): Promise<Answer | undefined> {
+    if (path === '/ubus') return json(await this.#rpc(JSON.parse(body ?? '{}')))
+    if (path.startsWith('/view/')) return html(this.#page({ view: path.slice('/view/'.length) }))
+    if (path.startsWith('/status/')) return html(this.#page({ includes: path.slice('/status/'.length) }))
+    if (path.startsWith('/stand-in/')) return file(join(STAND_IN, path.slice('/stand-in/'.length)))
+    if (path.startsWith(`${RESOURCES}/`)) return file(join(APP, 'htdocs', path))
+    return undefined
+  }
+
+  async #rpc({ id, params }: { id: number; params: [string, string, string, Values] }): Promise<unknown> {
+    const [, object, method, args] = params
+    if (!isAllowed(object, method, args)) {
+      this.denied.push(`${object}.${method}`)
+      return { jsonrpc: '2.0', id, error: { code: -32002, message: 'Access denied' } }
+    }
+    this.calls.push({ object, method, args })
+    const result = object === 'uci' ? await this.#uci(method, args) : await this.ubus(object, method, args)
+    return { jsonrpc: '2.0', id, result }
+  }
+
+  async #uci(method: string, args: Values): Promise<Reply> {
+    const config = String(args['config'] ?? '')
+    const sections = this.#configs.get(config)
+    if (method === 'apply') await this.#options.onApply?.(this.#texts())
+    if (method === 'apply' || method === 'confirm') return [0]
+    if (sections === undefined) return [4]
+    const section = sections.find(({ name }) => name === args['section'])
+    switch (method) {
+      case 'get':
+        return [0, { values: Object.fromEntries(sections.map((each, index) => [each.name, shown(each, index)])) }]
+      case 'add':
+        return [0, { section: this.#add(sections, args) }]
+      case 'set':
+        if (section === undefined) return [4]
+        Object.assign(section.options, args['values'])
+        return [0]
+      case 'delete':
+        return remove(sections, section, args['options'] as string[] | undefined)
+      case 'order':
+        return order(sections, args['sections'] as string[])
+      default:
+        return [3]
+    }
+  }
+
+  #add(sections: Section[], args: Values): string {
+    const name =
+      args['name'] === undefined ? `cfg${(++this.#added).toString(16).padStart(6, '0')}` : String(args['name'])
+    const options = { ...(args['values'] as Record<string, string>) }
+    sections.push({ type: String(args['type']), name, anonymous: args['name'] === undefined, options })
+    return name
+  }
+
+  #texts(): Record<string, string> {
+    return Object.fromEntries([...this.#configs.keys()].map(name => [name, this.config(name)]))
+  }
+
+  #page({ view, includes }: { view?: string; includes?: string }): string {
+    const { language = 'en' } = this.#options
+    const tabs = view === undefined ? '' : tabsOf(view, translations(language).words)
+    const data = view === undefined ? `data-includes="${includes}"` : `data-view="${view}"`
+    return `<!DOCTYPE html>
+<html lang="${language === 'zh_Hans' ? 'zh-Hans' : language}">
+<head><meta charset="utf-8"><title>OpenWrt</title><link rel="stylesheet" href="/stand-in/theme.css"><link rel="icon" href="data:,"></head>
+<body ${data}>
+<header><span class="brand">OpenWrt</span><nav>${menuOf(language, view === undefined)}</nav></header>
+<div id="maincontent">${tabs}<div id="view"></div></div>
+<div id="modal_overlay"></div>
+<script type="application/json" id="translations">${JSON.stringify(translations(language)).replaceAll('<', '\\u003c')}</script>
+<script type="module" src="/stand-in/luci.js"></script>
+</body></html>`
+  }
+}
+
+interface Acl {
+  readonly read: Grants
+  readonly write: Grants
+}
+
+interface Grants {
+  readonly ubus: Readonly<Record<string, readonly string[]>>
+  readonly uci: readonly string[]
+}
+
+export function readAcl(): Acl {
+  const text = readFileSync(join(APP, 'root/usr/share/rpcd/acl.d/luci-app-portico.json'), 'utf8')
+  return (JSON.parse(text) as { 'luci-app-portico': Acl })['luci-app-portico']
+}
+
+/** `uci` itself is LuCI's own matter (luci-base); which files is the app's. */
+function isAllowed(object: string, method: string, args: Values): boolean {
+  const { read, write } = readAcl()
+  if (object !== 'uci') return [read, write].some(({ ubus }) => ubus[object]?.includes(method))
+  if (method === 'apply' || method === 'confirm') return true
+  return (method === 'get' ? read : write).uci.includes(String(args['config']))
+}
+
+function sectionsOf(name: string, text: string): Section[] {
+  const file = parseUci(new TextEncoder().encode(text), `/etc/config/${name}`)
+  return file.sections.map(({ type, name, anonymous, options }) => ({
+    type,
+    name,
+    anonymous,
+    options: Object.fromEntries(
+      [...options.values()].map(({ name, value }) => [name, typeof value === 'string' ? value : [...value]]),
+    ),
+  }))
+}
+
+const shown = ({ type, name, anonymous, options }: Section, index: number) => ({
+  ...options,
+  '.type': type,
+  '.name': name,
+  '.anonymous': anonymous,
+  '.index': index,
+})
+
+function remove(sections: Section[], section: Section | undefined, options: readonly string[] | undefined): Reply {
+  if (section === undefined) return [4]
+  if (options === undefined) sections.splice(sections.indexOf(section), 1)
+  else for (const option of options) delete section.options[option]
+  return [0]
+}
+
+/** Only the sections that are named change places. */
+function order(sections: Section[], names: readonly string[]): Reply {
+  const place = (section: Section) => names.indexOf(section.name)
+  sections.sort((a, b) => place(a) - place(b))
+  return [0]
+}
+
+function translations(language: string): { words: Record<string, string | readonly string[]>; plural: string } {
+  if (language === 'en') return { words: {}, plural: 'two' }
+  const entries = parsePo(readFileSync(join(APP, `po/${language}/portico.po`), 'utf8'))
+  return {
+    words: Object.fromEntries(
+      entries.map(({ id, plural, texts }) => [id, plural === undefined ? (texts[0] ?? id) : texts]),
+    ),
+    plural: language === 'zh_Hans' ? 'none' : 'two',
+  }
+}
+
+interface MenuEntry {
+  readonly title: string
+  readonly order: number
+  readonly action: { readonly type: string; readonly path?: string }
+}
+
+export const readMenu = (): Readonly<Record<string, MenuEntry>> =>
+  JSON.parse(readFileSync(join(APP, 'root/usr/share/luci/menu.d/luci-app-portico.json'), 'utf8'))
+
+function tabsOf(view: string, words: Readonly<Record<string, string | readonly string[]>>): string {
+  const tabs = Object.values(readMenu()).filter(({ action }) => action.type === 'view')
+  const item = ({ title, action }: MenuEntry) =>
+    `<li${action.path === view ? ' class="active"' : ''}>${String(words[title] ?? title)}</li>`
+  return `<ul class="tabs">${tabs.map(item).join('')}</ul>`
+}
+
+const MENU: Readonly<Record<string, readonly string[]>> = {
+  en: ['Status', 'System', 'Services', 'Network', 'Logout'],
+  de: ['Status', 'System', 'Dienste', 'Netzwerk', 'Abmelden'],
+  zh_Hans: ['状态', '系统', '服务', '网络', '退出'],
+}
+
+function menuOf(language: string, isStatus: boolean): string {
+  const active = isStatus ? 0 : 2
+  return (MENU[language] ?? [])
+    .map((word, n) => `<span${n === active ? ' class="active"' : ''}>${word}</span>`)
+    .join('')
+}
+
+const TYPES: Readonly<Record<string, string>> = { js: 'text/javascript', css: 'text/css' }
+
+function file(path: string): Answer | undefined {
+  if (!existsSync(path)) return undefined
+  return { type: TYPES[path.split('.').at(-1) ?? ''] ?? 'text/plain', body: readFileSync(path, 'utf8') }
+}
+
+const html = (body: string): Answer => ({ type: 'text/html', body })
+const json = (value: unknown): Answer => ({ type: 'application/json', body: JSON.stringify(value) })
