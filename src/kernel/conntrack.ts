@@ -2,6 +2,9 @@
  * Ends the running flows of mappings that are no more: a flow's translation lives in its conntrack entry, so it would
  * go on for as long as it talks (RFC 6886 leaves that open; a permission that was withdrawn must not).
  *
+ * Flows through an IPv6 pinhole are those that began outside towards its endpoint. One that another pinhole or rule lets
+ * in as well loses its entry, and gets a new one with its next packet.
+ *
  * What cannot be ended from here: an internal host that goes on sending after its mapping went begins a new outbound
  * flow, as any host may; and before Linux 6.4 an entry that a flow table has taken over stays until it goes idle.
  */
@@ -11,6 +14,7 @@ import type { Log } from '../base/log.ts'
 import type { Clock, Instant } from '../base/time.ts'
 import { afterMs, between, milliseconds } from '../base/time.ts'
 import type { Mapping, Transport } from '../core/mapping.ts'
+import { ANYBODY } from '../core/mapping.ts'
 import type { NetlinkSocket, Platform } from '../platform/platform.ts'
 import type { Flow } from '../wire/conntrack.ts'
 import { conntrackDump, deleteRequest, ends, IPS, readFlow } from '../wire/conntrack.ts'
@@ -18,6 +22,7 @@ import type { Message } from '../wire/netlink.ts'
 import { FLAG, message } from '../wire/netlink.ts'
 import { Exchange } from './exchange.ts'
 import type { Request } from './follow.ts'
+import { pinholeKey } from './kinds.ts'
 
 export interface Conntrack {
   /**
@@ -67,8 +72,8 @@ interface Waiting {
   readonly done: (result: { readonly ended: number }) => void
 }
 
-/** The part of a mapping that flows show. */
-export type Way = Pick<Mapping, 'transport' | 'external' | 'internal'>
+/** The part of a mapping that flows show; of what is translated the remote endpoint does not matter. */
+export type Way = Pick<Mapping, 'transport' | 'external' | 'internal'> & Partial<Pick<Mapping, 'remote' | 'pinhole'>>
 
 interface Parts {
   readonly exchange: Exchange
@@ -171,7 +176,7 @@ class FlowEnder implements Conntrack {
     const build = (sequence: number) => this.#datagram(request, FLAG.request | FLAG.dump, sequence)
     const hosts = hostNumbers(ways)
     await this.#exchange.scan('listing flows', build, entry => {
-      if (hosts !== undefined && isOthers(entry, hosts, this.#littleEndian)) return
+      if (isOthers(entry, hosts, this.#littleEndian)) return
       const flow = readFlow(entry, this.#littleEndian)
       const key = flow && wayOf(flow, ways)
       if (flow === undefined || key === undefined) return
@@ -223,10 +228,11 @@ const NONE = new Uint8Array(0)
 /**
  * The key of the way that a flow takes, `undefined` when it takes none of `ways`. Inbound: the world dialled the
  * external endpoint and the internal one replies. Outbound: the internal endpoint dialled and replies come to the
- * external one. A flow that was not translated takes no way, whatever its addresses.
+ * external one. An IPv4 flow that was not translated takes no way, whatever its addresses.
  */
 export function wayOf(flow: Flow, ways: ReadonlyMap<string, unknown>): string | undefined {
   const { transport, original, reply, status } = flow
+  if (!isIpv4(original.destination.ip)) return inwardKeys(flow).find(key => ways.has(key))
   if ((status & IPS.destinationTranslated) !== 0) {
     const key = keyOf(transport, original.destination, reply.source)
     if (ways.has(key)) return key
@@ -238,19 +244,35 @@ export function wayOf(flow: Flow, ways: ReadonlyMap<string, unknown>): string | 
   return undefined
 }
 
-/** The internal hosts as numbers, as `ends` tells them; `undefined` when there are IPv6 hosts among them. */
-function hostNumbers(ways: ReadonlyMap<string, Way>): ReadonlySet<number> | undefined {
-  const hosts = [...ways.values()].map(({ internal }) => internal.ip)
-  return hosts.every(isIpv4) ? new Set(hosts.map(ipv4Number)) : undefined
+/** The keys of the ways by which a flow may have come in, the narrowest first. */
+export function inwardKeys({ transport, original, reply, status }: Flow): readonly string[] {
+  const { source, destination } = original
+  if (isIpv4(destination.ip)) {
+    return (status & IPS.destinationTranslated) === 0 ? [] : [keyOf(transport, destination, reply.source)]
+  }
+  if ((status & IPS.destinationTranslated) !== 0) return []
+  return [
+    pinholeKey('pinhole6', { transport, internal: destination, remote: source }),
+    pinholeKey('pinhole6', { transport, internal: destination, remote: { ip: source.ip, port: 'any' } }),
+    pinholeKey('pinhole6', { transport, internal: destination, remote: { ip: 'any', port: source.port } }),
+    pinholeKey('pinhole6', { transport, internal: destination, remote: ANYBODY }),
+  ]
 }
 
-/** Whether the entry certainly has nothing to do with the hosts. */
+/** The hosts that reply, as `ends` tells IPv4 ones. */
+const hostNumbers = (ways: ReadonlyMap<string, Way>): ReadonlySet<number> =>
+  new Set([...ways.values()].flatMap(({ internal }) => (isIpv4(internal.ip) ? [ipv4Number(internal.ip)] : [])))
+
+/** Whether it is an IPv4 entry that has nothing to do with the hosts. */
 function isOthers(entry: Message, hosts: ReadonlySet<number>, littleEndian: boolean): boolean {
   const at = ends(entry, littleEndian)
   return at !== undefined && !hosts.has(at.originalSource) && !hosts.has(at.replySource)
 }
 
-export const wayKey = ({ transport, external, internal }: Way): string => keyOf(transport, external, internal)
+export const wayKey = ({ transport, external, internal, pinhole, remote }: Way): string =>
+  pinhole === undefined
+    ? keyOf(transport, external, internal)
+    : pinholeKey('pinhole6', { transport, internal, remote: remote ?? ANYBODY })
 
 const keyOf = (transport: Transport, external: Endpoint, internal: Endpoint): string =>
   `${transport} ${external.ip} ${external.port} ${internal.ip} ${internal.port}`
@@ -260,20 +282,22 @@ export function requestsFor(ways: readonly Way[], littleEndian: boolean): readon
   const [way] = ways
   if (way !== undefined && ways.length === 1) {
     const inside = { ip: way.internal.ip, only: { transport: way.transport, port: way.internal.port } }
-    return [conntrackDump.towards(inside, littleEndian), conntrackDump.from(inside, littleEndian)]
+    const towards = conntrackDump.towards(inside, littleEndian)
+    return way.pinhole === undefined ? [towards, conntrackDump.from(inside, littleEndian)] : [towards]
   }
   const hosts: Ip[] = [...new Set(ways.map(({ internal }) => internal.ip))]
   if (hosts.length <= FEW_HOSTS) {
     return hosts.flatMap(ip => [conntrackDump.towards({ ip }, littleEndian), conntrackDump.from({ ip }, littleEndian)])
   }
-  return [conntrackDump.all(hosts.every(isIpv4) ? 4 : 'both', littleEndian)]
+  const family = hosts.every(isIpv4) ? 4 : hosts.some(isIpv4) ? 'both' : 6
+  return [conntrackDump.all(family, littleEndian)]
 }
 
 /**
  * The socket without `drain`: a dump of the whole table then arrives datagram by datagram, between other events, and
  * does not hold up answers to clients.
  */
-function inTurns(socket: NetlinkSocket): NetlinkSocket {
+export function inTurns(socket: NetlinkSocket): NetlinkSocket {
   return {
     portId: socket.portId,
     send: datagram => socket.send(datagram),

@@ -235,8 +235,11 @@ function template(
 
 function fill(view: DataView, at: number, from: Template, set: PlainSet, numbers: Numbers): void {
   if (from.timed) fillTimes(view, at, numbers)
-  if (set === 'dnat4') return fillInbound(view, at, from, from.key, numbers)
   const key = at + from.key
+  if (set === 'dnat4') {
+    fillInbound(view, at, from, from.key, numbers)
+    return
+  }
   if (set === 'taken') {
     view.setUint8(key, numbers.protocol)
     view.setUint16(key + 4, numbers.externalPort)

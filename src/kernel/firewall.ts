@@ -3,10 +3,14 @@
  * what the kernel was told, so that it can compare, and build the table anew when somebody tore it down.
  */
 import { KernelError } from '../base/fail.ts'
+import { isIpv4 } from '../base/ip.ts'
 import type { Clock, Instant } from '../base/time.ts'
 import type { Firewall } from '../core/firewall.ts'
 import type { Change, Mapping } from '../core/mapping.ts'
 import { sameEndpoint } from '../core/mapping.ts'
+import type { Flow } from '../wire/conntrack.ts'
+import { IPS } from '../wire/conntrack.ts'
+import { inwardKeys } from './conntrack.ts'
 import { endpointKey } from './elements.ts'
 import { endpointsOf } from './elements-read.ts'
 import type { Exchange, Failure, Machine } from './exchange.ts'
@@ -146,6 +150,21 @@ export class KernelFirewall implements Firewall {
   /** What the kernel was told. */
   mappings(): Iterable<Mapping> {
     return this.#index.all()
+  }
+
+  /** The mapping by which a flow came in from outside (or by hairpin); `undefined` when by none that is in use. */
+  through(flow: Flow): Mapping | undefined {
+    const { transport, original, reply } = flow
+    if (!isIpv4(original.destination.ip)) {
+      for (const key of inwardKeys(flow)) {
+        const pinhole = this.#index.other(key)
+        if (pinhole !== undefined) return pinhole
+      }
+      return undefined
+    }
+    if ((flow.status & IPS.destinationTranslated) === 0) return undefined
+    const leading = this.#index.leadingTo(endpointKey(transport, reply.source))
+    return leading.find(({ external }) => sameEndpoint(external, original.destination))
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {

@@ -1,7 +1,7 @@
 /**
  * Netlink on Node: the raw sockets of the package `netlink` 0.3.0. They can join groups and size their buffers, no more:
  *  - NETLINK_EXT_ACK cannot be set, so errors come without the kernel's own words;
- *  - no filter: a reader sees what its own process caused (`ignoreFrom`);
+ *  - no filter: a reader sees what its own process caused (`ignoreFrom`), and what it did not ask for (`filter`);
  *  - buffers are bounded by net.core.rmem_max and wmem_max (SO_RCVBUF, not SO_RCVBUFFORCE), and a batch must fit;
  *  - nothing can be read at once, so `drain` does nothing; and a `send` that fails is known only later: it is
  *    reported as a fault, and the request stays without an answer;
@@ -12,6 +12,7 @@
 
 import { systemError } from './node-errors.ts'
 import type { NetlinkOptions, NetlinkSocket } from './platform.ts'
+import { SystemError } from './platform.ts'
 
 /** linux/netlink.h */
 const PROTOCOL = { route: 0 /* NETLINK_ROUTE */, netfilter: 12 /* NETLINK_NETFILTER */ } as const
@@ -28,6 +29,7 @@ type Fault = (error: unknown) => void
 type RawSocket = import('netlink').RawNetlinkSocket
 
 export async function openNetlink(options: NetlinkOptions, call: Call, fault: Fault): Promise<NetlinkSocket> {
+  if (options.filter?.required === true) throw new SystemError(`netlink socket ${options.family}, filter`, 'EOPNOTSUPP')
   const { RawNetlinkSocket } = await import('netlink')
   const fs = await import('node:fs')
   const sendLimit = limitOf(fs.readFileSync('/proc/sys/net/core/wmem_max', 'latin1'))

@@ -67,6 +67,27 @@ export interface NetlinkOptions {
    * on QuickJS; Node hands everything over, so a reader must look at the header too.
    */
   readonly ignoreFrom?: readonly number[]
+  /** What this lets through wakes us, and nothing else; not together with `ignoreFrom`. */
+  readonly filter?: NetlinkFilter
+}
+
+export interface NetlinkFilter {
+  /** Classic BPF (linux/filter.h); it sees a datagram from its first `nlmsghdr` on. */
+  readonly program: readonly BpfInstruction[]
+  /**
+   * Only QuickJS can filter. Elsewhere a socket hands everything over; with `required` it is refused instead, with
+   * EOPNOTSUPP: a flood that it does not take in fast enough ends Node (`node-netlink.ts`).
+   */
+  readonly required: boolean
+}
+
+/** struct sock_filter. */
+export interface BpfInstruction {
+  readonly code: number
+  /** Instructions to skip when a jump's condition holds, and when not. */
+  readonly jt: number
+  readonly jf: number
+  readonly k: number
 }
 
 export interface NetlinkSocket {

@@ -1,7 +1,7 @@
 /** UDP and netlink sockets on QuickJS. */
 import type { Ip, Port } from '../base/ip.ts'
 import { ipFrom, isMulticast } from '../base/ip.ts'
-import type { Datagram, NetlinkOptions, NetlinkSocket, UdpOptions, UdpSocket } from './platform.ts'
+import type { BpfInstruction, Datagram, NetlinkOptions, NetlinkSocket, UdpOptions, UdpSocket } from './platform.ts'
 import type { Loop } from './quickjs-loop.ts'
 
 /** Datagrams that one socket may deliver in one round. */
@@ -167,8 +167,25 @@ function prepareNetlink(loop: Loop, fd: number, options: NetlinkOptions, name: s
     const ids = Uint32Array.from(options.ignoreFrom)
     loop.check(sys.netlinkIgnore(fd, ids.buffer, 0, ids.byteLength), `${name}, filter`)
   }
+  if (options.filter !== undefined) {
+    const program = structures(options.filter.program)
+    loop.check(sys.netlinkFilter(fd, program, 0, program.byteLength), `${name}, filter`)
+  }
   for (const group of options.groups) {
     const result = sys.setOption(fd, sys.SOL_NETLINK, sys.NETLINK_ADD_MEMBERSHIP, group)
     loop.check(result, `${name}, group ${group}`)
   }
+}
+
+/** As `struct sock_filter`: u16 code, u8 jt, u8 jf, u32 k, in this machine's byte order. */
+function structures(program: readonly BpfInstruction[]): ArrayBuffer {
+  const bytes = new ArrayBuffer(8 * program.length)
+  const [halves, octets, words] = [new Uint16Array(bytes), new Uint8Array(bytes), new Uint32Array(bytes)]
+  for (const [n, { code, jt, jf, k }] of program.entries()) {
+    halves[4 * n] = code
+    octets[8 * n + 2] = jt
+    octets[8 * n + 3] = jf
+    words[2 * n + 1] = k
+  }
+  return bytes
 }

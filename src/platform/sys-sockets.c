@@ -250,6 +250,20 @@ static SYS_FUNCTION(netlink_ignore) {
   return sys_result(ctx, setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter));
 }
 
+#define MOST_INSTRUCTIONS 64
+
+/* netlinkFilter(fd, buffer, offset, length): a classic BPF program, as struct sock_filter. */
+static SYS_FUNCTION(netlink_filter) {
+  int fd;
+  Bytes given;
+  if (sys_int(ctx, argv[0], &fd) || sys_bytes(ctx, argv + 1, &given)) return JS_EXCEPTION;
+  struct sock_filter program[MOST_INSTRUCTIONS];
+  if (given.length > sizeof program || given.length % sizeof program[0]) return JS_NewInt32(ctx, -EINVAL);
+  memcpy(program, given.at, given.length);
+  struct sock_fprog filter = {.len = (unsigned short)(given.length / sizeof program[0]), .filter = program};
+  return sys_result(ctx, setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter));
+}
+
 /* netlinkReceive(fd, buffer, offset, length): one datagram of the kernel; its true length, even when it was cut. */
 static SYS_FUNCTION(netlink_receive) {
   int fd;
@@ -441,7 +455,7 @@ const JSCFunctionListEntry sys_socket_functions[] = {
     JS_CFUNC_DEF("unixConnect", 1, unix_connect),       JS_CFUNC_DEF("tcpListen", 4, tcp_listen),
     JS_CFUNC_DEF("tcpConnect", 5, tcp_connect),         JS_CFUNC_DEF("accept", 4, accept_one),
     JS_CFUNC_DEF("socketError", 1, socket_error),       JS_CFUNC_DEF("finish", 1, finish),
-    JS_CFUNC_DEF("portInUse", 3, port_in_use),
+    JS_CFUNC_DEF("portInUse", 3, port_in_use),          JS_CFUNC_DEF("netlinkFilter", 4, netlink_filter),
     JS_PROP_INT32_DEF("PEER_BYTES", PEER_BYTES, 0),     JS_PROP_INT32_DEF("PLACE_BYTES", PLACE_BYTES, 0),
     JS_PROP_INT32_DEF("DATAGRAM_BYTES", DATAGRAM_BYTES, 0),
     JS_PROP_INT32_DEF("MOST_DATAGRAMS", MOST_DATAGRAMS, 0),

@@ -56,6 +56,8 @@ export interface Sys {
   netlinkPort(fd: number): number
   /** The bytes are port ids as words of this machine. */
   netlinkIgnore(fd: number, ids: ArrayBufferLike, offset: number, length: number): number
+  /** A classic BPF program, `struct sock_filter` after `struct sock_filter`; takes the place of one before. */
+  netlinkFilter(fd: number, program: ArrayBufferLike, offset: number, length: number): number
   /** The true length of the datagram, which may be more than there was room for. */
   netlinkReceive(fd: number, into: ArrayBuffer, offset: number, length: number): number
   unixListen(name: string): number

@@ -33,6 +33,9 @@ export const IPS = {
   offloaded: 0x4000, // IPS_OFFLOAD: kept in a flow table; before Linux 6.4 such an entry cannot be deleted (EBUSY)
 } as const
 
+/** Multicast group of entries that end (NFNLGRP_CONNTRACK_DESTROY, linux/netfilter/nfnetlink.h). */
+export const CONNTRACK_DESTROY = 3
+
 const AF_UNSPEC = 0
 const AF_INET = 2
 const AF_INET6 = 10

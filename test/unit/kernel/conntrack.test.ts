@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Endpoint, Ip, Port } from '../../../src/base/ip.ts'
+import type { Remote } from '../../../src/core/mapping.ts'
+import { ANYBODY } from '../../../src/core/mapping.ts'
 import type { Way } from '../../../src/kernel/conntrack.ts'
 import { requestsFor, wayKey, wayOf } from '../../../src/kernel/conntrack.ts'
 import type { Flow } from '../../../src/wire/conntrack.ts'
@@ -50,6 +52,40 @@ describe('wayOf()', () => {
   test('another transport is another way', () => {
     const tcp: Flow = { ...flow(world, external, internal, world, destinationTranslated), transport: 'tcp' }
     expect(wayOf(tcp, ways)).toBeUndefined()
+  })
+})
+
+describe('pinholes', () => {
+  const inside = at('2001:db8::10', 4000)
+  const outside = at('2001:db8:f::1', 5555)
+  const pinhole = (remote: Remote): Way => ({
+    transport: 'udp',
+    external: inside,
+    internal: inside,
+    pinhole: 1,
+    remote,
+  })
+  const inbound = flow(outside, inside, inside, outside, 0)
+  test.each([
+    ['any remote endpoint', ANYBODY, true],
+    ['this host', { ip: outside.ip, port: 'any' }, true],
+    ['this port', { ip: 'any', port: outside.port }, true],
+    ['this endpoint', outside, true],
+    ['another host', { ip: '2001:db8:f::2' as Ip, port: 'any' }, false],
+    ['another port', { ip: 'any', port: 5556 as Port }, false],
+    ['another endpoint', at('2001:db8:f::1', 5556), false],
+  ] as const)('%s: %s', (_name, remote, belongs) => {
+    const way = pinhole(remote)
+    expect(wayOf(inbound, new Map([[wayKey(way), way]]))).toBe(belongs ? wayKey(way) : undefined)
+  })
+  test('what the endpoint began itself does not go through it', () => {
+    const way = pinhole(ANYBODY)
+    expect(wayOf(flow(inside, outside, outside, inside, 0), new Map([[wayKey(way), way]]))).toBeUndefined()
+  })
+  test('of several the narrowest counts', () => {
+    const [wide, narrow] = [pinhole(ANYBODY), pinhole(outside)]
+    const both = new Map([wide, narrow].map(way => [wayKey(way), way]))
+    expect(wayOf(inbound, both)).toBe(wayKey(narrow))
   })
 })
 
