@@ -1,0 +1,85 @@
+/** The processors that routers are emulated with, and what each needs of QEMU, Debian and us. */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { root } from '../test/support/root.ts'
+
+export type Machine = 'x86_64' | 'aarch64' | 'armhf' | 'mipsel' | 's390x'
+
+export interface MachineFacts {
+  readonly qemu: readonly string[]
+  readonly console: string
+  /** Bus of the virtio devices. */
+  readonly bus: 'pci' | 'ccw'
+  /** Debian's name of the processor. */
+  readonly debian: string
+  /** Where build/ keeps our host program for it. */
+  readonly porticod: string
+  /** What opkg would call it. */
+  readonly openwrt: string
+}
+
+export const MACHINES: Readonly<Record<Machine, MachineFacts>> = {
+  x86_64: {
+    qemu: ['qemu-system-x86_64', '-M', 'pc'],
+    console: 'ttyS0',
+    bus: 'pci',
+    debian: 'amd64',
+    porticod: 'host',
+    openwrt: 'x86_64',
+  },
+  aarch64: {
+    qemu: ['qemu-system-aarch64', '-M', 'virt', '-cpu', 'cortex-a53'],
+    console: 'ttyAMA0',
+    bus: 'pci',
+    debian: 'arm64',
+    porticod: 'aarch64',
+    openwrt: 'aarch64_cortex-a53',
+  },
+  armhf: {
+    qemu: ['qemu-system-arm', '-M', 'virt,highmem=off', '-cpu', 'cortex-a15'],
+    console: 'ttyAMA0',
+    bus: 'pci',
+    debian: 'armhf',
+    porticod: 'armhf',
+    openwrt: 'arm_cortex-a15_neon-vfpv4',
+  },
+  mipsel: {
+    qemu: ['qemu-system-mipsel', '-M', 'malta', '-cpu', '24Kf'],
+    console: 'ttyS0',
+    bus: 'pci',
+    debian: 'mipsel',
+    porticod: 'mipsel',
+    openwrt: 'mipsel_24kc',
+  },
+  s390x: {
+    // With vector instructions QEMU 7.2 computes wrong IP checksums.
+    qemu: ['qemu-system-s390x', '-M', 's390-ccw-virtio', '-cpu', 'max,vx=off'],
+    console: 'ttysclp0',
+    bus: 'ccw',
+    debian: 's390x',
+    porticod: 's390x',
+    openwrt: 's390x',
+  },
+}
+
+export interface ImageFacts {
+  readonly machine: Machine
+  /** Debian's release: its kernel, its nft, its miniupnpd. */
+  readonly release: string
+  /** The metapackage that stands for the kernel. */
+  readonly kernel: string
+  /** Megabytes. */
+  readonly memory: number
+  /** Release that busybox is taken from, where the image's own is too old for the agent. */
+  readonly busybox?: string
+}
+
+export const IMAGES = JSON.parse(readFileSync(join(root, 'qemu/images.json'), 'utf8')) as Readonly<
+  Record<string, ImageFacts>
+>
+
+export function imageFacts(name: string): ImageFacts {
+  const facts = IMAGES[name]
+  if (facts === undefined) throw new Error(`there is no image '${name}'; there are: ${Object.keys(IMAGES).join(' ')}`)
+  return facts
+}

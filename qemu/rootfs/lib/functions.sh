@@ -1,0 +1,70 @@
+# A double of OpenWrt's lib/functions.sh: the calls that init scripts and packages use, over our `uci`.
+
+config_load() {
+  CONFIG_PACKAGE=$1
+  CONFIG_LINES=$(uci -q show "$1") || { CONFIG_LINES=; return 1; }
+}
+
+config_get() {
+  local value
+  value=$(uci -q get "$CONFIG_PACKAGE.$2.$3") || value=$4
+  [ "$1" = - ] && { echo "$value"; return; }
+  export -n "$1=$value" 2>/dev/null || eval "$1=\$value"
+}
+
+config_get_bool() {
+  local truth
+  config_get truth "$2" "$3" "$4"
+  case $truth in
+    1 | on | true | yes | enabled) truth=1 ;;
+    0 | off | false | no | disabled) truth=0 ;;
+    *) truth=$4 ;;
+  esac
+  eval "$1=\$truth"
+}
+
+config_foreach() {
+  local function=$1 kind=$2 section
+  shift 2
+  for section in $(printf '%s\n' "$CONFIG_LINES" | sed -n "s/^$CONFIG_PACKAGE\.\([^.=]*\)=${kind:-.*}\$/\1/p"); do
+    "$function" "$section" "$@"
+  done
+}
+
+config_list_foreach() {
+  local section=$1 option=$2 function=$3 item
+  shift 3
+  for item in $(uci -q get "$CONFIG_PACKAGE.$section.$option"); do "$function" "$item" "$@"; done
+}
+
+uci_get() { uci -q get "$1.$2${3:+.$3}" || { [ -n "$4" ] && echo "$4"; }; }
+
+add_group_and_user() { :; }
+
+default_postinst() {
+  local root=$IPKG_INSTROOT name script file
+  name=$(basename "${1%.*}")
+  if [ -d "$root/etc/uci-defaults" ]; then
+    grep -s '^/etc/uci-defaults/' "$root/usr/lib/opkg/info/$name.list" | while read -r file; do
+      [ -f "$root$file" ] || continue
+      ( . "$root$file" ) && rm -f "$root$file"
+    done
+    uci commit
+  fi
+  for file in $(grep -s '^/etc/init.d/' "$root/usr/lib/opkg/info/$name.list"); do
+    script=$root$file
+    [ "$PKG_UPGRADE" = 1 ] || "$script" enable
+    [ -n "$root" ] || "$script" start
+  done
+  return 0
+}
+
+default_prerm() {
+  local root=$IPKG_INSTROOT name file
+  name=$(basename "${1%.*}")
+  for file in $(grep -s '^/etc/init.d/' "$root/usr/lib/opkg/info/$name.list"); do
+    [ "$PKG_UPGRADE" = 1 ] || "$root$file" disable
+    "$root$file" stop
+  done
+  return 0
+}

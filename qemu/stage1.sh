@@ -1,0 +1,26 @@
+#!/bin/sh
+# First program of the machine: loads the modules, lays the overlay over the read-only root, hands over.
+export PATH=/bin
+mount -t proc proc /proc
+mount -t sysfs sys /sys
+mount -t devtmpfs dev /dev
+while read -r module; do
+  insmod "/modules/$module" || echo "stage1: no $module"
+done </modules/order
+
+waits=0
+while [ ! -b /dev/vdb ] && [ $waits -lt 100 ]; do
+  usleep 50000
+  waits=$((waits + 1))
+done
+mount -t squashfs -o ro /dev/vda /rom || exec sh
+mount -t ext4 -o noatime /dev/vdb /overlay || exec sh
+mkdir -p /overlay/upper /overlay/work
+mount -t overlay -o lowerdir=/rom,upperdir=/overlay/upper,workdir=/overlay/work overlay /root || exec sh
+mkdir -p /root/rom /root/overlay
+mount --move /rom /root/rom
+mount --move /overlay /root/overlay
+mount --move /dev /root/dev
+mount --move /proc /root/proc
+mount --move /sys /root/sys
+exec switch_root /root /sbin/init
