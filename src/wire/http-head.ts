@@ -97,7 +97,9 @@ export const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 const REQUEST_LINE = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]{1,32}) ([!-~]+) HTTP\/([0-9])\.([0-9])$/
 
 /** Origin form, absolute form of http, or `*` (RFC 9112 §3.2); a fragment never travels. */
-const isTarget = (target: string): boolean => /^(?:\/[^#]*|http:\/\/[^#]+|\*)$/.test(target)
+/** An authority is a host and perhaps a port; a user's name before it is what nobody should send here. */
+const isTarget = (target: string): boolean =>
+  /^(?:\/[^#]*|http:\/\/(?:[\w.-]+|\[[\dA-Fa-f:.]+\])(?::\d*)?(?:[/?][^#]*)?|\*)$/.test(target)
 
 /** Space and tab only (RFC 9110 §5.6.3 OWS); `trim()` would take more. */
 function trimBlanks(text: string): string {
