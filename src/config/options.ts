@@ -114,14 +114,14 @@ const limits = {
     routeros: 'total',
     example: '2048',
   }),
-  min_lease: withDefault(count<Seconds>(1, 86400, 'seconds'), seconds(120), {
-    help: 'Shortest lease where the protocol lets the router choose. NAT-PMP never grants more than was asked.',
+  min_lease: withDefault(count<Seconds>(1, 86400, 'seconds'), seconds(1), {
+    help: 'Shortest lease where the protocol lets the router choose (UPnP): shorter wishes get this. NAT-PMP never grants more than was asked.',
     since: FIRST,
     routeros: 'min-lease',
     example: '120',
   }),
-  max_lease: withDefault(count<Seconds>(60, 31536000, 'seconds'), seconds(86400), {
-    help: 'Longest lease; a client that asks for more gets this.',
+  max_lease: withDefault(count<Seconds>(60, 31536000, 'seconds'), seconds(604800), {
+    help: 'Longest lease; a client that asks for more, or for no end at all, gets this. IPv6 pinholes last a day at most.',
     since: FIRST,
     routeros: 'max-lease',
     example: '86400',

@@ -127,11 +127,6 @@ describe('load() refuses, with a line and what was expected', () => {
       [`${at}:3: option min_lease '61': expected no more than max_lease, which is 60`],
     ],
     [
-      'a longest lease below the shortest as shipped',
-      "config portico 'limits'\n\toption max_lease '60'\n",
-      [`${at}:1: option min_lease '120': expected no more than max_lease, which is 60`],
-    ],
-    [
       'two mappings of one external port',
       `${host} '192.168.1.2'\nconfig mapping\n\toption protocol 'both'\n\toption external_port '80'\n\toption internal_address '192.168.1.3'\n`,
       [`${at}:7: external port tcp 80 belongs to the mapping on line 1 already`],

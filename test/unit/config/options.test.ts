@@ -80,12 +80,7 @@ describe('the option table', () => {
   test.each(all.filter(([, , , option]) => option.kind.range !== undefined))(
     '%s: both ends of its range',
     (_t, id, name, option) => {
-      // The shortest longest lease lies below the shortest lease as shipped, which is an error of its own.
-      for (const value of option.kind.range ?? []) {
-        const text = file(id, name, `${value}`)
-        const { config } = loaded(name === 'max_lease' ? `${text}\n\toption min_lease '1'` : text)
-        expect(config).toBeDefined()
-      }
+      for (const value of option.kind.range ?? []) expect(loaded(file(id, name, `${value}`)).config).toBeDefined()
     },
   )
 
