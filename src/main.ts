@@ -1,6 +1,8 @@
 /** Picks the engine, then the daemon or the console. The only file that names an engine's files. */
+import { runMigrate } from './control/migrate.ts'
 import { runConsole } from './control/session.ts'
 import { runDaemon } from './daemon/run.ts'
+import { runService } from './daemon/service.ts'
 import type { Platform } from './platform/platform.ts'
 
 const DEFAULTS = { uci: '/etc/config', run: '/var/run/portico' }
@@ -15,7 +17,10 @@ async function createPlatform(): Promise<Platform> {
   return (await import('./platform/quickjs.ts')).createQuickjsPlatform()
 }
 
-/** `portico [--run DIR] WORDS...` is the console; `portico daemon [--uci DIR] [--run DIR]` serves. */
+/**
+ * `portico [--run DIR] WORDS...` is the console; `portico daemon [--uci DIR] [--run DIR]` serves. `portico service` is
+ * for the init script, `portico migrate` for the first installation: both need no daemon.
+ */
 async function main(platform: Platform): Promise<number> {
   const parsed = options(platform.arguments)
   if (typeof parsed === 'string') {
@@ -23,6 +28,10 @@ async function main(platform: Platform): Promise<number> {
     return USAGE
   }
   const { words, uci, run } = parsed
+  if (words[0] === 'migrate') return runMigrate(platform, words.slice(1), uci)
+  if (words[0] === 'service' && words.length === 2 && (words[1] === 'start' || words[1] === 'reload')) {
+    return runService(platform, uci, words[1])
+  }
   if (words[0] !== 'daemon') return runConsole(platform, words, run)
   if (words.length === 1) return runDaemon(platform, { uci, run })
   platform.stderr(`portico daemon: '${words[1]}' is not expected; usage: portico daemon [--uci DIR] [--run DIR]`)

@@ -52,7 +52,7 @@ export class OtherInstance extends Error {
 }
 
 /** One daemon a network namespace: the name lives in the abstract space, and goes with the process however it ends. */
-const LOCK = '\0portico'
+export const LOCK = '\0portico'
 const CONTROL_SOCKET = 'portico.sock'
 
 /** Everything that runs, once `startDaemon` has resolved. */

@@ -44,7 +44,8 @@ export async function runDaemon(platform: Platform, places: Places): Promise<num
   return EXIT.fine
 }
 
-function explain(error: unknown): { readonly status: number; readonly message: string } {
+/** One line for the owner. */
+export function explain(error: unknown): { readonly status: number; readonly message: string } {
   const code = error instanceof KernelError || error instanceof SystemError ? error.code : ''
   if (error instanceof OtherInstance) return { status: EXIT.otherInstance, message: error.message }
   if (code === 'EPERM' || code === 'EACCES') {

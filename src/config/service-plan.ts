@@ -1,0 +1,88 @@
+/**
+ * What the router must do so that the configured services can be reached: facts for its init script. Pure.
+ *
+ *     mark 0x40000000        forwarded packets with this bit belong to our mappings
+ *     input guest udp 5351   a zone that lets nothing in, and what it must let in to us
+ */
+import type { Port } from '../base/ip.ts'
+import type { Service } from '../core/mapping.ts'
+import { SERVER_PORT } from '../wire/natpmp.ts'
+import type { UciFile } from '../wire/uci.ts'
+import type { Config } from './config.ts'
+import { isEnabled } from './config.ts'
+import type { NetifdInterface } from './netifd.ts'
+import { single } from './network-file.ts'
+import { zonesOf } from './redirects.ts'
+import { resolveRoles } from './roles.ts'
+
+export interface ServicePlan {
+  /** A mask with one bit. */
+  readonly mark: number
+  readonly inputs: readonly Input[]
+}
+
+export interface Input {
+  /** Name of a firewall zone. */
+  readonly zone: string
+  readonly transport: 'tcp' | 'udp'
+  readonly port: Port
+}
+
+/** UPnP Device Architecture 1.1 §1: SSDP listens here. */
+const SSDP_PORT = 1900 as Port
+
+/** `firewall` is `/etc/config/firewall`, `undefined` where there is none. */
+export function servicePlan(
+  config: Config,
+  firewall: UciFile | undefined,
+  netifd: readonly NetifdInterface[] | undefined,
+): ServicePlan {
+  const closed = closedZones(firewall)
+  const { internal } = resolveRoles(config, { netifd, defaultRoute: [], usable: undefined })
+  const inputs = new Map<string, Input>()
+  for (const role of internal) {
+    const zones = [...zonesOf(config.firewall, netifd, role)].filter(zone => closed.has(zone))
+    const served = role.services.filter(service => isEnabled(config, service))
+    for (const zone of zones) {
+      for (const input of served.flatMap(service => doorsOf(service, config))) {
+        inputs.set(`${zone} ${input.transport} ${input.port}`, { zone, ...input })
+      }
+    }
+  }
+  return { mark: config.system.mark, inputs: [...inputs.values()] }
+}
+
+/** One fact a line. Names of zones are words: libuci lets nothing else be a zone. */
+export const planText = ({ mark, inputs }: ServicePlan): string =>
+  [
+    `mark 0x${mark.toString(16)}`,
+    ...inputs
+      .filter(({ zone }) => /^[A-Za-z0-9_.-]+$/.test(zone))
+      .map(({ zone, transport, port }) => `input ${zone} ${transport} ${port}`),
+  ]
+    .map(line => `${line}\n`)
+    .join('')
+
+function doorsOf(service: Service, config: Config): readonly Omit<Input, 'zone'>[] {
+  if (service === 'nat-pmp') return [{ transport: 'udp', port: SERVER_PORT }]
+  return [
+    { transport: 'udp', port: SSDP_PORT },
+    { transport: 'tcp', port: config.upnp.http_port },
+  ]
+}
+
+/** Zones whose packets to the router itself are not simply accepted; the policy as fw4.uc parse_policy reads it. */
+function closedZones(firewall: UciFile | undefined): ReadonlySet<string> {
+  const sections = firewall?.sections ?? []
+  const defaults = sections.find(({ type }) => type === 'defaults')
+  const otherwise = (defaults && single(defaults, 'input')) ?? 'drop'
+  const closed = new Set<string>()
+  for (const section of sections) {
+    const name = section.type === 'zone' ? single(section, 'name') : undefined
+    if (name !== undefined && !isAccept(single(section, 'input') ?? otherwise)) closed.add(name)
+  }
+  return closed
+}
+
+/** Any beginning of the word, in either case. */
+const isAccept = (policy: string): boolean => policy !== '' && 'accept'.startsWith(policy.toLowerCase())
