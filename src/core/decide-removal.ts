@@ -49,9 +49,12 @@ export function decideRevoke(wish: RevokeWish, world: World): Decision {
 function inRange({ owner, transport, which }: RevokeWish, table: TableView): readonly Mapping[] {
   if (owner.via === 'operator' || !('range' in which)) return []
   const { first, last } = which.range
-  return table
-    .ofHost(owner.client)
-    .filter(each => each.transport === transport && each.external.port >= first && each.external.port <= last)
+  const isMeant = (each: Mapping) =>
+    each.pinhole === undefined &&
+    each.transport === transport &&
+    each.external.port >= first &&
+    each.external.port <= last
+  return table.ofHost(owner.client).filter(isMeant)
 }
 
 const removals = (mappings: readonly Mapping[]) => mappings.map((mapping): Change => ({ act: 'remove', mapping }))

@@ -195,7 +195,11 @@ export class Engine {
   deviceSeen(host: Ip, mac: Mac): Promise<void> {
     // Most that is seen changes nothing; while a turn runs, its mappings are not in the table yet.
     if (!this.#running && atDevice(this.#table.ofHost(host), mac).length === 0) return READY
-    return this.#job(now => this.#atDevice(host, mac, now))
+    return this.#job(async now => {
+      // What waits was asked before, perhaps by the device before.
+      for (let waiting = this.#queue.length; waiting > 0; waiting -= TURN) await this.#turn()
+      await this.#atDevice(host, mac, now)
+    })
   }
 
   /** When the next lease ends, or what the kernel refused is tried again. */
@@ -393,12 +397,9 @@ export class Engine {
       this.#unheard.set(host, mac)
       this.#backoff.failed(now)
     }
-    for (const { was, mapping } of changes) {
+    for (const { mapping } of changes) {
       if (standing(this.#table, mapping) !== mapping) continue
-      this.#parts.journal.record(
-        { what: mapping.state === 'on' ? 'resumed' : 'suspended', mapping: was, seen: mac },
-        now,
-      )
+      this.#parts.journal.record({ what: mapping.state === 'on' ? 'resumed' : 'suspended', mapping, seen: mac }, now)
     }
   }
 

@@ -85,7 +85,7 @@ const TEXT: { readonly [W in What]: (event: Extract<Event, { readonly what: W }>
   refused: ({ wish, why, because }) =>
     `refused ${whose(wish.owner)} ${askedBy(wish)}: ${why}, ${oneLine(because, 160)}`,
   suspended: ({ mapping, seen: mac }) =>
-    `suspended ${shown(mapping)} of ${whose(mapping.owner)}${seen(mapping)}${labelOf(mapping)}: ${mac} has its address`,
+    `suspended ${shown({ ...mapping, state: 'on' })} of ${whose(mapping.owner)}${seen(mapping)}${labelOf(mapping)}: ${mac} has its address`,
   resumed: ({ mapping, seen: mac }) =>
     `resumed ${shown(mapping)} of ${whose(mapping.owner)}${labelOf(mapping)}: ${mac} has its address again`,
   expired: ({ mapping }) => `expired ${shown(mapping)} of ${whose(mapping.owner)}${labelOf(mapping)}`,

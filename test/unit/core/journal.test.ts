@@ -104,7 +104,11 @@ describe('textOf()', () => {
     ],
     [
       'a suspension',
-      { what: 'suspended', mapping: mapping({ mac: '02:00:00:00:00:01' }), seen: '02:00:00:00:00:02' as Mac },
+      {
+        what: 'suspended',
+        mapping: mapping({ mac: '02:00:00:00:00:01', state: 'suspended' }),
+        seen: '02:00:00:00:00:02' as Mac,
+      },
       'warning suspended udp 203.0.113.7:5000 -> 192.168.1.100:5000 of nat-pmp 192.168.1.100 (02:00:00:00:00:01) ' +
         '(NAT-PMP): 02:00:00:00:00:02 has its address',
     ],
