@@ -42,17 +42,17 @@ export class Listing {
   }
 
   of(key: PortMappingKey, client: Ip): ReadEntry | undefined {
-    const row = this.mapping(key) ?? this.redirect(key)
+    const row = this.#mapping(key) ?? this.#redirect(key)
     return row !== undefined && this.#isSeen(row, client) ? reading(row) : undefined
   }
 
   /** With exactly this remote host: '' names only what is for anybody (§2.5.15.2). */
-  mapping({ transport, external, remote }: PortMappingKey): Mapping | undefined {
+  #mapping({ transport, external, remote }: PortMappingKey): Mapping | undefined {
     const mapping = this.#world.engine.mappings.at(transport, external)
     return mapping?.remote.ip === remote ? mapping : undefined
   }
 
-  redirect({ transport, external, remote }: PortMappingKey): ListedRedirect | undefined {
+  #redirect({ transport, external, remote }: PortMappingKey): ListedRedirect | undefined {
     if (remote !== 'any') return undefined
     return this.#world.redirects().find(row => row.external === external && row.transport === transport)
   }

@@ -91,7 +91,7 @@ export class MappingActions {
     const { transport, external, remote } = key
     this.#world.engine.ask(
       { ask: 'revoke', ...this.#by(from), transport, which: { external, remote } },
-      this.#removed(call, out, () => (this.#listing.redirect(key) === undefined ? 714 : 606)),
+      this.#removed(call, out, 714),
     )
   }
 
@@ -110,7 +110,7 @@ export class MappingActions {
     const first = Math.max(1, range.first) as Port
     this.#world.engine.ask(
       { ask: 'revoke', ...this.#by(from), transport, which: { range: { first, last: last as Port } } },
-      this.#removed(call, out, () => 730),
+      this.#removed(call, out, 730),
     )
   }
 
@@ -118,11 +118,11 @@ export class MappingActions {
   #removed(
     call: Extract<ConnectionCall, { action: 'DeletePortMapping' | 'DeletePortMappingRange' }>,
     out: Out,
-    absent: () => 606 | 714 | 730,
+    absent: 714 | 730,
   ) {
     return (answer: Answer): void => {
       if (answer.ok) out.result(call, {})
-      else out.error(call, answer.why === 'absent' ? absent() : refused(call, answer.why))
+      else out.error(call, answer.why === 'absent' ? absent : refused(call, answer.why))
     }
   }
 
