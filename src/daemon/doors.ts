@@ -5,9 +5,9 @@
  */
 import type { Log } from '../base/log.ts'
 import type { Instant } from '../base/time.ts'
-import { afterMs, milliseconds } from '../base/time.ts'
 import type { Datagram, Platform, UdpSocket } from '../platform/platform.ts'
 import { ANNOUNCE_GROUP, ANNOUNCE_PORT, ANNOUNCE_TTL, SERVER_PORT } from '../wire/natpmp.ts'
+import { DoorSet } from './door-set.ts'
 import type { Door } from './situation.ts'
 import type { Timed } from './timers.ts'
 
@@ -22,29 +22,33 @@ export interface DoorsParts {
   readonly rearm: () => void
 }
 
-const FIRST_RETRY = milliseconds(1000)
-const LAST_RETRY = milliseconds(60_000)
-
 export class Doors implements Timed {
-  readonly #parts: DoorsParts
-  readonly #open = new Map<string, { readonly door: Door; readonly socket: UdpSocket }>()
-  #wanted: readonly Door[] = []
-  #trouble: string | undefined
-  /** A door that would not open is tried again: another program may let its port go. */
-  #retryAt: Instant | undefined
-  #backoff = FIRST_RETRY
+  readonly #platform: Platform
+  readonly #visit: Visit
+  readonly #set: DoorSet<Door, UdpSocket>
 
-  constructor(parts: DoorsParts) {
-    this.#parts = parts
+  constructor({ platform, log, visit, rearm }: DoorsParts) {
+    this.#platform = platform
+    this.#visit = visit
+    this.#set = new DoorSet<Door, UdpSocket>({
+      clock: platform.clock,
+      log,
+      topic: 'nat-pmp',
+      keyOf: doorKey,
+      open: door => this.#open(door),
+      explain: ({ address, device }, error) =>
+        `${address}:${SERVER_PORT} on ${device} cannot be served (${error}); is miniupnpd running?`,
+      rearm,
+    })
   }
 
   get listening(): readonly Door[] {
-    return Array.from(this.#open.values(), ({ door }) => door)
+    return this.#set.doors
   }
 
   /** Why a door that should be open is not; for people. */
   get trouble(): string | undefined {
-    return this.#trouble
+    return this.#set.trouble
   }
 
   /** Devices with at least one open door. */
@@ -53,79 +57,40 @@ export class Doors implements Timed {
   }
 
   get wakeAt(): Instant | undefined {
-    return this.#retryAt
+    return this.#set.wakeAt
   }
 
   wake(now: Instant): void {
-    if (this.#retryAt === undefined || this.#retryAt > now) return
-    this.#retryAt = undefined
-    void this.#openAll()
+    this.#set.wake(now)
   }
 
   /** Closes all others. */
   keep(wanted: readonly Door[]): void {
-    const keys = new Set(wanted.map(keyOf))
-    for (const [key, { socket }] of this.#open) {
-      if (keys.has(key)) continue
-      socket.close()
-      this.#open.delete(key)
-    }
-    this.#wanted = this.#wanted.filter(door => keys.has(keyOf(door)))
+    this.#set.keep(wanted)
   }
 
   /** Opens and closes until exactly the wanted doors are open. Never rejects; a door that stays shut is tried again. */
-  async set(wanted: readonly Door[]): Promise<void> {
-    this.keep(wanted)
-    this.#wanted = wanted
-    this.#backoff = FIRST_RETRY
-    await this.#openAll()
+  set(wanted: readonly Door[]): Promise<void> {
+    return this.#set.set(wanted)
   }
 
   /** To all hosts of the device's link, from its own address (RFC 6886 §3.2.1). */
   announce(device: string, bytes: Uint8Array): void {
-    for (const { door, socket } of this.#open.values()) {
+    for (const { door, socket } of this.#set) {
       if (door.device === device) socket.send(bytes, { ip: ANNOUNCE_GROUP, port: ANNOUNCE_PORT })
     }
   }
 
   close(): void {
-    for (const { socket } of this.#open.values()) socket.close()
-    this.#open.clear()
+    this.#set.close()
   }
 
-  async #openAll(): Promise<void> {
-    this.#retryAt = undefined
-    let trouble: string | undefined
-    for (const door of this.#wanted) {
-      if (!this.#open.has(keyOf(door))) trouble = (await this.#unlock(door)) ?? trouble
-    }
-    if (trouble !== undefined) {
-      if (trouble !== this.#trouble) this.#parts.log('error', 'nat-pmp', trouble)
-      this.#retryAt = afterMs(this.#parts.platform.clock.now(), this.#backoff)
-      this.#backoff = milliseconds(Math.min(this.#backoff * 2, LAST_RETRY))
-    }
-    this.#trouble = trouble
-    this.#parts.rearm()
-  }
-
-  /** Why it stays shut, in words; `undefined` when it is open. */
-  async #unlock(door: Door): Promise<string | undefined> {
-    const { platform, visit } = this.#parts
+  async #open(door: Door): Promise<UdpSocket> {
     const { device, address } = door
-    try {
-      const socket = await platform.udp({ address, port: SERVER_PORT, device, multicastTtl: ANNOUNCE_TTL })
-      // Doors may have been set anew while this one opened.
-      if (!this.#wanted.includes(door) || this.#open.has(keyOf(door))) {
-        socket.close()
-        return undefined
-      }
-      this.#open.set(keyOf(door), { door, socket })
-      socket.take(datagram => visit(datagram, door, bytes => socket.send(bytes, datagram.from)))
-      return undefined
-    } catch (error) {
-      return `${address}:${SERVER_PORT} on ${device} cannot be served (${error}); is miniupnpd running?`
-    }
+    const socket = await this.#platform.udp({ address, port: SERVER_PORT, device, multicastTtl: ANNOUNCE_TTL })
+    socket.take(datagram => this.#visit(datagram, door, bytes => socket.send(bytes, datagram.from)))
+    return socket
   }
 }
 
-const keyOf = ({ device, index, address }: Door): string => `${device} ${index} ${address}`
+export const doorKey = ({ device, index, address }: Door): string => `${device} ${index} ${address}`

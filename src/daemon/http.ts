@@ -20,8 +20,15 @@ import type { Timed } from './timers.ts'
 /** Who asks; `undefined` on a unix socket. */
 export type Peer = Stream['peer']
 
+export type HttpAnswer = (HttpResponse | HttpPieces) & {
+  /** Nothing more is read from this connection. */
+  readonly close?: boolean
+  /** Called when the answer, or the first of its pieces, has been handed to the stream. Must not throw. */
+  readonly sent?: () => void
+}
+
 /** Must not reject; a rejection is answered with status 500. */
-export type HttpHandler = (request: HttpRequest, peer: Peer) => Promise<HttpResponse | HttpPieces>
+export type HttpHandler = (request: HttpRequest, peer: Peer) => Promise<HttpAnswer>
 
 export interface HttpServerOptions {
   readonly clock: Clock
@@ -80,14 +87,14 @@ export class HttpServer implements Timed {
     return earliest(Array.from(this.#open, connection => connection.wakeAt))
   }
 
-  /** For `Platform.listen`. */
-  accept(stream: Stream): void {
+  /** For `Platform.listen`; `handle`: what serves this connection, where it depends on the door. */
+  accept(stream: Stream, handle: HttpHandler = this.#handle): void {
     if (!this.#hasRoom(stream.peer)) {
       stream.write(encodeResponse(refusal(503, 'too many connections'), undefined, false))
       stream.end()
       return
     }
-    const connection = new Connection(stream, this.#handle, this.#limits, this.#clock, () => {
+    const connection = new Connection(stream, handle, this.#limits, this.#clock, () => {
       if (connection.isClosed) this.#open.delete(connection)
       this.#rearm()
     })
@@ -242,12 +249,13 @@ class Connection {
     const phase: Phase = { is: 'handling', until: afterMs(this.#clock.now(), this.#limits.handle) }
     this.#phase = phase
     // The answer to a request that ran out of time comes too late for its connection.
-    const reply = (response: HttpResponse | HttpPieces) => {
+    const reply = (response: HttpAnswer) => {
       if (this.#phase !== phase) return
       this.#reply(request, response)
+      response.sent?.()
       this.#changed()
     }
-    let answer: Promise<HttpResponse | HttpPieces>
+    let answer: Promise<HttpAnswer>
     try {
       answer = this.#handle(request, this.#stream.peer)
     } catch {
@@ -257,10 +265,11 @@ class Connection {
     answer.then(reply, () => reply(refusal(500, 'the daemon made a mistake')))
   }
 
-  #reply(request: HttpRequest, response: HttpResponse | HttpPieces): void {
+  #reply(request: HttpRequest, response: HttpAnswer): void {
     const isChunked = request.minor === 1
     const isUnending = 'pieces' in response && !isChunked
-    this.#isLast = isUnending || !request.keepAlive || this.#requests >= this.#limits.requests || this.#hasEnded
+    const isWanted = request.keepAlive && response.close !== true && !this.#hasEnded
+    this.#isLast = isUnending || !isWanted || this.#requests >= this.#limits.requests
     if ('pieces' in response) {
       this.#stream.write(encodePiecesHead(response, request, !this.#isLast))
       if (request.method !== 'HEAD') this.#pieces = { rest: response.pieces[Symbol.iterator](), isChunked }

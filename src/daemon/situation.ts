@@ -2,8 +2,8 @@
  * What holds at this moment: the owner's configuration, joined with what netifd and the kernel say about interfaces.
  * Pure: the same inputs give the same situation, and the daemon only carries the differences to the parts.
  */
-import type { Ip } from '../base/ip.ts'
-import { isIpv4 } from '../base/ip.ts'
+import type { Ip, Port } from '../base/ip.ts'
+import { isIpv4, isLinkLocal } from '../base/ip.ts'
 import type { Config } from '../config/config.ts'
 import { isEnabled } from '../config/config.ts'
 import type { NetifdInterface } from '../config/netifd.ts'
@@ -13,12 +13,15 @@ import { staticRedirects, zonesOf } from '../config/redirects.ts'
 import { resolvePolicy, staticMappings } from '../config/resolve.ts'
 import type { Role, Roles } from '../config/roles.ts'
 import { resolveRoles } from '../config/roles.ts'
+import type { Service } from '../core/mapping.ts'
 import type { Policy, StaticMapping } from '../core/policy.ts'
 import type { Uplink } from '../core/uplink.ts'
 import type { LinkView } from '../kernel/link-table.ts'
 import type { Settings } from '../kernel/ruleset.ts'
 import { uplinkOf } from '../kernel/uplink.ts'
 import { SERVER_PORT } from '../wire/natpmp.ts'
+import type { LinkAddress } from '../wire/rtnetlink.ts'
+import { SSDP_PORT } from '../wire/ssdp.ts'
 
 export interface Situation {
   readonly config: Config
@@ -29,9 +32,19 @@ export interface Situation {
   readonly redirects: StaticRedirects
   /** Where NAT-PMP answers: every IPv4 address of every internal device that it serves. */
   readonly doors: readonly Door[]
+  /** Where UPnP answers; `undefined` while it is off. */
+  readonly upnp: UpnpPlan | undefined
   /** What the kernel's rules must know. */
   readonly settings: Settings
   readonly problems: readonly Problem[]
+}
+
+export interface UpnpPlan {
+  /** Every IPv4 address of every internal device that it serves, a link-local one of IPv6, and one that is not. */
+  readonly doors: readonly Door[]
+  readonly httpPort: Port
+  /** What tells this gateway from others, for its UUIDs: the link address of the first internal device. */
+  readonly identity: string
 }
 
 /** One address of ours on one internal device. A device that went and came back under its name is another one. */
@@ -60,7 +73,6 @@ export function situationOf(
     external === undefined ? new Set() : zonesOf(config.firewall, netifd, external),
     address,
   )
-  const served = isEnabled(config, 'nat-pmp') ? roles.internal.filter(serves) : []
   return {
     config,
     roles,
@@ -68,22 +80,54 @@ export function situationOf(
     policy,
     statics: staticMappings(config),
     redirects,
-    doors: served.flatMap(({ device }) => doorsOf(device, links)),
+    doors: isEnabled(config, 'nat-pmp') ? served(roles, 'nat-pmp').flatMap(device => ipv4Doors(device, links)) : [],
+    upnp: isEnabled(config, 'upnp') ? upnpPlan(config, roles, links) : undefined,
     settings: {
       internal: roles.internal.map(({ device }) => device),
       external: external === undefined ? [] : [external.device],
       markBit: config.system.mark,
-      guarded: isEnabled(config, 'nat-pmp') ? [{ transport: 'udp', port: SERVER_PORT }] : [],
+      guarded: guardedPorts(config),
       capacity: 'unbounded',
     },
     problems: [...found, ...roles.problems, ...problems],
   }
 }
 
-const serves = ({ services }: Role): boolean => services.includes('nat-pmp')
+const served = ({ internal }: Roles, service: Service): readonly string[] =>
+  internal.filter(({ services }) => services.includes(service)).map(({ device }: Role) => device)
 
-const doorsOf = (device: string, links: LinkView): readonly Door[] =>
+function guardedPorts(config: Config): Settings['guarded'] {
+  const natPmp: Settings['guarded'] = [{ transport: 'udp', port: SERVER_PORT }]
+  const upnp: Settings['guarded'] = [
+    { transport: 'udp', port: SSDP_PORT },
+    { transport: 'tcp', port: config.upnp.http_port },
+  ]
+  return [...(isEnabled(config, 'nat-pmp') ? natPmp : []), ...(isEnabled(config, 'upnp') ? upnp : [])]
+}
+
+function upnpPlan(config: Config, roles: Roles, links: LinkView): UpnpPlan {
+  const devices = served(roles, 'upnp')
+  return {
+    doors: devices.flatMap(device => [...ipv4Doors(device, links), ...ipv6Doors(device, links)]),
+    httpPort: config.upnp.http_port,
+    identity: devices.flatMap(device => links.link(device)?.mac ?? [])[0] ?? 'portico',
+  }
+}
+
+const doorAt =
+  (device: string, links: LinkView) =>
+  ({ ip }: LinkAddress): Door => ({ device, index: links.index(device) ?? 0, address: ip })
+
+const ipv4Doors = (device: string, links: LinkView): readonly Door[] =>
   links
     .addresses(device)
     .filter(({ ip }) => isIpv4(ip))
-    .map(({ ip }) => ({ device, index: links.index(device) ?? 0, address: ip }))
+    .map(doorAt(device, links))
+
+/** UDA 2.0 annex A: a link-local address, and of the others one that stays (RFC 4193) rather than the provider's. */
+function ipv6Doors(device: string, links: LinkView): readonly Door[] {
+  const addresses = links.addresses(device).filter(({ ip, deprecated }) => !isIpv4(ip) && !deprecated)
+  const wide = addresses.filter(({ ip, secondary }) => !isLinkLocal(ip) && !secondary)
+  const chosen = [addresses.find(({ ip }) => isLinkLocal(ip)), wide.find(({ ip }) => /^f[cd]/.test(ip)) ?? wide[0]]
+  return chosen.flatMap(address => (address === undefined ? [] : [doorAt(device, links)(address)]))
+}

@@ -19,9 +19,7 @@ export async function openUdp(options: UdpOptions, call: (run: () => void) => vo
   const v4 = isIpv4(options.address)
   const isGroup = isMulticast(options.address)
   const reuseAddr = isGroup || options.shared === true
-  const socket = DgramAsPromised.createSocket(
-    v4 ? { type: 'udp4', reuseAddr } : { type: 'udp6', ipv6Only: true, reuseAddr },
-  )
+  const socket = DgramAsPromised.createSocket({ type: v4 ? 'udp4' : 'udp6', ipv6Only: !v4, reuseAddr, lookup })
   // The kernel binds a socket to the device when its address has a scope: also for ff02::c.
   const zone = isLinkLocal(options.address) || options.address.startsWith('ff02:') ? `%${options.device}` : ''
   try {
@@ -58,6 +56,15 @@ export async function openUdp(options: UdpOptions, call: (run: () => void) => vo
       socket.close().catch(() => undefined)
     },
   }
+}
+
+/** Every name here is an address. At once, so that what is sent before a close has left. */
+function lookup(
+  address: string,
+  _options: unknown,
+  found: (error: NodeJS.ErrnoException | null, address: string, family: number) => void,
+): void {
+  found(null, address, address.includes(':') ? 6 : 4)
 }
 
 /** Node names the interface of an IPv4 group by an address of it. */

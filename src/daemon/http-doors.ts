@@ -1,0 +1,93 @@
+/**
+ * The TCP listeners of UPnP: one for each address of each internal device. Who is no host on the network of the device
+ * is not heard at all; who is has one of a bounded number of connections.
+ */
+import type { Port } from '../base/ip.ts'
+import type { Log } from '../base/log.ts'
+import type { Instant } from '../base/time.ts'
+import type { LinkView } from '../kernel/link-table.ts'
+import type { Listener, Platform, Stream } from '../platform/platform.ts'
+import { hostOf } from '../wire/ssdp.ts'
+import { DoorSet } from './door-set.ts'
+import { doorKey } from './doors.ts'
+import type { HttpHandler } from './http.ts'
+import type { Door } from './situation.ts'
+import type { Timed } from './timers.ts'
+
+/** A door with its port: another port is another door. */
+export interface HttpDoor extends Door {
+  readonly port: Port
+}
+
+export interface HttpDoorsParts {
+  readonly platform: Platform
+  readonly log: Log
+  readonly links: LinkView
+  readonly accept: (stream: Stream, handle: HttpHandler) => void
+  readonly handlerOf: (door: HttpDoor) => HttpHandler
+  /** `wakeAt` may have changed. */
+  readonly rearm: () => void
+}
+
+export class HttpDoors implements Timed {
+  readonly #parts: HttpDoorsParts
+  readonly #set: DoorSet<HttpDoor, Listener>
+
+  constructor(parts: HttpDoorsParts) {
+    const { platform, log, rearm } = parts
+    this.#parts = parts
+    this.#set = new DoorSet<HttpDoor, Listener>({
+      clock: platform.clock,
+      log,
+      topic: 'upnp',
+      keyOf: door => `${doorKey(door)} ${door.port}`,
+      open: door => this.#open(door),
+      explain: (door, error) =>
+        `${textOf(door)} on ${door.device} cannot be served (${error}); another program may have the port, see option http_port`,
+      rearm,
+    })
+  }
+
+  get listening(): readonly HttpDoor[] {
+    return this.#set.doors
+  }
+
+  get trouble(): string | undefined {
+    return this.#set.trouble
+  }
+
+  get wakeAt(): Instant | undefined {
+    return this.#set.wakeAt
+  }
+
+  wake(now: Instant): void {
+    this.#set.wake(now)
+  }
+
+  /** Closes all others. */
+  keep(wanted: readonly HttpDoor[]): void {
+    this.#set.keep(wanted)
+  }
+
+  /** Opens and closes until exactly the wanted doors are open. Never rejects. */
+  set(wanted: readonly HttpDoor[]): Promise<void> {
+    return this.#set.set(wanted)
+  }
+
+  close(): void {
+    this.#set.close()
+  }
+
+  #open(door: HttpDoor): Promise<Listener> {
+    const { platform, links, accept, handlerOf } = this.#parts
+    const { address, port, device } = door
+    const handle = handlerOf(door)
+    return platform.listen({ address, port, device }, stream => {
+      if (stream.peer !== undefined && links.isHost(stream.peer.ip, device)) accept(stream, handle)
+      else stream.close()
+    })
+  }
+}
+
+/** As in a URL: `192.168.1.1:5000`, `[fe80::1]:5000`. */
+export const textOf = ({ address, port }: HttpDoor): string => `${hostOf(address)}:${port}`

@@ -1,0 +1,184 @@
+/**
+ * What lies where on the HTTP server of UPnP: descriptions, control, events, and the page for people. The checks of
+ * `http-guard.ts` come first; who may connect at all was decided at the door.
+ */
+import type { Ip, Mac } from '../base/ip.ts'
+import { utf8Encode } from '../base/text.ts'
+import type { Instant } from '../base/time.ts'
+import type { ControlRequest } from '../protocol/igd/call.ts'
+import { CONTROL } from '../protocol/igd/call.ts'
+import type { Device } from '../protocol/igd/description.ts'
+import { documentAt, EVENTS } from '../protocol/igd/description.ts'
+import type { EventedService } from '../protocol/igd/evented.ts'
+import type { Eventing } from '../protocol/igd/eventing.ts'
+import type { ControlAnswer } from '../protocol/igd/gateway.ts'
+import type { Caller } from '../protocol/igd/gateway-world.ts'
+import { DESCRIPTION, personalityOf } from '../protocol/igd/personality.ts'
+import type { IgdVersion } from '../protocol/igd/tree.ts'
+import { wantsVersionOne } from '../protocol/igd/tree.ts'
+import { subscribed } from '../wire/gena.ts'
+import type { Fields, HttpRequest } from '../wire/http.ts'
+import { fieldOf, splitTarget } from '../wire/http.ts'
+import { httpDate } from '../wire/http-date.ts'
+import { SOAP_TYPE } from '../wire/soap.ts'
+import type { HttpAnswer, HttpHandler, Peer } from './http.ts'
+import type { HttpDoor } from './http-doors.ts'
+import { guard } from './http-guard.ts'
+
+export interface SiteParts {
+  readonly now: () => Instant
+  /** Milliseconds since 1970, for DATE. */
+  readonly wallTime: () => number
+  /** Three product tokens (UDA §1.2.2). */
+  readonly server: string
+  readonly device: () => Device
+  readonly control: (request: ControlRequest, from: Caller, reply: (answer: ControlAnswer) => void) => void
+  readonly eventing: Eventing<EventedService>
+  /** Before anybody subscribes: the values of all services are to be published. */
+  readonly publish: () => void
+  readonly page: Page
+  readonly macOf: (host: Ip, device: string) => Mac | undefined
+}
+
+/** What people see; `undefined`: nothing lies at that path. */
+export type Page = (
+  request: { readonly method: string; readonly path: string; readonly query: string; readonly fields: Fields },
+  from: Caller,
+) => HttpAnswer | Promise<HttpAnswer> | undefined
+
+/** Hosts whose personality is remembered: their next subscription is to the service that they were shown. */
+const REMEMBERED = 256
+
+type EventAt = keyof typeof EVENTS
+
+export class Site {
+  readonly #parts: SiteParts
+  readonly #shown = new Map<Ip, IgdVersion>()
+
+  constructor(parts: SiteParts) {
+    this.#parts = parts
+  }
+
+  handlerOf(door: HttpDoor): HttpHandler {
+    return (request, peer) => this.#answer(request, peer, door)
+  }
+
+  async #answer(request: HttpRequest, peer: Peer, door: HttpDoor): Promise<HttpAnswer> {
+    if (peer === undefined) return this.#refuse(403, 'nobody asks')
+    const { path, query } = splitTarget(request.target)
+    const kind = kindOf(path)
+    const reading = request.method === 'GET' || request.method === 'HEAD'
+    const refusal = guard(request, door, kind === 'other' && reading)
+    if (refusal !== undefined) return this.#refuse(refusal.status, refusal.why)
+    const caller = { ip: peer.ip, device: door.device, mac: this.#parts.macOf(peer.ip, door.device) }
+    switch (kind) {
+      case 'control':
+        return request.method === 'POST' ? this.#control(request, path, caller) : this.#notAllowed('POST')
+      case 'events':
+        return this.#events(request, path, caller)
+      case 'document':
+        return reading ? this.#document(request, path, caller) : this.#notAllowed('GET, HEAD')
+      case 'other': {
+        const { method, fields } = request
+        const page = reading ? this.#parts.page({ method, path, query, fields }, caller) : undefined
+        return page ?? this.#refuse(404, 'nothing is here')
+      }
+    }
+  }
+
+  #document(request: HttpRequest, path: string, { ip }: Caller): HttpAnswer {
+    const agent = fieldOf(request.fields, 'user-agent')
+    const text = documentAt(path, agent, this.#parts.device())
+    if (text === undefined) return this.#refuse(404, 'nothing is here')
+    if (path === DESCRIPTION[1] || path === DESCRIPTION[2]) {
+      if (this.#shown.size >= REMEMBERED) this.#shown.clear()
+      this.#shown.set(ip, personalityOf(path === DESCRIPTION[1] ? 1 : 2, agent))
+    }
+    const language: Fields =
+      fieldOf(request.fields, 'accept-language') === undefined ? [] : [['Content-Language', 'en']]
+    return { status: 200, fields: [...this.#common(SOAP_TYPE), ...language], body: utf8Encode(text) }
+  }
+
+  #control(request: HttpRequest, path: string, caller: Caller): Promise<HttpAnswer> {
+    const { fields, body } = request
+    const soapAction = fieldOf(fields, 'soapaction')
+    const call = { path, soapAction, contentType: fieldOf(fields, 'content-type'), body }
+    return new Promise(resolve => {
+      this.#parts.control(call, caller, ({ status, type, body: answer, close }) => {
+        // UDA §3.2.2: EXT says that the request was understood.
+        resolve({ status, fields: [...this.#common(type), ['EXT', '']], body: answer, close })
+      })
+    })
+  }
+
+  #events(request: HttpRequest, path: string, { ip, device }: Caller): HttpAnswer {
+    const { eventing, now, publish, server, wallTime } = this.#parts
+    const agent = fieldOf(request.fields, 'user-agent')
+    const services = servicesAt(path, wantsVersionOne(agent) ? 1 : (this.#shown.get(ip) ?? 2))
+    const ask = (service: EventedService) => ({ service, fields: request.fields, from: { ip, device } })
+    if (request.method === 'UNSUBSCRIBE') {
+      const answer = firstKnown(services, service => eventing.unsubscribe(ask(service), now()))
+      if (answer.status !== 200) return this.#refuse(answer.status, answer.why)
+      return { status: 200, fields: this.#common(undefined), body: new Uint8Array(0) }
+    }
+    if (request.method !== 'SUBSCRIBE') return this.#notAllowed('SUBSCRIBE, UNSUBSCRIBE')
+    publish()
+    const isRenewal = fieldOf(request.fields, 'sid') !== undefined
+    const answer = firstKnown(isRenewal ? services : services.slice(0, 1), service =>
+      eventing.subscribe(ask(service), now()),
+    )
+    if (answer.status !== 200) return this.#refuse(answer.status, answer.why)
+    const { sid, timeout, isNew } = answer
+    const response = subscribed(sid, timeout, server, httpDate(wallTime()))
+    return isNew ? { ...response, sent: () => eventing.opened(sid, now()) } : response
+  }
+
+  #common(type: string | undefined): Fields {
+    const { server, wallTime } = this.#parts
+    const about: Fields = [
+      ['DATE', httpDate(wallTime())],
+      ['SERVER', server],
+    ]
+    return type === undefined ? about : [['Content-Type', type], ...about]
+  }
+
+  /** UDA §3.1.1: who meets a 405 may try again with M-POST, which we have not. */
+  #notAllowed(allowed: string): HttpAnswer {
+    const answer = this.#refuse(405, 'not the method for this')
+    return { ...answer, fields: [...answer.fields, ['Allow', allowed]], close: false }
+  }
+
+  #refuse(status: number, why: string): HttpAnswer {
+    const body = utf8Encode(`${why}\n`)
+    return { status, fields: this.#common('text/plain; charset=utf-8'), body, close: status === 400 || status === 403 }
+  }
+}
+
+function kindOf(path: string): 'control' | 'events' | 'document' | 'other' {
+  if (Object.values<string>(CONTROL).includes(path)) return 'control'
+  if (Object.values<string>(EVENTS).includes(path)) return 'events'
+  return path.endsWith('.xml') ? 'document' : 'other'
+}
+
+/** What an event URL stands for; both versions of the connection share one, so the likelier comes first. */
+function servicesAt(path: string, version: IgdVersion): readonly EventedService[] {
+  const at = (Object.keys(EVENTS) as EventAt[]).find(key => EVENTS[key] === path) as EventAt
+  return version === 1 && at === 'connection' ? [...SERVICES.connection].reverse() : SERVICES[at]
+}
+
+const SERVICES: Readonly<Record<EventAt, readonly EventedService[]>> = {
+  connection: ['WANIPConnection:2', 'WANIPConnection:1'],
+  common: ['WANCommonInterfaceConfig:1'],
+  layer3: ['Layer3Forwarding:1'],
+  pinhole: ['WANIPv6FirewallControl:1'],
+}
+
+/** The first answer that is not "no such subscription", else that. */
+function firstKnown<A extends { readonly status: number }>(
+  services: readonly EventedService[],
+  ask: (service: EventedService) => A,
+): A {
+  let answer = ask(services[0] as EventedService)
+  for (const service of services.slice(1)) if (answer.status === 412) answer = ask(service)
+  return answer
+}
