@@ -286,7 +286,7 @@ export function requestsFor(ways: readonly Way[], littleEndian: boolean): readon
     return way.pinhole === undefined ? [towards, conntrackDump.from(inside, littleEndian)] : [towards]
   }
   const hosts: Ip[] = [...new Set(ways.map(({ internal }) => internal.ip))]
-  if (hosts.length <= FEW_HOSTS) {
+  if (hosts.length <= FEW_HOSTS && hosts.every(isIpv4)) {
     return hosts.flatMap(ip => [conntrackDump.towards({ ip }, littleEndian), conntrackDump.from({ ip }, littleEndian)])
   }
   const family = hosts.every(isIpv4) ? 4 : hosts.some(isIpv4) ? 'both' : 6

@@ -7,10 +7,13 @@ import type { Clock, Instant, Seconds } from '../../src/base/time.ts'
 import { after } from '../../src/base/time.ts'
 import type { Change, Mapping } from '../../src/core/mapping.ts'
 import { ORDINARY } from '../../src/core/mapping.ts'
+import { openConntrack } from '../../src/kernel/conntrack.ts'
 import { Exchange } from '../../src/kernel/exchange.ts'
 import { KernelFirewall } from '../../src/kernel/firewall.ts'
 import { probe } from '../../src/kernel/probe.ts'
 import type { Settings } from '../../src/kernel/ruleset.ts'
+import type { Traffic } from '../../src/kernel/traffic.ts'
+import { openTraffic } from '../../src/kernel/traffic.ts'
 import type { Platform } from '../../src/platform/platform.ts'
 
 export type Command =
@@ -20,6 +23,11 @@ export type Command =
   | { readonly do: 'buildMany'; readonly settings: Settings; readonly count: number; readonly ip: Ip }
   /** All mappings go to another external address. */
   | { readonly do: 'moveAll'; readonly ip: Ip }
+  /** Totals of these mappings, in their order. */
+  | { readonly do: 'traffic'; readonly mappings: readonly Mapping[] }
+  | { readonly do: 'forget'; readonly mapping: Mapping }
+  /** Wake-ups by notices of flows that ended, so far. */
+  | { readonly do: 'heard' }
   | { readonly do: 'verify' }
   | { readonly do: 'adopt' }
   | { readonly do: 'restore' }
@@ -33,13 +41,26 @@ async function main(): Promise<void> {
   const exchange = new Exchange(socket, platform)
   const features = await probe(exchange, platform)
   const { clock } = platform
-  const firewall = new KernelFirewall({ exchange, machine: platform, clock, features, endFlows: () => undefined })
+  const log = (_severity: string, topic: string, message: string, detail?: { readonly why?: unknown }) =>
+    platform.stdout(`log ${topic}: ${message} ${detail?.why}\n`)
+  const conntrack = await openConntrack(platform, log)
+  const firewall = new KernelFirewall({
+    exchange,
+    machine: platform,
+    clock,
+    features,
+    endFlows: removed => conntrack.end(removed),
+  })
+  const counting = countingDatagrams(platform)
+  const traffic = await openTraffic(counting.platform, log, firewall)
+  traffic.follow({ translated: true, pinholes: true })
+  const parts = { firewall, clock, traffic, heard: counting.heard }
   platform.stdout(`ready ${platform.engine}\n`)
   for (let line = await platform.readLine(); line !== undefined; line = await platform.readLine()) {
     const began = clock.now()
     let answer: unknown
     try {
-      answer = await perform(JSON.parse(line) as Command, firewall, clock)
+      answer = await perform(JSON.parse(line) as Command, parts)
     } catch (error) {
       answer = { error: String(error) }
     }
@@ -54,7 +75,14 @@ async function createPlatform(): Promise<Platform> {
   return (await import('../../src/platform/quickjs.ts')).createQuickjsPlatform()
 }
 
-function perform(command: Command, firewall: KernelFirewall, clock: Clock): Promise<unknown> | undefined {
+interface Parts {
+  readonly firewall: KernelFirewall
+  readonly clock: Clock
+  readonly traffic: Traffic
+  heard(): number
+}
+
+function perform(command: Command, { firewall, clock, traffic, heard }: Parts): unknown {
   const begun = (mapping: Mapping) => withLease(mapping, clock)
   const begunChange = (change: Change): Change => {
     const mapping = begun(change.mapping)
@@ -69,13 +97,51 @@ function perform(command: Command, firewall: KernelFirewall, clock: Clock): Prom
       return firewall.build(command.settings, many(command.count, command.ip).map(begun), clock.now())
     case 'moveAll':
       return firewall.apply([...firewall.mappings()].map(was => moved(was, command.ip)))
+    case 'traffic':
+      return traffic.read(command.mappings).then(totals => [...totals.values()])
+    case 'forget':
+      return traffic.forget(command.mapping)
+    case 'heard':
+      return heard()
     case 'verify':
       return firewall.verify()
     case 'restore':
       return firewall.restore()
     case 'adopt':
-      return firewall.adopt().then(adopted => ({ ...adopted, mappings: adopted?.mappings.length }))
+      return firewall
+        .adopt()
+        .then(adopted => ({
+          ...adopted,
+          mappings: adopted?.mappings.length,
+          states: adopted?.mappings.map(kindOf).sort(),
+        }))
   }
+}
+
+const kindOf = ({ state, remote, pinhole }: Mapping): string => `${state} ${remote.ip} ${remote.port} ${pinhole}`
+
+/** The platform, and how many datagrams its sockets that join groups have delivered. */
+function countingDatagrams(platform: Platform): { platform: Platform; heard(): number } {
+  let heard = 0
+  const counting: Platform = {
+    ...platform,
+    async netlink(options) {
+      const socket = await platform.netlink(options)
+      if (options.groups.length === 0) return socket
+      return {
+        portId: socket.portId,
+        send: datagram => socket.send(datagram),
+        take: (each, overrun) =>
+          socket.take(datagram => {
+            heard++
+            each(datagram)
+          }, overrun),
+        drain: () => socket.drain(),
+        close: () => socket.close(),
+      }
+    },
+  }
+  return { platform: counting, heard: () => heard }
 }
 
 /** With a lease that begins now. */
