@@ -12,10 +12,8 @@ export interface MachineFacts {
   readonly bus: 'pci' | 'ccw'
   /** Debian's name of the processor. */
   readonly debian: string
-  /** Where build/ keeps our host program for it. */
-  readonly porticod: string
-  /** What opkg would call it. */
-  readonly openwrt: string
+  /** Architecture of the package that goes in. */
+  readonly package: string
 }
 
 export const MACHINES: Readonly<Record<Machine, MachineFacts>> = {
@@ -24,32 +22,28 @@ export const MACHINES: Readonly<Record<Machine, MachineFacts>> = {
     console: 'ttyS0',
     bus: 'pci',
     debian: 'amd64',
-    porticod: 'host',
-    openwrt: 'x86_64',
+    package: 'x86_64',
   },
   aarch64: {
     qemu: ['qemu-system-aarch64', '-M', 'virt', '-cpu', 'cortex-a53'],
     console: 'ttyAMA0',
     bus: 'pci',
     debian: 'arm64',
-    porticod: 'aarch64',
-    openwrt: 'aarch64_cortex-a53',
+    package: 'aarch64_cortex-a53',
   },
   armhf: {
     qemu: ['qemu-system-arm', '-M', 'virt,highmem=off', '-cpu', 'cortex-a15'],
     console: 'ttyAMA0',
     bus: 'pci',
     debian: 'armhf',
-    porticod: 'armhf',
-    openwrt: 'arm_cortex-a15_neon-vfpv4',
+    package: 'arm_cortex-a7_neon-vfpv4',
   },
   mipsel: {
     qemu: ['qemu-system-mipsel', '-M', 'malta', '-cpu', '24Kf'],
     console: 'ttyS0',
     bus: 'pci',
     debian: 'mipsel',
-    porticod: 'mipsel',
-    openwrt: 'mipsel_24kc',
+    package: 'mipsel_emulated',
   },
   s390x: {
     // With vector instructions QEMU 7.2 computes wrong IP checksums.
@@ -57,8 +51,7 @@ export const MACHINES: Readonly<Record<Machine, MachineFacts>> = {
     console: 'ttysclp0',
     bus: 'ccw',
     debian: 's390x',
-    porticod: 's390x',
-    openwrt: 's390x',
+    package: 's390x_emulated',
   },
 }
 

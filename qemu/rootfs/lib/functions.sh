@@ -9,7 +9,7 @@ config_get() {
   local value
   value=$(uci -q get "$CONFIG_PACKAGE.$2.$3") || value=$4
   [ "$1" = - ] && { echo "$value"; return; }
-  export -n "$1=$value" 2>/dev/null || eval "$1=\$value"
+  eval "$1=\$value"
 }
 
 config_get_bool() {
@@ -41,30 +41,38 @@ uci_get() { uci -q get "$1.$2${3:+.$3}" || { [ -n "$4" ] && echo "$4"; }; }
 
 add_group_and_user() { :; }
 
+# What opkg's scripts call: uci-defaults, the package's own script, then its services.
 default_postinst() {
-  local root=$IPKG_INSTROOT name script file
+  local root=$IPKG_INSTROOT name file status=0
   name=$(basename "${1%.*}")
-  if [ -d "$root/etc/uci-defaults" ]; then
-    grep -s '^/etc/uci-defaults/' "$root/usr/lib/opkg/info/$name.list" | while read -r file; do
-      [ -f "$root$file" ] || continue
-      ( . "$root$file" ) && rm -f "$root$file"
+  if [ -f "$root/usr/lib/opkg/info/$name.postinst-pkg" ]; then
+    ( . "$root/usr/lib/opkg/info/$name.postinst-pkg" )
+    status=$?
+  fi
+  if [ -z "$root" ]; then
+    for file in $(grep -s '^/etc/uci-defaults/' "/usr/lib/opkg/info/$name.list"); do
+      [ -f "$file" ] || continue
+      ( . "$file" ) && rm -f "$file"
     done
     uci commit
   fi
   for file in $(grep -s '^/etc/init.d/' "$root/usr/lib/opkg/info/$name.list"); do
-    script=$root$file
-    [ "$PKG_UPGRADE" = 1 ] || "$script" enable
-    [ -n "$root" ] || "$script" start
+    [ "$PKG_UPGRADE" = 1 ] || "$root$file" enable
+    [ -n "$root" ] || "$file" start
   done
-  return 0
+  return $status
 }
 
 default_prerm() {
-  local root=$IPKG_INSTROOT name file
+  local root=$IPKG_INSTROOT name file status=0
   name=$(basename "${1%.*}")
+  if [ -f "$root/usr/lib/opkg/info/$name.prerm-pkg" ]; then
+    ( . "$root/usr/lib/opkg/info/$name.prerm-pkg" )
+    status=$?
+  fi
   for file in $(grep -s '^/etc/init.d/' "$root/usr/lib/opkg/info/$name.list"); do
     [ "$PKG_UPGRADE" = 1 ] || "$root$file" disable
-    "$root$file" stop
+    [ -n "$root" ] || "$file" stop
   done
-  return 0
+  return $status
 }

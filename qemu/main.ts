@@ -1,0 +1,116 @@
+/**
+ * `make qemu`: builds what is missing, then runs the suite on one emulated router after the other, each in a private
+ * network namespace.
+ *
+ *     node build/qemu/main.mjs run IMAGE...     the suite on these images; JOBS=2 runs two side by side
+ *     node build/qemu/main.mjs shell IMAGE      the router with the package, and its neighbours, at a prompt
+ *
+ * FILES=traffic,crash runs only these files of the suite; KEEP=1 ends with the shell.
+ */
+import { execFileSync, spawn } from 'node:child_process'
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { root } from '../test/support/root.ts'
+import { buildImage, type Image } from './image.ts'
+import { MACHINES } from './machines.ts'
+import { type Given, makeShare } from './share.ts'
+import { shell } from './shell.ts'
+
+interface Result {
+  readonly image: string
+  readonly seconds: number
+  readonly passed: number
+  readonly failed: number
+  readonly skipped: number
+}
+
+const BUILD = join(root, 'build/qemu')
+const [what, ...names] = process.argv.slice(2)
+
+if (what === 'run' && names.length > 0) await run(names)
+else if (what === 'shell' && names[0] !== undefined) await enterShell(names[0])
+else if (what === 'inside') await shell(givenHere())
+else {
+  console.error('usage: main.mjs run IMAGE... | shell IMAGE')
+  process.exit(2)
+}
+
+async function run(images: readonly string[]): Promise<void> {
+  const waiting = [...images]
+  const results: Result[] = []
+  const worker = async () => {
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) results.push(await suite(next))
+  }
+  await Promise.all(Array.from({ length: Math.min(Number(process.env['JOBS'] ?? 1), 4) }, worker))
+  report(results)
+  const [first] = images
+  if (process.env['KEEP'] && first !== undefined) await enterShell(first)
+  process.exit(results.every(({ failed, passed }) => failed === 0 && passed > 0) ? 0 : 1)
+}
+
+/** Everything the suite needs, made outside of its namespace: in there is no way to an archive. */
+function prepare(name: string): Given {
+  const began = Date.now()
+  const image = buildImage(name)
+  const arch = MACHINES[image.facts.machine].package
+  execFileSync('make', ['--no-print-directory', 'ipk', `ARCH=${arch}`], {
+    cwd: root,
+    stdio: ['ignore', 'ignore', 'inherit'],
+  })
+  const share = makeShare(image, arch)
+  const directory = join(BUILD, 'run', name)
+  rmSync(directory, { recursive: true, force: true })
+  mkdirSync(directory, { recursive: true })
+  console.log(`qemu: ${name} is built (${((Date.now() - began) / 1000).toFixed(1)} s)`)
+  return { image, share, directory }
+}
+
+async function suite(name: string): Promise<Result> {
+  console.log(`\n=== qemu ${name}`)
+  const began = Date.now()
+  const given = prepare(name)
+  const output = join(BUILD, 'run', `${name}.json`)
+  rmSync(output, { force: true })
+  const files = (process.env['FILES'] ?? '').split(',').filter(Boolean)
+  await inside(given, [
+    ...['npx', 'vitest', 'run', '--config', 'qemu/vitest.config.ts', '--reporter=verbose', '--reporter=json'],
+    ...[`--outputFile.json=${output}`, ...files],
+  ])
+  const counts = existsSync(output) ? JSON.parse(readFileSync(output, 'utf8')) : {}
+  const failed = (counts.numFailedTests ?? 0) + (counts.success === true || counts.numFailedTests > 0 ? 0 : 1)
+  return {
+    image: name,
+    seconds: (Date.now() - began) / 1000,
+    passed: counts.numPassedTests ?? 0,
+    failed,
+    skipped: counts.numPendingTests ?? 0,
+  }
+}
+
+async function enterShell(name: string): Promise<void> {
+  await inside(prepare(name), [process.execPath, join(BUILD, 'main.mjs'), 'inside'])
+}
+
+/** Root needs no user namespace; anybody else gets one. */
+function inside(given: Given, command: readonly string[]): Promise<number> {
+  const unshare = ['unshare', process.getuid?.() === 0 ? '-nm' : '-Urnm', '--', ...command]
+  const child = spawn(unshare[0] as string, unshare.slice(1), {
+    cwd: root,
+    stdio: 'inherit',
+    env: { ...process.env, PORTICO_QEMU: JSON.stringify(given) },
+  })
+  return new Promise(resolve => child.on('close', status => resolve(status ?? 1)))
+}
+
+function givenHere(): Given {
+  return JSON.parse(process.env['PORTICO_QEMU'] ?? '{}') as Given & { image: Image }
+}
+
+function report(results: readonly Result[]): void {
+  console.log('\n=== qemu summary')
+  for (const { image, seconds, passed, failed, skipped } of results) {
+    console.log(`${image}: ${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`)
+    console.log(`  ${seconds.toFixed(0)} s`)
+  }
+  writeFileSync(join(BUILD, 'results.json'), `${JSON.stringify(results, null, 2)}\n`)
+}

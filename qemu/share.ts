@@ -1,0 +1,53 @@
+/** A disk that the router finds as /dev/vdc: the package, an older one, and what else goes in. */
+import { execFileSync } from 'node:child_process'
+import { copyFileSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { root } from '../test/support/root.ts'
+import type { Image } from './image.ts'
+
+/** What the suite is told of the router it runs on. */
+export interface Given {
+  readonly image: Image
+  readonly share: string
+  /** Where the machine keeps its disk, its sockets and its log. */
+  readonly directory: string
+}
+
+export function makeShare({ name }: Image, arch: string): string {
+  const work = join(root, 'build/qemu/share', name)
+  rmSync(work, { recursive: true, force: true })
+  mkdirSync(join(work, 'files'), { recursive: true })
+  const file = readdirSync(join(root, 'build/ipk')).find(
+    each => each.startsWith('portico_') && each.endsWith(`_${arch}.ipk`),
+  )
+  if (file === undefined) throw new Error(`build/ipk has no package for ${arch}`)
+  copyFileSync(join(root, 'build/ipk', file), join(work, 'files/portico.ipk'))
+  makeOlder(join(work, 'files/portico.ipk'), join(work, 'files/portico-old.ipk'), join(work, 'old'))
+  const share = join(work, 'share.sqfs')
+  execFileSync('mksquashfs', [join(work, 'files'), share, '-all-root', '-noappend', '-no-progress', '-quiet'], {
+    stdio: 'ignore',
+  })
+  return share
+}
+
+/** The same program as version 0.0.1, with one file that the present package no longer has. */
+function makeOlder(from: string, to: string, work: string): void {
+  const pack = (directory: string, members: string, target: string) =>
+    `(cd '${directory}' && tar --format=gnu --numeric-owner --owner=0 --group=0 --sort=name -cf - ${members} | gzip -n1 > '${target}')`
+  writeFileSync(
+    `${work}.sh`,
+    `set -e
+mkdir -p '${work}/control' '${work}/data'
+tar -xzf '${from}' -C '${work}'
+tar -xzf '${work}/control.tar.gz' -C '${work}/control'
+tar -xzf '${work}/data.tar.gz' -C '${work}/data'
+sed -i 's/^Version: .*/Version: 0.0.1-r1/' '${work}/control/control'
+mkdir -p '${work}/data/usr/share/portico'
+echo 'of another time' > '${work}/data/usr/share/portico/left-behind'
+${pack(`${work}/control`, '.', `${work}/control.tar.gz`)}
+${pack(`${work}/data`, '.', `${work}/data.tar.gz`)}
+${pack(work, './debian-binary ./data.tar.gz ./control.tar.gz', to)}
+`,
+  )
+  execFileSync('sh', [`${work}.sh`], { stdio: ['ignore', 'ignore', 'inherit'] })
+}

@@ -1,0 +1,109 @@
+/** What the rows of the suite share: the router they run on, the programs of strangers, and whether packets arrive. */
+import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, afterEach, beforeAll, expect } from 'vitest'
+import type { Host } from '../../test/support/host.ts'
+import type { Finished } from '../../test/support/process.ts'
+import { root } from '../../test/support/root.ts'
+import { LAN, makeSurroundings, type Surroundings, WAN } from '../lab.ts'
+import { ready } from '../ready.ts'
+import type { Given } from '../share.ts'
+import { Vm, type VmOptions } from '../vm.ts'
+
+export type Transport = 'udp' | 'tcp'
+
+export const given = JSON.parse(process.env['PORTICO_QEMU'] ?? '{}') as Given
+export const machine = given.image.facts.machine
+
+export interface Situation {
+  readonly lab: Surroundings
+  readonly vm: Vm
+}
+
+/** A router for the rows of one file: with the package on, or as it comes out of the box. */
+export function router(state: 'ready' | 'fresh' | 'off', options: Partial<VmOptions> = {}): Situation {
+  const situation = {} as { lab: Surroundings; vm: Vm }
+  beforeAll(async () => {
+    situation.lab = await makeSurroundings()
+    situation.vm = new Vm(given.image, { ...given, taps: situation.lab.taps, ...options })
+    if (state === 'ready') await ready(situation.vm)
+    if (state === 'fresh') await situation.vm.boot(true)
+  })
+  afterEach(async ({ task }) => {
+    if (task.result?.state === 'fail') await keepEvidence(situation.vm, task.name)
+  })
+  afterAll(async () => {
+    await situation.vm?.off()
+    await situation.lab?.close()
+  })
+  return situation
+}
+
+/** Beside the failure: the serial line, the router's log, its ruleset, its mappings. */
+async function keepEvidence(vm: Vm, test: string): Promise<void> {
+  const directory = join(root, 'build/qemu/failures')
+  const file = join(directory, `${given.image.name} ${test.replace(/[^A-Za-z0-9 ]/g, '')}.txt`)
+  const asked = await vm
+    .sh(
+      'logread | tail -n 60; echo; nft list ruleset; echo; portico /ip/upnp/mappings/print; ps; ip addr; free',
+      20_000,
+    )
+    .catch(error => ({ stdout: String(error), stderr: '' }))
+  mkdirSync(directory, { recursive: true })
+  writeFileSync(file, `${asked.stdout}${asked.stderr}\n${vm.serial.slice(-20_000)}\n`)
+  console.log(`the router's log and ruleset: ${file}\n${asked.stdout.slice(0, 3000)}`)
+}
+
+/** A measured figure of this image; the table in README.md is made of them. */
+export function figure(name: string, value: number | string, unit = ''): void {
+  const line = { image: given.image.name, name, value, unit, at: new Date().toISOString() }
+  appendFileSync(join(root, 'build/qemu/figures.jsonl'), `${JSON.stringify(line)}\n`)
+  console.log(`figure: ${given.image.name}: ${name} ${value} ${unit}`)
+}
+
+export const natpmpc = (host: Host, ...words: readonly string[]): Promise<Finished> =>
+  host.run(['natpmpc', '-g', gatewayOf(host), ...words], { timeout: 20_000 })
+
+export const upnpc = (host: Host, ...words: readonly string[]): Promise<Finished> =>
+  host.run(['upnpc', '-m', 'eth0', ...words], { timeout: 30_000 })
+
+const gatewayOf = (host: Host): string => host.ip.replace(/\d+$/, '1')
+
+/** Asks by natpmpc for the port, outside and inside alike. */
+export async function map(host: Host, transport: Transport, port: number, lifetime = 3600): Promise<number> {
+  const { stdout } = await natpmpc(host, '-a', String(port), String(port), transport, String(lifetime))
+  const granted = /Mapped public port (\d+) protocol \w+ to local port (\d+) li\w+ (\d+)/.exec(stdout)
+  if (granted === null) throw new Error(`natpmpc was not given ${transport} ${port}:\n${stdout}`)
+  return Number(granted[1])
+}
+
+export async function expectReach(
+  from: Host,
+  transport: Transport,
+  port: number,
+  to: Host,
+  address = WAN,
+): Promise<void> {
+  const heard = await knock(from, transport, port, 3000, address)
+  expect(heard).toMatchObject({ got: 'reply', from: [address, port] })
+  expect(heard.got === 'reply' && heard.text).toMatch(new RegExp(`^${to.name} saw .* knock$`))
+}
+
+export async function expectNoReach(from: Host, transport: Transport, port: number, address = WAN): Promise<void> {
+  expect((await knock(from, transport, port, 500, address)).got).not.toBe('reply')
+}
+
+export const knock = (from: Host, transport: Transport, port: number, ms: number, address = WAN) =>
+  transport === 'udp' ? from.udpAsk([address, port], 'knock', ms) : from.tcpAsk([address, port], 'knock', ms)
+
+/** An echo server for the length of `work`. */
+export async function serving<T>(host: Host, transport: Transport, port: number, work: () => Promise<T>): Promise<T> {
+  const echo = transport === 'udp' ? await host.udpEcho(port) : await host.tcpEcho(port)
+  try {
+    return await work()
+  } finally {
+    await echo.close()
+  }
+}
+
+export { LAN, WAN }
