@@ -96,8 +96,10 @@ export const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 
 const REQUEST_LINE = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]{1,32}) ([!-~]+) HTTP\/([0-9])\.([0-9])$/
 
-/** Origin form, absolute form of http, or `*` (RFC 9112 §3.2); a fragment never travels. */
-/** An authority is a host and perhaps a port; a user's name before it is what nobody should send here. */
+/**
+ * Origin form, absolute form of http, or `*` (RFC 9112 §3.2); a fragment never travels. An authority is a host and
+ * perhaps a port: nobody should send a user's name here.
+ */
 const isTarget = (target: string): boolean =>
   /^(?:\/[^#]*|http:\/\/(?:[\w.-]+|\[[\dA-Fa-f:.]+\])(?::\d*)?(?:[/?][^#]*)?|\*)$/.test(target)
 

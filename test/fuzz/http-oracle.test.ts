@@ -44,6 +44,7 @@ const STRICT: Readonly<Record<string, string>> = {
   'no proper chunk size': 'more than eight digits',
   'a control character': 'in a chunk extension or a trailer',
   'a header field without a proper name': 'in a trailer',
+  'a trailer about the framing': 'what routes or frames a message is no trailer (RFC 9110 §6.5.1)',
   'a bare line feed': 'RFC 9112 §2.2 leaves the choice to the reader; smuggling lives on such choices',
   'a bare carriage return': 'the same',
   'the body is too long': 'our limit',
