@@ -4,7 +4,7 @@ import type { ListMenu, Row, SettingsMenu } from './menu.ts'
 import type { Values } from './value.ts'
 import type { Condition } from './where.ts'
 import { holds } from './where.ts'
-import type { ControlWorld, Status } from './world.ts'
+import type { Check, ControlWorld, Status } from './world.ts'
 
 export type Result =
   | {
@@ -18,6 +18,7 @@ export type Result =
   | { readonly is: 'settings'; readonly menu: SettingsMenu; readonly values: Values }
   | { readonly is: 'count'; readonly count: number }
   | { readonly is: 'status'; readonly status: Status }
+  | { readonly is: 'checks'; readonly checks: readonly Check[] }
   | { readonly is: 'help' }
   | { readonly is: 'removed'; readonly ids: readonly string[] }
   /** Well said, but it cannot be done. */
@@ -30,6 +31,8 @@ export function execute(world: ControlWorld, command: Command): Result | Promise
       return { is: 'help' }
     case 'status':
       return { is: 'status', status: world.status() }
+    case 'check':
+      return world.checks().then(checks => ({ is: 'checks', checks }))
     case 'remove':
       return remove(world, command.menu, command.selection)
     case 'print':

@@ -7,7 +7,7 @@
  *     /ip upnp mappings remove *10FA0            ... remove numbers=0,2                 ... remove [find dst-port=4000]
  */
 import { Malformed } from '../base/fail.ts'
-import type { ListMenu, Menu, Property } from './menu.ts'
+import type { ListMenu, Menu, Property, TopCommand } from './menu.ts'
 import { compilePattern } from './pattern.ts'
 import { Scanner } from './scanner.ts'
 import type { TreeNode } from './tree.ts'
@@ -25,7 +25,7 @@ export type Selection =
   | { readonly by: 'find'; readonly where: Condition | undefined }
 
 export type Command =
-  | { readonly is: 'status' | 'help' }
+  | { readonly is: TopCommand }
   | {
       readonly is: 'print'
       readonly menu: Menu
@@ -101,7 +101,7 @@ function readCommand(scanner: Scanner): Command {
 }
 
 function readArguments(scanner: Scanner, menu: Menu | undefined, command: string): Command {
-  if (menu === undefined) return { is: command as 'status' | 'help' }
+  if (menu === undefined) return { is: command as TopCommand }
   if (command === 'remove' && menu.is === 'list') return { is: 'remove', menu, selection: readSelection(scanner, menu) }
   return readPrint(scanner, menu)
 }

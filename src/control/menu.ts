@@ -61,10 +61,11 @@ export interface ListMenu extends AnyMenu {
 export type Menu = SettingsMenu | ListMenu
 
 /** Words that stand for themselves, outside every menu. */
-export type TopCommand = 'status' | 'help'
+export type TopCommand = 'status' | 'check' | 'help'
 
 export const TOP_COMMANDS: Readonly<Record<TopCommand, string>> = {
   status: 'what the daemon does, what it cannot do, and why',
+  check: 'what must be in order, and how to mend it',
   help: 'the commands there are',
 }
 
@@ -99,8 +100,8 @@ export const MENUS: readonly Menu[] = [
     form: 'table',
     rows: permissionRows,
   }),
-  list('ip upnp mappings', ['ip nat-pmp mappings'], 'the mappings in force, whoever asked for them', {
-    flags: ['D'],
+  list('ip upnp mappings', ['ip nat-pmp mappings'], 'mappings and IPv6 pinholes, whoever asked for them', {
+    flags: ['X', 'I', 'D'],
     properties: [
       property('protocol', 'word', 'tcp or udp'),
       property('dst-port', 'number', 'external port, that the world dials'),
@@ -112,7 +113,12 @@ export const MENUS: readonly Menu[] = [
       property('dst-address', 'address', 'external address'),
       property('client', 'address', 'host that asked'),
       property('mac', 'address', 'link address of that host'),
+      property('src-address', 'address', 'the only host of the world that may come in'),
+      property('src-port', 'number', 'the only port that it may come from'),
+      property('pinhole', 'number', 'by which its client knows an IPv6 pinhole'),
       property('comment', 'text', 'what the client calls it'),
+      property('disabled', 'yes-no', 'its client wants it kept and not used'),
+      property('invalid', 'yes-no', 'suspended: its address belongs to another device now'),
       property('dynamic', 'yes-no', 'asked for by a client'),
     ],
     columns: ['protocol', 'dst-port', 'internal-address', 'internal-port', 'service', 'timeout'],
@@ -131,6 +137,9 @@ export const MENUS: readonly Menu[] = [
       property('dst-address', 'address', 'external address'),
       property('in-interface', 'word', 'device of the external interface'),
       property('dst-port', 'number', 'external port'),
+      property('src-address', 'address', 'the only host of the world that may come in'),
+      property('disabled', 'yes-no', 'its client wants it kept and not used'),
+      property('invalid', 'yes-no', 'suspended: its address belongs to another device now'),
       property('comment', 'text', 'service, host and what the client calls it'),
       property('dynamic', 'yes-no', 'asked for by a client'),
     ],

@@ -5,6 +5,7 @@
  * A list may be very long, so it is printed in pieces, each the work of a few milliseconds; an empty piece only means
  * that the work goes on. Whoever sends them lets others have their turn in between.
  */
+import { checksText } from './check.ts'
 import type { Result } from './execute.ts'
 import { helpText } from './help.ts'
 import { jsonPieces, safeJson } from './json.ts'
@@ -36,6 +37,8 @@ function textOf(result: Short): string {
       return `${result.count}\n`
     case 'status':
       return statusText(result.status)
+    case 'checks':
+      return checksText(result.checks)
     case 'help':
       return helpText()
     case 'removed':
@@ -53,6 +56,8 @@ function jsonOf(result: Short): unknown {
       return { count: result.count }
     case 'status':
       return statusJson(result.status)
+    case 'checks':
+      return { checks: result.checks }
     case 'help':
       return { help: helpText() }
     case 'removed':

@@ -2,6 +2,7 @@
 import type { Instant } from '../base/time.ts'
 import { secondsBetween } from '../base/time.ts'
 import type { Answer, Mapping, Service } from '../core/mapping.ts'
+import { idText, mappingId } from './ids.ts'
 import type { Row } from './menu.ts'
 import { shownValues } from './table.ts'
 import { localTime } from './time.ts'
@@ -24,13 +25,17 @@ export const journalRows = (world: ControlWorld): readonly Row[] => numbered(Arr
 /** By external port, static ones first: an order that renewals do not change. */
 export function mappingRows(world: ControlWorld): readonly Row[] {
   const now = world.now()
-  return sorted(world).map((mapping, number) => new MappingRow(mapping, number, () => mappingValues(mapping, now)))
+  return sortedMappings(world).map(
+    (mapping, number) => new MappingRow(mapping, number, () => mappingValues(mapping, now)),
+  )
 }
 
-/** The same mappings in the words of RouterOS' firewall. */
+/** Those that translate, in the words of RouterOS' firewall. */
 export function natRows(world: ControlWorld): readonly Row[] {
   const { device } = world.status().uplink
-  return sorted(world).map((mapping, number) => new MappingRow(mapping, number, () => natValues(mapping, device)))
+  return sortedMappings(world)
+    .filter(({ pinhole }) => pinhole === undefined)
+    .map((mapping, number) => new MappingRow(mapping, number, () => natValues(mapping, device)))
 }
 
 export function removeMapping(world: ControlWorld, row: Row): Promise<Answer> {
@@ -40,6 +45,22 @@ export function removeMapping(world: ControlWorld, row: Row): Promise<Answer> {
   const because = 'it is static: remove its `config mapping` from /etc/config/portico'
   return Promise.resolve({ ok: false, why: 'not-owner', because })
 }
+
+/**
+ * Static ones first, then by external port, pinholes last. Sorted as numbers, with the place in the table in the low
+ * digits: a function that compares would be called too often.
+ */
+export function sortedMappings(world: ControlWorld): readonly Mapping[] {
+  const all = Array.from(world.mappings())
+  const keys = Float64Array.from(all, (mapping, index) => {
+    const group = mapping.pinhole !== undefined ? 0x40000 : isDynamic(mapping) ? 0x20000 : 0
+    return (group + mapping.external.port * 2 + (mapping.transport === 'udp' ? 1 : 0)) * ALL + index
+  })
+  return Array.from(keys.sort(), key => all[key % ALL] as Mapping)
+}
+
+/** More than all ports and pinholes; times any key it is still a whole number that a double holds. */
+const ALL = 2 ** 24
 
 /** There may be very many: what a row shows is put together when somebody looks, and not kept. */
 class MappingRow implements Row {
@@ -72,7 +93,12 @@ function mappingValues(mapping: Mapping, now: Instant): Values {
     'internal-port': internal.port,
     service: owner.via === 'operator' ? 'static' : owner.via,
     'dst-address': external.ip,
+    disabled: mapping.state === 'disabled',
+    invalid: mapping.state === 'suspended',
   }
+  if (mapping.remote.ip !== 'any') values['src-address'] = mapping.remote.ip
+  if (mapping.remote.port !== 'any') values['src-port'] = mapping.remote.port
+  if (mapping.pinhole !== undefined) values['pinhole'] = mapping.pinhole
   if (lease !== 'forever') {
     values['timeout'] = secondsBetween(now, lease.expires)
     values['lifetime'] = lease.lifetime
@@ -85,6 +111,8 @@ function mappingValues(mapping: Mapping, now: Instant): Values {
 
 function natValues(mapping: Mapping, device: string | undefined): Values {
   const values: Record<string, Value> = {
+    disabled: mapping.state === 'disabled',
+    invalid: mapping.state === 'suspended',
     dynamic: isDynamic(mapping),
     chain: 'dstnat',
     action: 'dst-nat',
@@ -96,16 +124,10 @@ function natValues(mapping: Mapping, device: string | undefined): Values {
   }
   const comment = ruleComment(mapping)
   if (comment !== '') values['comment'] = comment
+  if (mapping.remote.ip !== 'any') values['src-address'] = mapping.remote.ip
   if (device !== undefined) values['in-interface'] = device
   return values
 }
-
-/** An external port of one transport has one mapping, so they name it: tcp `*1..*FFFF`, udp `*10001..*1FFFF`. */
-function mappingId(mapping: Mapping): string {
-  return idText((mapping.transport === 'udp' ? 0x10000 : 0) + mapping.external.port)
-}
-
-const idText = (n: number): string => `*${n.toString(16).toUpperCase()}`
 
 const isDynamic = (mapping: Mapping): boolean => mapping.owner.via !== 'operator'
 
@@ -114,19 +136,6 @@ function ruleComment(mapping: Mapping): string {
   const { owner, label } = mapping
   return owner.via === 'operator' ? label : `${owner.via} ${owner.client}: ${label}`.trimEnd()
 }
-
-/** Sorted as numbers, place in the table in the low digits: a function that compares would be called too often. */
-function sorted(world: ControlWorld): readonly Mapping[] {
-  const all = Array.from(world.mappings())
-  const keys = Float64Array.from(all, (mapping, index) => {
-    const key = (isDynamic(mapping) ? 0x20000 : 0) + mapping.external.port * 2 + (mapping.transport === 'udp' ? 1 : 0)
-    return key * ALL + index
-  })
-  return Array.from(keys.sort(), key => all[key % ALL] as Mapping)
-}
-
-/** More than all ports of both transports; times any key it is still a whole number that a double holds. */
-const ALL = 2 ** 24
 
 function interfaceValues(role: InterfaceRole): Values {
   return set({

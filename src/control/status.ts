@@ -15,6 +15,8 @@ export function statusText(status: Status): string {
       ['external', uplinkText(status.uplink)],
       ['internal', internalText(status)],
       ['mappings', `${status.held} of ${status.limits.total} (one host may hold ${status.limits.perHost})`],
+      ...leasesFacts(status),
+      ['ubus', ubusText(status)],
       ['kernel', kernelText(status)],
     ]),
     ...section(
@@ -50,6 +52,8 @@ export function statusJson(status: Status): unknown {
     refused: status.refused,
     problems: status.problems,
     kernel: status.kernel,
+    ubus: status.ubus,
+    leases: leasesJson(status),
     advice: adviceOf(status),
   }
 }
@@ -115,6 +119,21 @@ const REACH = {
 function internalText({ internal }: Status): string {
   return internal.length === 0 ? 'none' : internal.map(({ device, address }) => `${device} ${address}`).join(', ')
 }
+
+const ubusText = ({ ubus }: Status): string =>
+  `${ubus.connected ? 'connected' : 'not connected'}${ubus.trouble === undefined ? '' : `: ${ubus.trouble}`}`
+
+function leasesFacts({ leaseFile }: Status): readonly (readonly [name: string, text: string])[] {
+  if (leaseFile === undefined) return []
+  const { path, age, trouble } = leaseFile
+  const written = age === undefined ? 'not written yet' : `written ${showDuration(age)} ago`
+  return [['leases', `${path}, ${trouble ?? written}`]]
+}
+
+const leasesJson = ({ leaseFile }: Status) =>
+  leaseFile === undefined
+    ? undefined
+    : { file: leaseFile.path, interval: leaseFile.interval, age: leaseFile.age, trouble: leaseFile.trouble }
 
 function kernelText({ kernel }: Status): string {
   const features = kernel.features.map(({ name, present }) => `${present ? '' : 'no '}${name}`)

@@ -1,13 +1,15 @@
 /**
  * What the daemon offers to the people who look at it. The control floor reads this and nothing else, and changes the
- * world in one way only: `remove`.
+ * world in two ways only: `remove` and `pin`.
  */
-import type { Ip } from '../base/ip.ts'
+import type { Endpoint, Ip, Mac, Port } from '../base/ip.ts'
 import type { Severity } from '../base/log.ts'
 import type { Instant, Seconds } from '../base/time.ts'
 import type { SectionValues } from '../config/options.ts'
 import type { Problem } from '../config/problems.ts'
-import type { Answer, Mapping, Refusal, Service } from '../core/mapping.ts'
+import type { Entry } from '../core/journal.ts'
+import type { Answer, Mapping, Refusal, Service, Transport } from '../core/mapping.ts'
+import type { Verdict } from '../core/permission.ts'
 import type { Uplink } from '../core/uplink.ts'
 
 export interface ControlWorld {
@@ -28,6 +30,57 @@ export interface ControlWorld {
    * when it has ended meanwhile. Resolves when the kernel has confirmed; never rejects.
    */
   remove(mapping: Mapping): Promise<Answer>
+  /** Goes up with each change of the mappings that translate. */
+  version(): number
+  /** One for each mapping, in the same order; `undefined` where nothing counts. Never rejects. */
+  traffic(mappings: readonly Mapping[]): Promise<readonly (Traffic | undefined)[]>
+  /** The journal's entries behind number `after`, oldest first. */
+  happened(after: number): readonly Entry[]
+  /** What decides whether this may be mapped, were it asked for now. */
+  permits(question: Question, external: Port): Verdict
+  /** Makes a client's mapping one of the owner's configuration. Never rejects. */
+  pin(mapping: Mapping, comment: string): Promise<Pinned>
+  /** What must be in order for the service to work, in the order in which to mend it. Never rejects. */
+  checks(): Promise<readonly Check[]>
+}
+
+/** Of all flows of one mapping, both directions, since it was made. */
+export interface Traffic {
+  readonly packets: number
+  readonly bytes: number
+  /** Of these, what the internal host sent. */
+  readonly bytesOut: number
+}
+
+export interface Question {
+  readonly service: Service
+  readonly transport: Transport
+  readonly internal: Endpoint
+  readonly mac: Mac | undefined
+  /** The internal device that it comes in by; the one that leads to the host when it is not said. */
+  readonly device: string | undefined
+}
+
+export type Pinned =
+  /** Name of its new section. */
+  | { readonly ok: true; readonly section: string }
+  | {
+      readonly ok: false
+      readonly why: 'static' | 'pinhole' | 'remote' | 'broken' | 'write'
+      /** A sentence for people. */
+      readonly because: string
+    }
+
+/** Works; works, but not as well as it could; does not work. */
+export type CheckState = 'green' | 'amber' | 'red'
+
+export interface Check {
+  readonly name: string
+  readonly state: CheckState
+  /** What was found. */
+  readonly what: string
+  /** What to do; absent when it is green. */
+  readonly mend?: string
 }
 
 /** The named sections of `/etc/config/portico` (`config/options.ts`). */
@@ -72,6 +125,19 @@ export interface Status {
   readonly refused: readonly RefusedLately[]
   readonly problems: readonly Problem[]
   readonly kernel: KernelStatus
+  /** The connection to ubusd; `trouble` says why there is none, or what it refuses. */
+  readonly ubus: { readonly connected: boolean; readonly trouble: string | undefined }
+  /** Where leases are kept over a reboot; `undefined`: nowhere. */
+  readonly leaseFile: LeaseFileStatus | undefined
+}
+
+export interface LeaseFileStatus {
+  readonly path: string
+  /** Minutes between two writings while it runs; 0: only when it ends. */
+  readonly interval: number
+  /** When it was written last, in seconds from now; `undefined`: not by this process. */
+  readonly age: Seconds | undefined
+  readonly trouble: string | undefined
 }
 
 export interface ServiceStatus {

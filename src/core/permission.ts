@@ -19,11 +19,24 @@ export interface Ask {
 
 /** Why this external port is refused, for the journal; `undefined` when it is allowed. */
 export function refused(policy: Policy, ask: Ask, external: number): string | undefined {
-  for (const rule of policy.rules) {
-    if (rule.external !== undefined && !within(external, rule.external)) continue
-    if (covers(rule, ask)) return rule.action === 'allow' ? undefined : nameOf(rule)
-  }
-  return refusedByDefault(policy, ask.internal.port, external)
+  const rule = deciding(policy, ask, external)
+  if (rule === undefined) return refusedByDefault(policy, ask.internal.port, external)
+  return rule.action === 'allow' ? undefined : nameOf(rule)
+}
+
+/** What decides, and how; `rule` is absent when it is the default policy. */
+export interface Verdict {
+  readonly allowed: boolean
+  readonly because: string
+  readonly rule: number | undefined
+}
+
+/** For people who want to know beforehand. */
+export function verdict(policy: Policy, ask: Ask, external: number): Verdict {
+  const rule = deciding(policy, ask, external)
+  if (rule !== undefined) return { allowed: rule.action === 'allow', because: nameOf(rule), rule: rule.number }
+  const said = refusedByDefault(policy, ask.internal.port, external)
+  return { allowed: said === undefined, because: said ?? 'default policy: no permission speaks of it', rule: undefined }
 }
 
 /** The same where no rule matches. */
@@ -103,6 +116,15 @@ function unsafe(side: string, port: number): string | undefined {
   if (port >= 1024 && !DANGEROUS_HIGH.has(port)) return undefined
   const known = DANGEROUS.find(({ ports }) => port >= ports[0] && port <= ports[1])
   return `default policy: ${side} port ${port} is ${known === undefined ? 'below 1024' : known.what}`
+}
+
+/** The first rule that fits. */
+function deciding(policy: Policy, ask: Ask, external: number): Rule | undefined {
+  for (const rule of policy.rules) {
+    if (rule.external !== undefined && !within(external, rule.external)) continue
+    if (covers(rule, ask)) return rule
+  }
+  return undefined
 }
 
 function covers(rule: Rule, ask: Ask): boolean {

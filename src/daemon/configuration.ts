@@ -26,16 +26,19 @@ export class Configuration {
   readonly #platform: Platform
   readonly #log: Log
   readonly #directory: string
+  readonly #askBus: () => Promise<unknown>
   #config: Config = defaultConfig()
   #problems: readonly Problem[] = []
   #netifd: readonly NetifdInterface[] | undefined
   #isAbsent = false
   #complaint: string | undefined
 
-  constructor(platform: Platform, log: Log, directory: string) {
+  /** `askBus`: netifd's dump, where we are on its bus; else the `ubus` command is asked. */
+  constructor(platform: Platform, log: Log, directory: string, askBus: () => Promise<unknown> = async () => undefined) {
     this.#platform = platform
     this.#log = log
     this.#directory = directory
+    this.#askBus = askBus
   }
 
   /** In force. */
@@ -50,6 +53,11 @@ export class Configuration {
 
   get netifd(): readonly NetifdInterface[] | undefined {
     return this.#netifd
+  }
+
+  /** Of Portico's own file. */
+  get path(): string {
+    return fileNames(this.#directory).portico
   }
 
   /** Reads the files. Whether a new configuration came into force. */
@@ -75,15 +83,21 @@ export class Configuration {
    * command) the network file serves, and nobody is asked again until `anew`.
    */
   async askNetifd(anew: boolean): Promise<boolean> {
+    const dumped = await this.#askBus()
+    if (dumped !== undefined) return this.#understand(JSON.stringify(dumped))
     if (anew) this.#isAbsent = false
     if (this.#isAbsent) return false
     const { status, stdout, stderr } = await this.#platform.run(DUMP, PATIENCE)
     this.#isAbsent = status === COMMAND_NOT_FOUND
     if (this.#isAbsent) return false
     if (status !== 0) return this.#complain(`netifd does not answer (status ${status}): ${stderr.trim()}`)
+    return this.#understand(stdout)
+  }
+
+  #understand(dumped: string): boolean {
     try {
       const before = JSON.stringify(this.#netifd)
-      this.#netifd = parseNetifd(utf8Encode(stdout))
+      this.#netifd = parseNetifd(utf8Encode(dumped))
       this.#complaint = undefined
       return JSON.stringify(this.#netifd) !== before
     } catch (error) {

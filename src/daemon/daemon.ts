@@ -25,6 +25,7 @@ import type { Datagram, Platform } from '../platform/platform.ts'
 import { SystemError } from '../platform/platform.ts'
 import { Announcer } from '../protocol/announce.ts'
 import { NatPmp } from '../protocol/natpmp.ts'
+import { Bus } from './bus.ts'
 import { Configuration } from './configuration.ts'
 import type { Diary } from './diary.ts'
 import type { Visit } from './doors.ts'
@@ -62,6 +63,7 @@ export class Daemon {
   readonly started: Instant
   readonly configuration: Configuration
   readonly timers: Timers
+  readonly bus: Bus
   readonly places: Places
   readonly #closing: (() => void)[] = []
 
@@ -71,7 +73,8 @@ export class Daemon {
     this.diary = diary
     this.started = platform.clock.now()
     this.timers = new Timers(platform)
-    this.configuration = new Configuration(platform, diary.log, places.uci)
+    this.bus = new Bus(platform, this.timers, diary.log)
+    this.configuration = new Configuration(platform, diary.log, places.uci, () => this.bus.dump())
   }
 
   /** Rejects with `OtherInstance`, `KernelError` or `SystemError`; then call `close` all the same. */
@@ -87,12 +90,17 @@ export class Daemon {
     await this.#lock()
     configuration.read()
     diary.level = configuration.config.system.log_level
+    this.#kept(this.bus)
+    await this.bus.start()
     await configuration.askNetifd(true)
     const running = await this.#open()
     await running.begin()
     reload = () => running.reload()
     if (wanted) reload()
-    await this.#control(controlWorld(running))
+    const world = controlWorld(running)
+    await this.#control(world)
+    this.bus.serve(world, () => running.netifdChanged())
+    diary.heard = event => this.bus.tell(event)
     diary.log('info', 'system', running.readyLine())
   }
 
@@ -172,7 +180,7 @@ export class Running {
   readonly #kernel: KernelFirewall
   /** Open while a permission names a link address: every stir of a host on the LAN wakes it. */
   #neighbours: Neighbours | undefined
-  readonly #surroundings: RouterSurroundings
+  readonly surroundings: RouterSurroundings
   readonly #epoch: Epoch
   readonly #announcer: Announcer
   readonly #natPmp: NatPmp
@@ -193,10 +201,10 @@ export class Running {
     this.features = features
     this.#kernel = kernel
     this.#situation = this.#look()
-    this.#surroundings = new RouterSurroundings(platform, links, () => this.#situation)
-    this.#surroundings.refresh()
+    this.surroundings = new RouterSurroundings(platform, links, () => this.#situation)
+    this.surroundings.refresh()
     this.#epoch = new Epoch(clock.now(), start => this.#epochBegins(start))
-    const surroundings = this.#surroundings
+    const surroundings = this.surroundings
     const epoch = this.#epoch
     const { policy } = this.#situation
     this.engine = new Engine({ clock, firewall: kernel, surroundings, journal, epoch, policy, settled: rearm })
@@ -233,7 +241,13 @@ export class Running {
   /** The owner's files have changed (SIGHUP). */
   reload(): void {
     this.daemon.diary.log('info', 'config', 'reading the configuration again')
+    this.daemon.bus.again()
     this.#refresher.want('files')
+  }
+
+  /** Beside the links that the kernel shows, as when a network gets another device. */
+  netifdChanged(): void {
+    this.#askNetifd(false)
   }
 
   linksChanged(): void {
@@ -312,7 +326,7 @@ export class Running {
     const { settings, uplink, policy, statics, doors } = next
     this.doors.keep(doors)
     this.#situation = next
-    this.#surroundings.refresh()
+    this.surroundings.refresh()
     await this.#tell('settings', settings, () => this.#configure(settings))
     await this.#tell('uplink', uplink, () => this.engine.move(uplink))
     await this.#tell('rules', { policy, statics }, () => this.engine.reconsider(policy, statics))

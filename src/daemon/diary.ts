@@ -19,13 +19,18 @@ const KEPT = 200
 export class Diary {
   readonly journal: Journal
   readonly log: Log
+  /** Told of what is written of mappings; a flood is counted, not told. */
+  heard: (event: Event) => void = () => {}
   readonly #platform: Platform
   readonly #lines: { readonly at: Instant; readonly line: Omit<JournalLine, 'time'> }[] = []
   #level: Severity = 'info'
 
   constructor(platform: Platform) {
     this.#platform = platform
-    this.journal = new Journal((severity, line, event) => this.#write(severity, topicsOf(event).join(), line))
+    this.journal = new Journal((severity, line, event) => {
+      this.#write(severity, topicsOf(event).join(), line)
+      this.heard(event)
+    })
     this.log = (severity, topic, message, detail) => this.#note(severity, topic, message, detail)
   }
 

@@ -1,17 +1,22 @@
 /** What the console sees of the daemon (`control/world.ts`). */
+import type { Port } from '../base/ip.ts'
 import { isIpv4 } from '../base/ip.ts'
 import { utf8Decode } from '../base/text.ts'
 import { secondsBetween } from '../base/time.ts'
 import { isEnabled } from '../config/config.ts'
-import type { ControlWorld, InterfaceRole, RefusedLately, Status } from '../control/world.ts'
+import type { ControlWorld, InterfaceRole, Question, RefusedLately, Status, Traffic } from '../control/world.ts'
 import type { Engine } from '../core/engine.ts'
 import type { Answer, Mapping, Refusal } from '../core/mapping.ts'
+import type { Verdict } from '../core/permission.ts'
+import { verdict } from '../core/permission.ts'
 import { textOf } from '../core/record.ts'
 import type { Features } from '../kernel/ruleset.ts'
 import type { Platform } from '../platform/platform.ts'
 import { SERVER_PORT } from '../wire/natpmp.ts'
+import { runChecks } from './checks.ts'
 import type { Running } from './daemon.ts'
 import type { Diary } from './diary.ts'
+import { pinTo } from './pin.ts'
 import { RELEASE } from './release.ts'
 import type { Situation } from './situation.ts'
 
@@ -27,6 +32,16 @@ export function controlWorld(running: Running): ControlWorld {
     mappings: () => engine.mappings.all(),
     journal: () => diary.lines(platform.clock.now()),
     remove: mapping => removeBy(engine, mapping),
+    version: () => engine.mappings.version,
+    traffic: mappings => trafficOf(running, mappings),
+    happened: after => diary.journal.entries(after),
+    permits: (question, external) => permits(running, question, external),
+    pin: async (mapping, comment) => {
+      const pinned = pinTo(platform, running.daemon.configuration.path, mapping, comment)
+      if (pinned.ok) running.reload()
+      return pinned
+    },
+    checks: () => runChecks(platform, statusOf(running), running.situation.config.system.mark),
   }
 }
 
@@ -58,7 +73,24 @@ function statusOf({ daemon, engine, situation, doors, links, features }: Running
     refused: refusedLately(diary),
     problems,
     kernel: { release: releaseOf(platform), features: featuresOf(features) },
+    ubus: daemon.bus.state,
+    leaseFile: undefined,
   }
+}
+
+async function trafficOf(_running: Running, mappings: readonly Mapping[]): Promise<readonly (Traffic | undefined)[]> {
+  return mappings.map(() => undefined)
+}
+
+/** The rules, and before them the switch of the service. */
+function permits({ engine, surroundings }: Running, question: Question, external: Port): Verdict {
+  const { service, transport, internal, mac } = question
+  const { policy, uplink } = engine
+  if (!policy.forwarding[service]) {
+    return { allowed: false, because: `${service} is off, or may not map (allow_port_forwarding)`, rule: undefined }
+  }
+  const devices = [question.device ?? surroundings.deviceOf(internal.ip), uplink.device]
+  return verdict(policy, { service, transport, internal, mac, devices }, external)
 }
 
 function releaseOf(platform: Platform): string | undefined {

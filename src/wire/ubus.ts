@@ -39,6 +39,7 @@ export const UBUS_STATUS = {
   notSupported: 8,
   unknownError: 9,
   connectionFailed: 10,
+  noMemory: 11,
 } as const
 
 /** UBUS_SYSTEM_OBJECT_EVENT: takes `register` and `send`. */

@@ -5,9 +5,21 @@ import type { SectionValues } from '../../src/config/options.ts'
 import { defaultsOf } from '../../src/config/options.ts'
 import type { PrintOptions } from '../../src/control/print.ts'
 import { runLine } from '../../src/control/server.ts'
-import type { ControlWorld, InterfaceRole, JournalLine, SettingsId, Status } from '../../src/control/world.ts'
+import type {
+  Check,
+  ControlWorld,
+  InterfaceRole,
+  JournalLine,
+  Pinned,
+  Question,
+  SettingsId,
+  Status,
+  Traffic,
+} from '../../src/control/world.ts'
+import type { Entry } from '../../src/core/journal.ts'
 import type { Answer, Mapping, Owner, Transport } from '../../src/core/mapping.ts'
 import { ORDINARY } from '../../src/core/mapping.ts'
+import type { Verdict } from '../../src/core/permission.ts'
 
 export class MemoryWorld implements ControlWorld {
   held: Mapping[] = []
@@ -18,6 +30,13 @@ export class MemoryWorld implements ControlWorld {
   removed: Mapping[] = []
   /** What `remove` answers instead of removing. */
   obstacle: Answer | undefined
+  readonly counted = new Map<Mapping, Traffic>()
+  entries: Entry[] = []
+  readonly asked: { readonly question: Question; readonly external: Port }[] = []
+  judgement: Verdict = { allowed: true, because: 'default policy: no permission speaks of it', rule: undefined }
+  readonly pinned: { readonly mapping: Mapping; readonly comment: string }[] = []
+  pinning: Pinned = { ok: true, section: 'pinned_tcp_8080' }
+  found: Check[] = []
 
   now(): Instant {
     return 1_000_000 as Instant
@@ -45,6 +64,26 @@ export class MemoryWorld implements ControlWorld {
     this.removed.push(mapping)
     this.held = this.held.filter(each => each !== mapping)
     return { ok: true, mapping: undefined }
+  }
+  version(): number {
+    return 7
+  }
+  async traffic(mappings: readonly Mapping[]): Promise<readonly (Traffic | undefined)[]> {
+    return mappings.map(mapping => this.counted.get(mapping))
+  }
+  happened(after: number): readonly Entry[] {
+    return this.entries.filter(({ number }) => number > after)
+  }
+  permits(question: Question, external: Port): Verdict {
+    this.asked.push({ question, external })
+    return this.judgement
+  }
+  async pin(mapping: Mapping, comment: string): Promise<Pinned> {
+    this.pinned.push({ mapping, comment })
+    return this.pinning
+  }
+  async checks(): Promise<readonly Check[]> {
+    return this.found
   }
 }
 
@@ -100,6 +139,8 @@ export const healthy: Status = {
   refused: [],
   problems: [],
   kernel: { release: '6.18.5', features: [] },
+  ubus: { connected: true, trouble: undefined },
+  leaseFile: undefined,
 }
 
 /** What a command line shows and its exit status. */

@@ -114,7 +114,10 @@ const faulty: readonly (readonly [line: string, message: string])[] = [
   ['status now', 'expected end of command (line 1 column 8)'],
   ['/ip upnp mappings print where', 'expected a condition (line 1 column 30)'],
   ['/ip upnp mappings print where foo=1', 'unknown parameter foo (line 1 column 31)'],
-  ['/ip upnp mappings print where d', 'ambiguous parameter d: dst-address, dst-port, dynamic (line 1 column 31)'],
+  [
+    '/ip upnp mappings print where d',
+    'ambiguous parameter d: disabled, dst-address, dst-port, dynamic (line 1 column 31)',
+  ],
   ['/ip upnp mappings print where dst-port=x', 'input does not match any value of dst-port (line 1 column 40)'],
   ['/ip upnp mappings print where dynamic=2', 'input does not match any value of dynamic (line 1 column 39)'],
   ['/ip upnp mappings print where comment="a', 'missing closing quote (line 1 column 39)'],

@@ -79,7 +79,7 @@ Columns: INTERFACE, TYPE, FORCED-IP, DEVICE
   test('/ip upnp mappings: static first, then by port; numbers to the right', async () => {
     expect(await shown('/ip upnp mappings print')).toBe(
       text(`
-Flags: D - dynamic
+Flags: X - disabled, I - invalid; D - dynamic
 Columns: PROTOCOL, DST-PORT, INTERNAL-ADDRESS, INTERNAL-PORT, SERVICE, TIMEOUT
 #   PROTOCOL  DST-PORT  INTERNAL-ADDRESS  INTERNAL-PORT  SERVICE  TIMEOUT
 ;;; web server
@@ -95,7 +95,7 @@ Columns: PROTOCOL, DST-PORT, INTERNAL-ADDRESS, INTERNAL-PORT, SERVICE, TIMEOUT
   test('without rows: the head remains', async () => {
     expect(await shown('/ip upnp mappings print', new MemoryWorld())).toBe(
       text(`
-Flags: D - dynamic
+Flags: X - disabled, I - invalid; D - dynamic
 Columns: PROTOCOL, DST-PORT, INTERNAL-ADDRESS, INTERNAL-PORT, SERVICE, TIMEOUT
 `),
     )
@@ -215,6 +215,8 @@ describe('print --json', () => {
       {
         '.id': '*20FB',
         number: 0,
+        disabled: false,
+        invalid: false,
         dynamic: false,
         protocol: 'tcp',
         'dst-port': 8443,
@@ -227,6 +229,8 @@ describe('print --json', () => {
       {
         '.id': '*1D6D8',
         number: 2,
+        disabled: false,
+        invalid: false,
         dynamic: true,
         protocol: 'udp',
         'dst-port': 55_000,
@@ -293,7 +297,19 @@ describe('a label from a hostile client', () => {
       const back = JSON.parse(out)
       expect(back[0].comment).toBe(label)
       expect(Object.keys(back[0]).sort()).toEqual(
-        ['.id', 'number', 'dynamic', 'protocol', 'dst-port', 'internal-address', 'internal-port', 'service', 'timeout']
+        [
+          '.id',
+          'number',
+          'disabled',
+          'invalid',
+          'dynamic',
+          'protocol',
+          'dst-port',
+          'internal-address',
+          'internal-port',
+          'service',
+          'timeout',
+        ]
           .concat(['lifetime', 'dst-address', 'client', 'comment'])
           .sort(),
       )
@@ -320,6 +336,7 @@ describe('status', () => {
   external: ether1 11.22.33.44 (public)
   internal: br-lan 192.168.88.1
   mappings: 2 of 2048 (one host may hold 64)
+      ubus: connected
     kernel: 6.18.5
 `),
     )
@@ -346,6 +363,7 @@ describe('status', () => {
   external: ether1 100.64.1.2 (shared by the provider: the world cannot reach this address)
   internal: br-lan 192.168.88.1
   mappings: 2 of 2048 (one host may hold 64)
+      ubus: connected
     kernel: 5.15.0, no timeout update
 
 Refused lately
@@ -413,6 +431,7 @@ What to do
       refused: [],
       problems: [],
       kernel: { release: '6.18.5', features: [] },
+      ubus: { connected: true },
       advice: [],
     })
   })

@@ -140,6 +140,8 @@ describe('/rest', () => {
     'dst-address': '11.22.33.44',
     client: '192.168.88.10',
     comment: 'one',
+    disabled: 'false',
+    invalid: 'false',
   }
   test('GET of a list: all values are strings', async () => {
     const { status, value } = await json(world(), 'GET', '/rest/ip/upnp/mappings')

@@ -67,7 +67,7 @@ describe('a message that ubusd sends is read', () => {
       {
         type: UBUS.invoke,
         seq: 7,
-        peer: 0x13572468,
+        peer: 0x22222222,
         object: 0x2468ace0,
         method: 'interface.update',
         noReply: true,

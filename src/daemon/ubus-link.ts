@@ -1,0 +1,160 @@
+/**
+ * One connection to ubusd: who asked what under which number, and what comes unasked. It ends by itself when the other
+ * side does, sends what cannot be read, or stops taking; then every open request is answered `connectionFailed`.
+ */
+import type { Instant } from '../base/time.ts'
+import { afterMs, earliest, milliseconds } from '../base/time.ts'
+import type { Stream } from '../platform/platform.ts'
+import type { UbusAttributes, UbusMessage } from '../wire/ubus.ts'
+import { decodeUbus, encodeUbus, UBUS, UBUS_MOST_BYTES, UBUS_STATUS, UbusReader } from '../wire/ubus.ts'
+
+export interface UbusReply {
+  /** `UBUS_STATUS` */
+  readonly status: number
+  /** What came before the status, in order. */
+  readonly messages: readonly UbusMessage[]
+}
+
+export interface UbusLinkParts {
+  readonly now: () => Instant
+  /** `wakeAt` may have changed. */
+  readonly rearm: () => void
+  /** ubusd has greeted us. */
+  readonly greeted: () => void
+  /** A method of one of our objects is called, or an event or notification has come for it. */
+  readonly invoked: (message: UbusMessage) => void
+  /** What one of our objects had subscribed to is gone. */
+  readonly unsubscribed: (message: UbusMessage) => void
+  /** Once; not after `close`. */
+  readonly ended: (why: string) => void
+}
+
+/** ubusd and its objects answer in milliseconds. */
+const PATIENCE = milliseconds(3000)
+const MOST_REQUESTS = 64
+const MOST_MESSAGES = 64
+/** Two answers of the largest size. */
+const MOST_PENDING = 2 * UBUS_MOST_BYTES
+
+interface Request {
+  readonly until: Instant
+  readonly messages: UbusMessage[]
+  readonly done: (reply: UbusReply) => void
+}
+
+export class UbusLink {
+  readonly #stream: Stream
+  readonly #parts: UbusLinkParts
+  readonly #reader = new UbusReader()
+  readonly #requests = new Map<number, Request>()
+  #greetingBy: Instant | undefined
+  #seq = 0
+  #isOpen = true
+
+  constructor(stream: Stream, parts: UbusLinkParts) {
+    this.#stream = stream
+    this.#parts = parts
+    this.#greetingBy = afterMs(parts.now(), PATIENCE)
+    stream.take(
+      bytes => this.#receive(bytes),
+      () => this.#end('ubusd has closed the connection'),
+    )
+    parts.rearm()
+  }
+
+  /** Bytes that ubusd has not taken yet. */
+  get pending(): number {
+    return this.#stream.pending
+  }
+
+  get wakeAt(): Instant | undefined {
+    return earliest([this.#greetingBy, ...Array.from(this.#requests.values(), ({ until }) => until)])
+  }
+
+  wake(now: Instant): void {
+    if (this.#greetingBy !== undefined && this.#greetingBy <= now) this.#end('nobody speaks ubus there')
+    for (const [seq, request] of [...this.#requests]) {
+      if (request.until <= now) this.#finish(seq, request, UBUS_STATUS.timeout)
+    }
+  }
+
+  /** `done` is called once, from within the message that ends it: what follows that message finds it done. */
+  request(type: number, attributes: UbusAttributes, done: (reply: UbusReply) => void): void {
+    if (!this.#isOpen || this.#requests.size >= MOST_REQUESTS) {
+      done({ status: UBUS_STATUS.connectionFailed, messages: [] })
+      return
+    }
+    const seq = this.#nextSeq()
+    this.#requests.set(seq, { until: afterMs(this.#parts.now(), PATIENCE), messages: [], done })
+    this.send({ type, seq, peer: type === UBUS.invoke ? (attributes.object ?? 0) : 0, ...attributes })
+    this.#parts.rearm()
+  }
+
+  /** Without waiting for what may come back; whether it was small enough to be sent. */
+  send(message: UbusMessage): boolean {
+    if (!this.#isOpen) return false
+    const bytes = encodeUbus(message)
+    if (bytes.length > UBUS_MOST_BYTES) return false
+    this.#stream.write(bytes)
+    if (this.#stream.pending > MOST_PENDING) this.#end('ubusd takes nothing any more')
+    return this.#isOpen
+  }
+
+  /** A number for a message whose answer nobody waits for. */
+  get freeSeq(): number {
+    return this.#nextSeq()
+  }
+
+  close(): void {
+    this.#isOpen = false
+    this.#greetingBy = undefined
+    this.#stream.close()
+    for (const [seq, request] of [...this.#requests]) this.#finish(seq, request, UBUS_STATUS.connectionFailed)
+  }
+
+  #receive(bytes: Uint8Array): void {
+    try {
+      for (const message of this.#reader.push(bytes)) if (this.#isOpen) this.#dispatch(decodeUbus(message))
+    } catch (error) {
+      this.#end(`what came cannot be read: ${error}`)
+    }
+  }
+
+  #dispatch(message: UbusMessage): void {
+    const { type } = message
+    if (type === UBUS.hello) this.#greet()
+    else if (type === UBUS.data || type === UBUS.status) this.#answered(message)
+    else if (type === UBUS.invoke) this.#parts.invoked(message)
+    else if (type === UBUS.unsubscribe) this.#parts.unsubscribed(message)
+    // The rest is a ping, or who subscribes to us.
+  }
+
+  #greet(): void {
+    if (this.#greetingBy === undefined) return
+    this.#greetingBy = undefined
+    this.#parts.greeted()
+  }
+
+  #answered(message: UbusMessage): void {
+    const request = this.#requests.get(message.seq)
+    if (request === undefined) return
+    if (message.type === UBUS.status) this.#finish(message.seq, request, message.status ?? UBUS_STATUS.unknownError)
+    else if (request.messages.length < MOST_MESSAGES) request.messages.push(message)
+  }
+
+  #finish(seq: number, { messages, done }: Request, status: number): void {
+    if (this.#requests.delete(seq)) done({ status, messages })
+  }
+
+  #nextSeq(): number {
+    do this.#seq = (this.#seq + 1) & 0xffff
+    while (this.#requests.has(this.#seq))
+    return this.#seq
+  }
+
+  #end(why: string): void {
+    if (!this.#isOpen) return
+    this.close()
+    this.#parts.ended(why)
+  }
+}
