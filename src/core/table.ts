@@ -46,6 +46,8 @@ export interface Mappings extends TableView {
    * one mapping or many (SystemUpdateID, WANIPConnection:2 §2.3.23). From 0 at the start of the process.
    */
   readonly version: number
+  /** The same for all mappings, pinholes too: who polls sees by it that nothing has happened. */
+  readonly revision: number
   /** When the next lease ends. */
   readonly nextExpiry: Instant | undefined
   /** Up to `most` mappings whose lease has ended. */
@@ -81,6 +83,7 @@ export class Table implements Mappings {
   #pinholes = 0
   #lastPinhole = 0
   #version = 0
+  #revision = 0
   /** Made when somebody asks, and then kept up to date until a mapping goes; with it the place of each slot in it. */
   #listed: Mapping[] | undefined
   #places = new Int32Array(0)
@@ -99,6 +102,10 @@ export class Table implements Mappings {
 
   get version(): number {
     return this.#version
+  }
+
+  get revision(): number {
+    return this.#revision
   }
 
   get nextExpiry(): Instant | undefined {
@@ -195,6 +202,7 @@ export class Table implements Mappings {
       else if (change.act === 'remove') this.#remove(change.mapping)
       else this.#replace(change.was, change.mapping)
     }
+    this.#revision += sets
     if (translated) this.#version += sets
   }
 
