@@ -2,9 +2,10 @@
  * Keeps the kernel's table what the daemon was told it is, whatever others do to it: `nft flush ruleset`, a reload of
  * the firewall, a hand that deletes an element. A notice leads to a comparison, a difference to a table built anew.
  */
+import { Backoff } from '../base/backoff.ts'
 import type { Log } from '../base/log.ts'
 import type { Clock, Instant } from '../base/time.ts'
-import { afterMs, between, milliseconds } from '../base/time.ts'
+import { between, milliseconds } from '../base/time.ts'
 import type { KernelFirewall } from '../kernel/firewall.ts'
 import type { ForeignChange } from '../kernel/watch.ts'
 import type { Timed } from './timers.ts'
@@ -25,8 +26,7 @@ const NAMED = 3
 export class Keeper implements Timed {
   readonly #parts: KeeperParts
   #rebuilt = 0
-  #retryAt: Instant | undefined
-  #backoff = FIRST_RETRY
+  readonly #backoff = new Backoff(FIRST_RETRY, LAST_RETRY)
 
   constructor(parts: KeeperParts) {
     this.#parts = parts
@@ -38,12 +38,12 @@ export class Keeper implements Timed {
   }
 
   get wakeAt(): Instant | undefined {
-    return this.#retryAt
+    return this.#backoff.wakeAt
   }
 
   wake(now: Instant): void {
-    if (this.#retryAt === undefined || this.#retryAt > now) return
-    this.#retryAt = undefined
+    if (!this.#backoff.isDue(now)) return
+    this.#backoff.begin()
     this.check('unknown')
   }
 
@@ -56,7 +56,7 @@ export class Keeper implements Timed {
   async #check(by: ForeignChange | 'unknown', noticed: Instant): Promise<void> {
     const { kernel, log, clock } = this.#parts
     const differences = await kernel.restore()
-    this.#backoff = FIRST_RETRY
+    this.#backoff.reset()
     if (differences.length === 0) return
     this.#rebuilt++
     const named = differences.slice(0, NAMED).map(({ where, is, what }) => `${where} ${is} ${what}`)
@@ -69,8 +69,7 @@ export class Keeper implements Timed {
   #later(error: unknown): void {
     const { clock, log, rearm } = this.#parts
     log('error', 'kernel', `the table cannot be compared or built, trying again: ${error}`)
-    this.#retryAt = afterMs(clock.now(), this.#backoff)
-    this.#backoff = milliseconds(Math.min(this.#backoff * 2, LAST_RETRY))
+    this.#backoff.failed(clock.now())
     rearm()
   }
 }

@@ -2,9 +2,10 @@
  * One refresh at a time. Wishes that come during one become one more after it, and a refresh that fails is tried
  * again, later each time: what the owner or the network changed must not be forgotten because the kernel was busy.
  */
+import { Backoff } from '../base/backoff.ts'
 import type { Log } from '../base/log.ts'
 import type { Clock, Instant } from '../base/time.ts'
-import { afterMs, milliseconds } from '../base/time.ts'
+import { milliseconds } from '../base/time.ts'
 import type { Timed } from './timers.ts'
 
 /** `files`: the owner's files are to be read again; `links`: what the kernel and netifd say has changed. */
@@ -26,21 +27,18 @@ export class Refresher implements Timed {
   #started = false
   #running = false
   #wanted: Refresh | undefined
-  #retryAt: Instant | undefined
-  #backoff = FIRST_RETRY
+  readonly #backoff = new Backoff(FIRST_RETRY, LAST_RETRY)
 
   constructor(parts: RefresherParts) {
     this.#parts = parts
   }
 
   get wakeAt(): Instant | undefined {
-    return this.#running ? undefined : this.#retryAt
+    return this.#running ? undefined : this.#backoff.wakeAt
   }
 
   wake(now: Instant): void {
-    if (this.#retryAt === undefined || this.#retryAt > now || this.#running) return
-    this.#retryAt = undefined
-    this.#run()
+    if (this.#backoff.isDue(now) && !this.#running) this.#run()
   }
 
   /** The first refresh, whose failure is the caller's; what was wanted before it is part of it or follows. */
@@ -66,7 +64,7 @@ export class Refresher implements Timed {
     this.#running = true
     this.#work().then(() => {
       this.#running = false
-      if (this.#wanted !== undefined && this.#retryAt === undefined) this.#run()
+      if (this.#wanted !== undefined && this.#backoff.wakeAt === undefined) this.#run()
       this.#parts.rearm()
     })
   }
@@ -74,17 +72,16 @@ export class Refresher implements Timed {
   /** Never rejects. */
   async #work(): Promise<void> {
     const { carryOut, clock, log } = this.#parts
-    this.#retryAt = undefined
+    this.#backoff.begin()
     const what = this.#wanted ?? 'links'
     this.#wanted = undefined
     try {
       await carryOut(what)
-      this.#backoff = FIRST_RETRY
+      this.#backoff.reset()
     } catch (error) {
       log('error', 'system', `a change could not be carried out, trying again: ${error}`)
       this.#wanted ??= 'links' // the files have been read; what they said is compared again
-      this.#retryAt = afterMs(clock.now(), this.#backoff)
-      this.#backoff = milliseconds(Math.min(this.#backoff * 2, LAST_RETRY))
+      this.#backoff.failed(clock.now())
     }
   }
 }

@@ -18,7 +18,6 @@ export interface UpnpWorldParts {
   readonly connectedSince: () => Instant | undefined
   readonly link: (device: string) => Promise<LinkReading | undefined>
   readonly traffic: (mapping: Mapping) => Promise<Traffic | undefined>
-  readonly defaultConnection: () => string
 }
 
 /** netifd and the kernel answer in milliseconds. */
@@ -38,8 +37,8 @@ const TIMEOUTS: Readonly<Record<Transport, { readonly file: string; readonly oth
   udp: { file: 'nf_conntrack_udp_timeout_stream', otherwise: seconds(120) },
 }
 
-export function upnpWorld(parts: UpnpWorldParts): GatewayWorld {
-  const { platform, engine, noise, rate, situation, connectedSince, link, traffic, defaultConnection } = parts
+export function upnpWorld(parts: UpnpWorldParts): Omit<GatewayWorld, 'defaultConnection'> {
+  const { platform, engine, noise, rate, situation, connectedSince, link, traffic } = parts
   return {
     clock: platform.clock,
     engine,
@@ -47,7 +46,6 @@ export function upnpWorld(parts: UpnpWorldParts): GatewayWorld {
     rate,
     connectedSince,
     traffic,
-    defaultConnection,
     options() {
       const { upnp } = situation().config
       return {

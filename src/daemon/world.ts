@@ -14,10 +14,10 @@ import type { Features } from '../kernel/ruleset.ts'
 import type { Platform } from '../platform/platform.ts'
 import { SERVER_PORT } from '../wire/natpmp.ts'
 import { runChecks } from './checks.ts'
-import type { Running } from './daemon.ts'
 import type { Diary } from './diary.ts'
 import { pinTo } from './pin.ts'
 import { RELEASE } from './release.ts'
+import type { Running } from './running.ts'
 import type { Situation } from './situation.ts'
 
 export function controlWorld(running: Running): ControlWorld {

@@ -1,0 +1,250 @@
+/**
+ * The parts of a daemon that has its sockets, and the events between them. It decides nothing itself: links and files
+ * become a `Situation`, and what differs between two situations becomes calls to the parts, one refresh at a time.
+ */
+import type { Ip, Mac } from '../base/ip.ts'
+import type { Instant } from '../base/time.ts'
+import { isEnabled } from '../config/config.ts'
+import { Engine } from '../core/engine.ts'
+import { Epoch } from '../core/epoch.ts'
+import { Noise } from '../core/noise.ts'
+import { Rate } from '../core/rate.ts'
+import type { Uplink } from '../core/uplink.ts'
+import type { KernelFirewall } from '../kernel/firewall.ts'
+import type { LinkView } from '../kernel/link-table.ts'
+import type { Neighbours } from '../kernel/neighbours.ts'
+import { openNeighbours } from '../kernel/neighbours.ts'
+import type { Features, Settings } from '../kernel/ruleset.ts'
+import type { Datagram } from '../platform/platform.ts'
+import { Announcer } from '../protocol/announce.ts'
+import { NatPmp } from '../protocol/natpmp.ts'
+import type { Daemon } from './daemon.ts'
+import type { Visit } from './doors.ts'
+import { Doors } from './doors.ts'
+import { EpochKeeper } from './epoch-keeper.ts'
+import { Keeper } from './keeper.ts'
+import { NetifdQuestions } from './netifd-questions.ts'
+import type { Refresh } from './refresher.ts'
+import { Refresher } from './refresher.ts'
+import type { Door, Situation } from './situation.ts'
+import { situationOf } from './situation.ts'
+import { RouterSurroundings } from './surroundings.ts'
+import { Upnp } from './upnp.ts'
+import { upnpParts } from './upnp-parts.ts'
+
+export interface Opened {
+  readonly kernel: KernelFirewall
+  readonly features: Features
+  readonly links: LinkView
+}
+
+export class Running {
+  readonly daemon: Daemon
+  readonly links: LinkView
+  readonly features: Features
+  readonly engine: Engine
+  readonly doors: Doors
+  readonly keeper: Keeper
+  readonly #kernel: KernelFirewall
+  /** Open while somebody needs link addresses: every stir of a host on the LAN wakes it. */
+  #neighbours: Neighbours | undefined
+  readonly surroundings: RouterSurroundings
+  readonly #epoch: Epoch
+  readonly #epochKeeper: EpochKeeper
+  readonly #announcer: Announcer
+  readonly #natPmp: NatPmp
+  #situation: Situation
+  /** What each part was told last, as text. */
+  readonly #told = new Map<string, string>()
+  readonly #refresher: Refresher
+  readonly #netifd: NetifdQuestions
+  readonly upnp: Upnp
+  #connectedSince: Instant | undefined
+
+  constructor(daemon: Daemon, { kernel, features, links }: Opened) {
+    const { platform, diary, timers } = daemon
+    const { clock } = platform
+    const { journal, log } = diary
+    const rearm = () => timers.rearm()
+    this.daemon = daemon
+    this.links = links
+    this.features = features
+    this.#kernel = kernel
+    this.#situation = this.#look()
+    this.surroundings = new RouterSurroundings(platform, links, () => this.#situation)
+    this.surroundings.refresh()
+    const store = (start: Instant) => kernel.setEpoch(start)
+    this.#epochKeeper = new EpochKeeper({ clock, log, store, rearm })
+    this.#epoch = new Epoch(clock.now(), start => this.#epochBegins(start))
+    const surroundings = this.surroundings
+    const epoch = this.#epoch
+    const { policy } = this.#situation
+    const settled = () => {
+      this.upnp.changed()
+      rearm()
+    }
+    this.engine = new Engine({ clock, firewall: kernel, surroundings, journal, epoch, policy, settled })
+    this.keeper = new Keeper({ clock, log, kernel, rearm })
+    const noise = new Noise(journal)
+    const rate = new Rate()
+    this.#natPmp = new NatPmp({ clock, engine: this.engine, epoch, noise, rate, surroundings })
+    const visit: Visit = (datagram, door, reply) => this.#visit(datagram, door, reply)
+    this.doors = new Doors({ platform, log, visit, rearm })
+    this.#announcer = new Announcer({
+      epoch,
+      address: () => toldBy(this.engine.uplink),
+      devices: () => this.doors.devices,
+      send: ({ device, bytes }) => this.doors.announce(device, bytes),
+    })
+    this.#refresher = new Refresher({ clock, log, rearm, carryOut: what => this.#carryOut(what) })
+    this.#netifd = new NetifdQuestions(daemon.configuration, log, () => this.#refresher.want('links'))
+    this.upnp = new Upnp(upnpParts(this, { noise, rate }))
+    timers.add(this.engine, this.keeper, this.#epochKeeper, this.#announcer, this.#refresher, this.doors, this.upnp)
+    timers.add(noise, journal)
+  }
+
+  get situation(): Situation {
+    return this.#situation
+  }
+
+  /** What the kernel holds becomes the table; then the first refresh: uplink, the owner's configuration, doors. */
+  async begin(): Promise<void> {
+    const { settings } = this.#situation
+    const now = this.daemon.platform.clock.now()
+    const held = await this.#kernel.adopt()
+    if (held === undefined) await this.#kernel.build(settings, [], now)
+    else if (!held.intact) await this.#kernel.build(settings, held.mappings, held.epochStart)
+    await this.engine.adopt(held?.mappings ?? [], held?.epochStart)
+    await this.#refresher.start()
+  }
+
+  /** The owner's files have changed (SIGHUP). */
+  reload(): void {
+    this.daemon.diary.log('info', 'config', 'reading the configuration again')
+    this.daemon.bus.again()
+    this.#refresher.want('files')
+  }
+
+  /** Beside the links that the kernel shows, as when a network gets another device. */
+  netifdChanged(): void {
+    this.#netifd.ask(false)
+  }
+
+  linksChanged(): void {
+    this.#refresher.want('links')
+  }
+
+  readyLine(): string {
+    const { uplink, config } = this.#situation
+    const natPmp = this.doors.listening.map(({ address, device }) => `${address} (${device})`)
+    const serves = [
+      servesAt('NAT-PMP', isEnabled(config, 'nat-pmp'), natPmp),
+      servesAt('UPnP', isEnabled(config, 'upnp'), this.upnp.listening),
+    ].join('; ')
+    const outside = uplink.is === 'up' ? `${uplink.told} (${uplink.device})` : `none, ${uplink.why}`
+    return `ready: ${serves}; external address ${outside}; ${this.engine.mappings.size} mappings`
+  }
+
+  /** UPnP says goodbye. */
+  close(): void {
+    this.upnp.close()
+    this.doors.close()
+    this.#neighbours?.close()
+  }
+
+  /** Since when the uplink has been up; `undefined` while it is down. */
+  get connectedSince(): Instant | undefined {
+    return this.#connectedSince
+  }
+
+  /** Link address of a host, where neighbours are known. */
+  macOf(host: Ip, device: string): Mac | undefined {
+    const index = this.links.index(device)
+    return index === undefined ? undefined : this.#neighbours?.mac(host, index)
+  }
+
+  #look(): Situation {
+    const { config, netifd, problems } = this.daemon.configuration
+    return situationOf(config, netifd, this.links, problems)
+  }
+
+  #visit({ bytes, from }: Datagram, { device }: Door, reply: (bytes: Uint8Array) => void): void {
+    const mac = this.macOf(from.ip, device)
+    this.#natPmp.receive(bytes, { ip: from.ip, port: from.port, device, mac }, reply)
+  }
+
+  #announce(): void {
+    this.#announcer.begin(this.daemon.platform.clock.now())
+    this.daemon.timers.rearm()
+  }
+
+  /** RFC 6886 §3.6, §3.2.1: where a restarted daemon finds it, and to everybody on the LAN. */
+  #epochBegins(start: Instant): void {
+    this.#epochKeeper.keep(start)
+    this.#announce()
+  }
+
+  /** With what netifd said last; what it says now follows, since a new address must not wait for its answer. */
+  async #carryOut(what: Refresh): Promise<void> {
+    const { configuration, diary } = this.daemon
+    if (what === 'files' && configuration.read()) diary.level = configuration.config.system.log_level
+    await this.#carryOver(this.#look())
+    this.#netifd.ask(what === 'files')
+  }
+
+  /** Doors close first and open last: nobody is served by rules that do not hold yet, or no longer. */
+  async #carryOver(next: Situation): Promise<void> {
+    const { settings, uplink, policy, statics, doors, upnp } = next
+    this.doors.keep(doors)
+    this.upnp.keep(upnp)
+    this.#situation = next
+    this.surroundings.refresh()
+    await this.#tell('settings', settings, () => this.#configure(settings))
+    await this.#tell('uplink', uplink, () => this.#move(uplink))
+    await this.#tell('rules', { policy, statics }, () => this.engine.reconsider(policy, statics))
+    await this.#knowNeighbours(policy.rules.some(({ mac }) => mac !== undefined) || upnp !== undefined)
+    await this.doors.set(doors)
+    await this.upnp.set(upnp)
+    if (doors.length === 0) this.#announcer.stop()
+    const listeners = [toldBy(uplink), ...this.doors.devices]
+    await this.#tell('announcement', listeners, async () => this.#announce())
+  }
+
+  /** Carries a value to a part that has not got it yet. A part that failed is told again at the next refresh. */
+  async #tell(part: string, value: object, tell: () => Promise<void>): Promise<void> {
+    const text = JSON.stringify(value) // situations are plain values
+    if (this.#told.get(part) === text) return
+    this.#told.delete(part)
+    await tell()
+    this.#told.set(part, text)
+  }
+
+  #move(uplink: Uplink): Promise<void> {
+    this.#connectedSince = uplink.is === 'up' ? this.daemon.platform.clock.now() : undefined
+    return this.engine.move(uplink)
+  }
+
+  async #knowNeighbours(wanted: boolean): Promise<void> {
+    const { platform, diary } = this.daemon
+    if (wanted) this.#neighbours ??= await openNeighbours(platform, diary.log)
+    else {
+      this.#neighbours?.close()
+      this.#neighbours = undefined
+    }
+  }
+
+  async #configure(settings: Settings): Promise<void> {
+    try {
+      await this.#kernel.configure(settings)
+    } catch (error) {
+      // Somebody took the table away at this moment: the comparison builds it with what it was told last.
+      this.daemon.diary.log('warning', 'kernel', `roles could not be set, building anew: ${error}`)
+      await this.#kernel.build(settings, [...this.#kernel.mappings()], this.#epoch.start)
+    }
+  }
+}
+
+const servesAt = (name: string, isOn: boolean, where: readonly string[]): string =>
+  isOn ? `${name} on ${where.length === 0 ? 'no address yet' : where.join(', ')}` : `${name} is off`
+
+const toldBy = (uplink: Uplink) => (uplink.is === 'up' ? uplink.told : undefined)
