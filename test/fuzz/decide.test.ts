@@ -5,15 +5,15 @@
  */
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { type Ip, type Port, parseIpRange } from '../../src/base/ip.ts'
+import { type Ip, type Mac, type Port, parseIpRange } from '../../src/base/ip.ts'
 import { seconds } from '../../src/base/time.ts'
 import { fold } from '../../src/core/changes.ts'
 import { Draft } from '../../src/core/draft.ts'
-import type { Answer, Change, Mapping, Transport, Wish } from '../../src/core/mapping.ts'
+import type { Answer, Change, Mapping, PinholeWish, Transport, Wish } from '../../src/core/mapping.ts'
 import { refused } from '../../src/core/permission.ts'
 import type { Policy, StaticMapping } from '../../src/core/policy.ts'
 import { Table } from '../../src/core/table.ts'
-import { map, mapping, unmap } from '../support/mappings.ts'
+import { change, map, mapping, pinhole, pinholeWish, revoke, unmap } from '../support/mappings.ts'
 import { DOWN, policy, ports, quiet, Router, up, WAN_ADDRESS } from '../support/router.ts'
 
 const runs = Number(process.env['DECIDE_RUNS'] ?? 300)
@@ -21,10 +21,16 @@ const seed = process.env['FUZZ_SEED'] === undefined ? {} : { seed: Number(proces
 
 const HOSTS = ['192.168.1.10', '192.168.1.11', '192.168.1.12', '192.168.1.13'] as Ip[]
 
+const HOSTS6 = ['2001:db8:1::10', '2001:db8:1::11'] as Ip[]
+const MACS = ['02:00:00:00:00:01', '02:00:00:00:00:02'] as Mac[]
+
 const host = fc.constantFrom(...HOSTS)
 const transport = fc.constantFrom<Transport>('tcp', 'udp')
 /** Few, so that they meet. */
 const port = fc.oneof(fc.integer({ min: 5000, max: 5007 }), fc.constantFrom(22, 80, 3389, 5350, 5351, 65_535))
+
+const host6 = fc.constantFrom(...HOSTS6)
+const mac = fc.option(fc.constantFrom(...MACS), { nil: undefined, freq: 3 })
 
 const mapWish = fc
   .record({
@@ -36,12 +42,62 @@ const mapWish = fc
     exact: fc.boolean(),
     via: fc.constantFrom('nat-pmp' as const, 'upnp' as const),
     lifetime: fc.oneof(fc.integer({ min: 1, max: 200 }), fc.constant(2 ** 32 - 1), fc.constant('forever' as const)),
+    remote: fc.option(fc.constantFrom('198.51.100.1', '198.51.100.2'), { nil: undefined, freq: 4 }),
+    enabled: fc.boolean(),
+    mac,
   })
-  .map(({ client, ...words }): Wish => map(client === undefined ? words : { ...words, client }))
+  .map(({ client, mac: device, remote, enabled, ...words }): Wish => {
+    const wish = {
+      ...words,
+      ...(client === undefined ? {} : { client }),
+      ...(device === undefined ? {} : { mac: device }),
+    }
+    // What NAT-PMP cannot say.
+    if (words.via === 'nat-pmp') return map({ ...wish, exact: false })
+    return map({ ...wish, enabled, ...(remote === undefined ? {} : { remote }) })
+  })
 
 const unmapWish = fc
   .record({ host, transport, internal: fc.oneof(port, fc.constant('all' as const)) })
   .map((words): Wish => unmap(words))
+
+const revokeWish = fc
+  .record({
+    host,
+    transport,
+    external: port,
+    remote: fc.option(fc.constant('198.51.100.1'), { nil: undefined, freq: 2 }),
+    range: fc.option(fc.tuple(port, port), { nil: undefined }),
+  })
+  .map(({ remote, range: ends, ...words }): Wish => {
+    const [first, last] = ends ?? [0, 0]
+    if (ends !== undefined) return revoke({ ...words, range: [Math.min(first, last), Math.max(first, last)] })
+    return revoke(remote === undefined ? words : { ...words, remote })
+  })
+
+const flowWish = fc
+  .record({
+    host: host6,
+    client: fc.option(host6, { nil: undefined, freq: 20 }),
+    transport,
+    internal: port,
+    remotePort: fc.constantFrom(53, 54, 55),
+    lifetime: fc.integer({ min: 1, max: 200 }),
+    mac,
+  })
+  .map(({ client, mac: device, ...words }): Wish => {
+    const who = client === undefined ? {} : { client }
+    return pinholeWish({ ...words, ...who, ...(device === undefined ? {} : { mac: device }) })
+  })
+
+const flowChange = fc
+  .record({
+    what: fc.constantFrom('extend' as const, 'close' as const),
+    id: fc.integer({ min: 1, max: 12 }),
+    host: host6,
+    lifetime: fc.integer({ min: 1, max: 200 }),
+  })
+  .map(({ what, id, ...words }): Wish => change(what, id, words))
 
 const range = fc.tuple(port, port).map(([a, b]) => ports(Math.min(a, b), Math.max(a, b)))
 const rule = fc.record(
@@ -81,11 +137,19 @@ type Step =
   | { readonly step: 'uplink'; readonly address: string | undefined }
   | { readonly step: 'kernel'; readonly refuses: 'nothing' | 'everything' | Ip | 'batches' }
   | { readonly step: 'remove'; readonly transport: Transport; readonly port: number }
+  | { readonly step: 'close'; readonly id: number }
+  | { readonly step: 'seen'; readonly host: Ip; readonly mac: Mac }
   | { readonly step: 'leave'; readonly host: Ip }
   | { readonly step: 'flush' }
   | { readonly step: 'restart' }
 
-const wish = fc.oneof({ weight: 4, arbitrary: mapWish }, { weight: 1, arbitrary: unmapWish })
+const wish = fc.oneof(
+  { weight: 8, arbitrary: mapWish },
+  { weight: 2, arbitrary: unmapWish },
+  { weight: 2, arbitrary: revokeWish },
+  { weight: 4, arbitrary: flowWish },
+  { weight: 2, arbitrary: flowChange },
+)
 const step: fc.Arbitrary<Step> = fc.oneof(
   {
     weight: 12,
@@ -117,6 +181,18 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     }),
   },
   { weight: 1, arbitrary: fc.record({ step: fc.constant('remove' as const), transport, port }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ step: fc.constant('close' as const), id: fc.integer({ min: 1, max: 12 }) }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      step: fc.constant('seen' as const),
+      host: fc.oneof(host, host6),
+      mac: fc.constantFrom(...MACS),
+    }),
+  },
   { weight: 1, arbitrary: fc.record({ step: fc.constant('leave' as const), host }) },
   { weight: 1, arbitrary: fc.constant<Step>({ step: 'flush' }) },
   { weight: 1, arbitrary: fc.constant<Step>({ step: 'restart' }) },
@@ -125,7 +201,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 test('table, kernel, quotas and answers agree in every life of a router', { timeout: 3_600_000 }, async () => {
   const counts = { lives: 0, steps: 0, granted: 0, refused: 0, kernelRefused: 0 }
   await fc.assert(
-    fc.asyncProperty(rules, fc.array(step, { minLength: 5, maxLength: 60 }), async (first, steps) => {
+    fc.asyncProperty(rules, fc.array(step, { minLength: 5, maxLength: 60, size: 'large' }), async (first, steps) => {
       counts.lives++
       let router = await Router.start({ policy: first })
       for (const each of steps) {
@@ -154,9 +230,11 @@ async function take(router: Router, each: Step, answers: [Wish, Answer][]): Prom
   switch (each.step) {
     case 'wishes': {
       const before = engine.policy
+      const others = mappingsOfOthers(router, each.wishes)
       await Promise.all(each.wishes.map(async one => answers.push([one, await engine.submit(one)])))
       expect(engine.policy).toBe(before)
       quotasHeld(router, answers)
+      expect(mappingsOfOthers(router, each.wishes)).toEqual(others)
       break
     }
     case 'pass':
@@ -173,6 +251,14 @@ async function take(router: Router, each: Step, answers: [Wish, Answer][]): Prom
       break
     case 'remove':
       await engine.remove(mapping({ transport: each.transport, external: each.port }), 'by the operator')
+      break
+    case 'close':
+      await engine.remove(pinhole({ id: each.id }), 'by the operator')
+      break
+    case 'seen':
+      await engine.deviceSeen(each.host, each.mac)
+      await router.pass(0)
+      strangersShutOut(router, each)
       break
     case 'leave':
       await engine.removeHost(each.host, 'its DHCP lease ended')
@@ -211,26 +297,53 @@ function tableHolds(router: Router): void {
   const live = [...mappings.all()].filter(({ lease }) => lease === 'forever' || lease.expires > now)
   const byPort = (a: Mapping, b: Mapping) => keyOf(a).localeCompare(keyOf(b))
   expect([...live].sort(byPort)).toEqual([...router.kernel.elements].sort(byPort))
+  expect(new Set(live.map(keyOf)).size).toBe(live.length)
   const clients = [...mappings.all()].filter(({ owner }) => owner.via !== 'operator')
   expect(mappings.held).toBe(clients.length)
-  for (const ip of HOSTS) expect(mappings.heldBy(ip)).toBe(clients.filter(each => each.internal.ip === ip).length)
+  const translated = [...mappings.all()].filter(({ pinhole: id }) => id === undefined)
+  expect([mappings.listed(), mappings.translated]).toEqual([translated, translated.length])
+  for (const ip of [...HOSTS, ...HOSTS6])
+    expect(mappings.heldBy(ip)).toBe(clients.filter(each => each.internal.ip === ip).length)
   for (const each of mappings.all()) {
-    expect(mappings.at(each.transport, each.external.port)).toBe(each)
+    if (each.pinhole === undefined) expect(mappings.at(each.transport, each.external.port)).toBe(each)
+    else expect([mappings.pinhole(each.pinhole), each.external]).toEqual([each, each.internal])
     expect(mappings.allOf(each.transport, each.internal)).toContain(each)
   }
   for (const each of clients) {
+    if (each.pinhole !== undefined) continue
     const companion = mappings.at(each.transport === 'tcp' ? 'udp' : 'tcp', each.external.port)
     if (companion === undefined || companion.owner.via === 'operator') continue
     expect(companion.internal.ip).toBe(each.internal.ip)
   }
 }
 
-const keyOf = ({ transport, external }: Mapping) => `${transport} ${external.port}`
+const keyOf = ({ transport, external, pinhole: id }: Mapping) =>
+  id === undefined ? `${transport} ${external.port}` : `pinhole ${id}`
+
+/** What leads to hosts that none of these wishes is of, and has not ended. */
+function mappingsOfOthers({ engine, clock }: Router, wishes: readonly Wish[]): readonly Mapping[] {
+  const asking = new Set(wishes.map(({ owner }) => (owner.via === 'operator' ? undefined : owner.client)))
+  return [...engine.mappings.all()].filter(
+    ({ internal, lease }) => !asking.has(internal.ip) && (lease === 'forever' || lease.expires > clock.now()),
+  )
+}
+
+/** Nothing of another device is open at this address, as far as the kernel could be told. */
+function strangersShutOut({ engine, kernel }: Router, seen: { readonly host: Ip; readonly mac: Mac }): void {
+  if (kernel.refuse([]) !== undefined || kernel.refuse([REFUSABLE, REFUSABLE]) !== undefined) return
+  if (kernel.refuse([{ act: 'remove', mapping: mapping({ host: seen.host }) }]) !== undefined) return
+  for (const { mac: owner, state } of engine.mappings.ofHost(seen.host)) {
+    if (owner !== undefined && state !== 'disabled') expect(state).toBe(owner === seen.mac ? 'on' : 'suspended')
+  }
+}
+
+const REFUSABLE: Change = { act: 'add', mapping: mapping() }
 
 /** What a client was told is true; and what the rules forbid was never granted. */
 function answersHold(router: Router, answers: readonly [Wish, Answer][]): void {
   const { policy: inForce, uplink } = router.engine
   for (const [one, answer] of answers) {
+    if (one.ask === 'pinhole' && answer.ok) pinholeHolds(one, answer.mapping)
     if (!answer.ok || one.ask !== 'map') continue
     const { mapping: made } = answer
     if (made === undefined || uplink.is === 'down' || one.owner.via === 'operator')
@@ -253,6 +366,14 @@ function answersHold(router: Router, answers: readonly [Wish, Answer][]): void {
   }
 }
 
+function pinholeHolds(one: PinholeWish, made: Mapping | undefined): void {
+  if (made?.pinhole === undefined || made.lease === 'forever' || one.owner.via === 'operator')
+    throw new Error('a pinhole without a number or an end')
+  expect([made.internal, made.external, made.remote]).toEqual([one.internal, one.internal, one.remote])
+  expect(one.owner.client).toBe(one.internal.ip)
+  expect(made.lease.lifetime).toBeLessThanOrEqual(86_400)
+}
+
 /** A quota may have been lowered below what is held; but a wish never exceeds it. */
 function quotasHeld(router: Router, answers: readonly [Wish, Answer][]): void {
   const { mappings, policy: inForce } = router.engine
@@ -265,7 +386,7 @@ function quotasHeld(router: Router, answers: readonly [Wish, Answer][]): void {
   for (const [, answer] of answers) {
     if (!answer.ok || answer.mapping === undefined || !added.has(answer.mapping)) continue
     const { ip } = answer.mapping.internal
-    if (mappings.at(answer.mapping.transport, answer.mapping.external.port) !== answer.mapping) continue
+    if (!mappings.ofHost(ip).includes(answer.mapping)) continue
     expect(mappings.heldBy(ip)).toBeLessThanOrEqual(inForce.limits.perHost)
     expect(mappings.held).toBeLessThanOrEqual(inForce.limits.total)
   }
@@ -276,7 +397,7 @@ async function endsWell(router: Router): Promise<void> {
   router.kernel.refuse = () => undefined
   await router.engine.move(up(WAN_ADDRESS))
   await router.pass(64)
-  expect([...router.engine.mappings.all()].every(({ external }) => external.ip === WAN_ADDRESS)).toBe(true)
+  expect(router.engine.mappings.listed().every(({ external }) => external.ip === WAN_ADDRESS)).toBe(true)
   await router.pass(86_500)
   expect([router.engine.mappings.held, router.engine.wakeAt]).toEqual([0, undefined])
   tableHolds(router)
@@ -319,12 +440,13 @@ test('what several decisions come to is the same in one batch as one by one', ()
 
 /** A change that a decision could make on this table. */
 function sensible(
-  table: Pick<Table, 'at' | 'of'>,
+  table: Pick<Table, 'at'>,
   { words, remove }: { readonly words: Parameters<typeof mapping>[0]; readonly remove: boolean },
 ): readonly Change[] {
   const made = mapping(words)
-  const there = table.of(made.transport, made.internal)
+  const there = table.at(made.transport, made.external.port)
   if (remove) return there === undefined ? [] : [{ act: 'remove', mapping: there }]
-  if (there !== undefined) return [{ act: 'replace', was: there, mapping: { ...there, lease: made.lease } }]
-  return table.at(made.transport, made.external.port) === undefined ? [{ act: 'add', mapping: made }] : []
+  if (there === undefined) return [{ act: 'add', mapping: made }]
+  const mine = there.internal.ip === made.internal.ip
+  return mine ? [{ act: 'replace', was: there, mapping: made }] : []
 }
