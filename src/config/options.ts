@@ -27,7 +27,7 @@ import type { Option, Rows, Settings, Values } from './option.ts'
 import { listOf, optional, required, withDefault } from './option.ts'
 
 /** The version whose options are all in force; an option with a later `since` is accepted and does nothing yet. */
-export const RELEASE = '0.1'
+export const RELEASE = '0.2'
 
 export type { Option, Rows, Settings, Values } from './option.ts'
 

@@ -135,12 +135,10 @@ describe('versions', () => {
   test.each(rows)('isInForce(%s, %s) is %s', (since, release, expected) => {
     expect(isInForce(since, release)).toBe(expected)
   })
-  test('an option of a later version is accepted, and its owner is told', () => {
+  test('what UPnP needs is in force: its owner is told nothing', () => {
     const { config, problems } = loaded("config portico 'upnp'\n\toption enabled '1'\n\toption http_port '5000'\n")
     expect(config?.upnp.enabled).toBe(true)
-    expect(problems.map(inWords)).toEqual([
-      '/etc/config/portico:2: option enabled takes effect from version 0.2 on; this is 0.1',
-    ])
+    expect(problems.map(inWords)).toEqual([])
   })
 })
 
