@@ -8,7 +8,7 @@
  */
 import { KernelError, Malformed } from '../base/fail.ts'
 import type { Log } from '../base/log.ts'
-import type { NetlinkSocket, Platform } from '../platform/platform.ts'
+import type { NetlinkFilter, NetlinkSocket, Platform } from '../platform/platform.ts'
 import type { Message } from '../wire/netlink.ts'
 import { FLAG, message, messages } from '../wire/netlink.ts'
 import { Exchange } from './exchange.ts'
@@ -23,6 +23,8 @@ export interface Followed {
   readonly name: string
   /** RTNLGRP numbers. */
   readonly groups: readonly number[]
+  /** What of the notices is wanted, where the engine can filter. */
+  readonly filter?: NetlinkFilter
   /** The dumps that together say everything. */
   readonly dumps: readonly Request[]
   /** The answers to `dumps`, in their order, take the place of all that was known. May throw `Malformed`. */
@@ -51,7 +53,7 @@ export class Follower {
 
   /** Resolves when the copy is complete; rejects with `KernelError` or `SystemError`. */
   static async open(platform: Platform, followed: Followed, log: Log): Promise<Follower> {
-    const notices = await openSocket(platform, followed.groups)
+    const notices = await openSocket(platform, followed.groups, followed.filter)
     const requests = await openSocket(platform, []).catch((error: unknown) => {
       notices.close()
       throw error
@@ -84,6 +86,20 @@ export class Follower {
         NONE,
         this.#platform.littleEndian,
       ),
+    )
+  }
+
+  /** One request with one reply. Rejects with `KernelError`. */
+  ask(doing: string, { type, payload }: Request): Promise<Message> {
+    return this.#exchange.ask(doing, sequence =>
+      message({ type, flags: FLAG.request, sequence }, payload, NONE, this.#platform.littleEndian),
+    )
+  }
+
+  /** One change. Rejects with `KernelError`. */
+  tell(doing: string, { type, payload }: Request): Promise<void> {
+    return this.#exchange.tell(doing, sequence =>
+      message({ type, flags: FLAG.request | FLAG.ack, sequence }, payload, NONE, this.#platform.littleEndian),
     )
   }
 
@@ -156,7 +172,7 @@ export class Follower {
   }
 
   async #replaceSocket(): Promise<void> {
-    const notices = await openSocket(this.#platform, this.#followed.groups)
+    const notices = await openSocket(this.#platform, this.#followed.groups, this.#followed.filter)
     this.#notices.close()
     this.#notices = notices
     this.#overrun = false
@@ -166,5 +182,5 @@ export class Follower {
   }
 }
 
-const openSocket = (platform: Platform, groups: readonly number[]): Promise<NetlinkSocket> =>
-  platform.netlink({ family: 'route', groups, extendedAck: true })
+const openSocket = (platform: Platform, groups: readonly number[], filter?: NetlinkFilter): Promise<NetlinkSocket> =>
+  platform.netlink({ family: 'route', groups, extendedAck: true, ...(filter === undefined ? {} : { filter }) })

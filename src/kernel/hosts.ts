@@ -1,7 +1,8 @@
 /** Who may ask: hosts on the networks of the internal interfaces, and nobody else. */
-import type { Ip } from '../base/ip.ts'
+import type { Ip, IpRange } from '../base/ip.ts'
+import { isIpv4, prefixRange } from '../base/ip.ts'
 import type { LinkView } from './link-table.ts'
-import { isUnicast } from './special.ts'
+import { isGlobalIpv6, isUnicast } from './special.ts'
 
 /** The internal device on whose network the address lies. */
 export const internalDeviceOf = (host: Ip, internal: readonly string[], links: LinkView): string | undefined =>
@@ -24,3 +25,34 @@ export function barredHost(
   if (internalDeviceOf(host, devices, links) !== undefined) return undefined
   return device === undefined ? `${host} is on no internal network` : `${host} is not on the network of ${device}`
 }
+
+/**
+ * Why the world may not reach an address by an IPv6 pinhole, in words for the journal; `undefined` when it may: a host's,
+ * global, and on the network of an internal device. `device` as above.
+ */
+export function barredPinhole(
+  host: Ip,
+  device: string | undefined,
+  internal: readonly string[],
+  links: LinkView,
+): string | undefined {
+  if (isIpv4(host)) return `${host} is no IPv6 address`
+  const why = barredHost(host, device, internal, links)
+  if (why !== undefined) return why
+  return isGlobalIpv6(host) ? undefined : `${host} is not reachable from outside: it is no global address`
+}
+
+/** On-link IPv6 networks of a device that the world can reach, as first and last address; without doubles. */
+export function globalPrefixes(device: string, links: LinkView): readonly IpRange[] {
+  const found = new Map<Ip, IpRange>()
+  for (const { ip, bits, peer, scope } of links.addresses(device)) {
+    if (isIpv4(ip) || scope !== 'universe' || !isGlobalIpv6(ip)) continue
+    const range = prefixRange(peer ?? ip, bits)
+    found.set(range.first, range)
+  }
+  return [...found.values()]
+}
+
+/** The link-local IPv6 address of a device, where it has one that is usable. */
+export const linkLocalOf = (device: string, links: LinkView): Ip | undefined =>
+  links.addresses(device).find(({ ip, scope }) => !isIpv4(ip) && scope === 'link')?.ip

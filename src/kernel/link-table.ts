@@ -182,9 +182,12 @@ function answers(links: Iterable<Link>, addresses: Iterable<LinkAddress>): Answe
 /** On a point-to-point link the prefix belongs to the far end. */
 const networkOf = (address: LinkAddress): IpRange => prefixRange(address.peer ?? address.ip, address.bits)
 
-/** RFC 3021: a network of two or one has neither network nor broadcast address. */
+/**
+ * RFC 3021: a network of two or one has neither network nor broadcast address. The first address of an IPv6 network is
+ * that of its routers (RFC 4291 §2.6.1).
+ */
 function broadcastsOf(address: LinkAddress): readonly Ip[] {
-  if (!isIpv4(address.ip)) return []
+  if (!isIpv4(address.ip)) return address.bits < 127 ? [networkOf(address).first] : []
   const given = address.broadcast === undefined ? [] : [address.broadcast]
   if (address.bits >= 31) return given
   const { first, last } = networkOf(address)

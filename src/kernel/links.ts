@@ -3,11 +3,22 @@
  * once; then the default routes are read anew (the kernel does not tell of routes that go with a link or an address,
  * fib_frontend.c), and when they are there `changed` is called once for all that happened meanwhile.
  */
+import { KernelError, Malformed } from '../base/fail.ts'
 import type { Log } from '../base/log.ts'
 import type { Platform } from '../platform/platform.ts'
 import type { Message } from '../wire/netlink.ts'
-import type { DefaultRoute, Link, LinkAddress } from '../wire/rtnetlink.ts'
-import { dumpRequest, RTM, RTNLGRP, readAddress, readDefaultRoutes, readLink } from '../wire/rtnetlink.ts'
+import type { DefaultRoute, Link, LinkAddress, LinkCounters } from '../wire/rtnetlink.ts'
+import {
+  countersRequest,
+  dumpRequest,
+  RTM,
+  RTNLGRP,
+  readAddress,
+  readCounters,
+  readDefaultRoutes,
+  readLink,
+  switchRequest,
+} from '../wire/rtnetlink.ts'
 import { Follower } from './follow.ts'
 import type { LinkView } from './link-table.ts'
 import { LinkTable } from './link-table.ts'
@@ -21,6 +32,10 @@ export interface LinksOptions {
 export interface Links {
   /** Always up to date with the notices that have arrived; its answers cost no system call. */
   readonly view: LinkView
+  /** What the device has carried since it was made; `undefined` when there is none of that name. Rejects with `KernelError`. */
+  counters(device: string): Promise<LinkCounters | undefined>
+  /** Switches a device on or off, and nothing else. Rejects with `KernelError`: ENODEV when there is none. */
+  setLinkUp(device: string, up: boolean): Promise<void>
   close(): void
 }
 
@@ -73,6 +88,26 @@ class LinkWatch implements Links {
     this.#follower = follower
     this.#different = false
     if (this.#unsettled) this.#settle()
+  }
+
+  async counters(device: string): Promise<LinkCounters | undefined> {
+    const index = this.#table.index(device)
+    const follower = this.#follower
+    if (index === undefined || follower === undefined) return undefined
+    try {
+      const reply = await follower.ask(`counters of ${device}`, countersRequest(index, this.#littleEndian))
+      return readCounters(reply, this.#littleEndian)
+    } catch (error) {
+      if (error instanceof KernelError && error.code === 'ENODEV') return undefined // it went a moment ago
+      throw error instanceof Malformed ? new KernelError(`counters of ${device}`, 'EBADMSG', error.message) : error
+    }
+  }
+
+  async setLinkUp(device: string, up: boolean): Promise<void> {
+    const index = this.#table.index(device)
+    const doing = `switching ${device} ${up ? 'on' : 'off'}`
+    if (index === undefined || this.#follower === undefined) throw new KernelError(doing, 'ENODEV')
+    await this.#follower.tell(doing, switchRequest(index, up, this.#littleEndian))
   }
 
   close(): void {

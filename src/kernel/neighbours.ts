@@ -1,13 +1,18 @@
 /**
  * Link addresses of the hosts on our networks, kept fresh by notices so that a request costs no system call to learn
  * its sender's. The kernel enters a host when it asks for the router's own address, so a client that has just sent a
- * datagram is known. IPv4 only, as NAT-PMP is.
+ * datagram is known.
+ *
+ * The kernel tells of every step of its asking whether a host is still there; on QuickJS a socket filter keeps away the
+ * steps that bring nothing new. What is left of a host that talks is two notices in a minute or so (it was reachable, it
+ * may not be), and of one that is silent none.
  */
 import type { Ip, Mac } from '../base/ip.ts'
 import type { Log } from '../base/log.ts'
 import type { Platform } from '../platform/platform.ts'
 import type { Message } from '../wire/netlink.ts'
 import { dumpRequest, RTM, RTNLGRP, readNeighbour } from '../wire/rtnetlink.ts'
+import { neighbourNews } from './filter.ts'
 import { Follower } from './follow.ts'
 
 export interface Neighbours {
@@ -21,16 +26,25 @@ export interface Neighbours {
 /** Hosts remembered; the kernel itself keeps 1024 as shipped (net.ipv4.neigh.default.gc_thresh3). */
 const MOST = 8192
 
-/** Resolves when the table is complete; rejects with `KernelError` or `SystemError`. */
-export async function openNeighbours(platform: Platform, log: Log): Promise<Neighbours> {
-  const table = new NeighbourTable(platform.littleEndian)
+/** An address has a link address that it did not have before, as far as we remember; `index` is the link's. */
+export type Seen = (ip: Ip, mac: Mac, index: number) => void
+
+/**
+ * Resolves when the table is complete; rejects with `KernelError` or `SystemError`. `seen` is called for all that is
+ * known at the start, then for what is new or differs; a host that was forgotten and comes back is new. It must not
+ * throw.
+ */
+export async function openNeighbours(platform: Platform, log: Log, seen: Seen = () => undefined): Promise<Neighbours> {
+  const { littleEndian } = platform
+  const table = new NeighbourTable(littleEndian, seen)
   const follower = await Follower.open(
     platform,
     {
       name: 'neighbours',
       groups: [RTNLGRP.neighbour],
-      dumps: [dumpRequest.neighbours(platform.littleEndian)],
-      adopt: ([state = []]) => table.adopt(state),
+      filter: { program: neighbourNews(littleEndian), required: false },
+      dumps: [dumpRequest.neighbours(4, littleEndian), dumpRequest.neighbours(6, littleEndian)],
+      adopt: states => table.adopt(states.flat()),
       apply: notice => table.apply(notice),
     },
     log,
@@ -48,10 +62,12 @@ export async function openNeighbours(platform: Platform, log: Log): Promise<Neig
 export class NeighbourTable {
   readonly #littleEndian: boolean
   readonly #most: number
-  readonly #macs = new Map<string, Mac>()
+  readonly #seen: Seen
+  #macs = new Map<string, Mac>()
 
-  constructor(littleEndian: boolean, most = MOST) {
+  constructor(littleEndian: boolean, seen: Seen, most = MOST) {
     this.#littleEndian = littleEndian
+    this.#seen = seen
     this.#most = most
   }
 
@@ -64,17 +80,29 @@ export class NeighbourTable {
   }
 
   adopt(state: readonly Message[]): void {
-    this.#macs.clear()
-    for (const each of state) this.apply(each)
+    const before = this.#macs
+    this.#macs = new Map()
+    for (const each of state) this.#apply(each, before)
   }
 
   apply(notice: Message): void {
+    this.#apply(notice, this.#macs)
+  }
+
+  /** `before`: what was known, so that nothing is told twice. */
+  #apply(notice: Message, before: ReadonlyMap<string, Mac>): void {
     if (notice.type !== RTM.newNeighbour && notice.type !== RTM.delNeighbour) return
     const neighbour = readNeighbour(notice, this.#littleEndian)
     if (neighbour === undefined) return
-    const key = keyOf(neighbour.ip, neighbour.index)
-    if (notice.type === RTM.delNeighbour || neighbour.mac === undefined) this.#macs.delete(key)
-    else this.#set(key, neighbour.mac)
+    const { ip, mac, index } = neighbour
+    const key = keyOf(ip, index)
+    if (notice.type === RTM.delNeighbour || mac === undefined) {
+      this.#macs.delete(key)
+      return
+    }
+    const known = before.get(key)
+    this.#set(key, mac)
+    if (known !== mac) this.#seen(ip, mac, index)
   }
 
   #set(key: string, mac: Mac): void {

@@ -45,6 +45,11 @@ export function isUnicast(ip: Ip): boolean {
   return ip !== '::' && ip !== '::1' && !ip.startsWith('ff')
 }
 
+const GLOBAL_IPV6 = parseIpRange('2000::/3') as IpRange // RFC 4291 §2.4: what IANA gives out, ULA and link-local are not
+
+/** Whether the world can reach an IPv6 address, as far as the address tells; documentation prefixes count. */
+export const isGlobalIpv6 = (ip: Ip): boolean => inRange(ip, GLOBAL_IPV6)
+
 function special(range: string, reach: Special['reach']): Special {
   return { range: parseIpRange(range) as IpRange, reach }
 }

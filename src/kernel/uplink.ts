@@ -4,7 +4,7 @@ import { inRange, isIpv4, prefixRange } from '../base/ip.ts'
 import type { Uplink } from '../core/uplink.ts'
 import type { LinkAddress } from '../wire/rtnetlink.ts'
 import type { LinkView } from './link-table.ts'
-import { reachOf } from './special.ts'
+import { isGlobalIpv6, reachOf } from './special.ts'
 
 /** The one active external interface (RouterOS: "may only have one active external interface"). */
 export interface ExternalRole {
@@ -37,6 +37,43 @@ export function uplinkOf(role: ExternalRole, links: LinkView): Uplink {
   const reach = reachOf(told)
   if (reach === undefined) return down(device, `forced address ${told} is not an address of a host`)
   return { is: 'up', device, address: own.ip, told, reach }
+}
+
+/** IPv6 towards the world: nothing is translated, so it needs no address of its own. */
+export type Ipv6Uplink =
+  | { readonly is: 'down'; readonly device: string | undefined; readonly why: string }
+  | {
+      readonly is: 'up'
+      readonly device: string
+      /** Global; `undefined` where the provider gives the uplink none and delegates a prefix. */
+      readonly address: Ip | undefined
+    }
+
+/**
+ * Whether hosts inside can be reached over IPv6 by this device: it carries a default route, and some device of the
+ * router has a global address.
+ */
+export function ipv6Uplink(device: string | undefined, links: LinkView): Ipv6Uplink {
+  if (device === undefined) return { is: 'down', device, why: 'no external interface is configured or up' }
+  const no = (why: string): Ipv6Uplink => ({ is: 'down', device, why })
+  const link = links.link(device)
+  if (link === undefined) return no(`there is no device ${device}`)
+  if (!link.up) return no(`${device} is switched off`)
+  if (!link.carrier) return no(`${device} has no carrier`)
+  if (!links.carriesDefaultRoute(device, 6)) return no(`no default route of IPv6 leaves by ${device}`)
+  const anywhere = links.links().some(({ name }) => globalAddress(name, links) !== undefined)
+  if (!anywhere) return no('the router has no global IPv6 address')
+  return { is: 'up', device, address: globalAddress(device, links) }
+}
+
+/** One of the device that the world can reach, as the kernel would choose: no deprecated one when there is another. */
+function globalAddress(device: string, links: LinkView): Ip | undefined {
+  const all = links.addresses(device).filter(({ ip, scope }) => scope === 'universe' && isGlobalIpv6(ip))
+  return (
+    all.find(({ deprecated, secondary }) => !deprecated && !secondary) ??
+    all.find(each => !each.deprecated) ??
+    all[0]
+  )?.ip
 }
 
 const down = (device: string, why: string): Uplink => ({ is: 'down', device, why })

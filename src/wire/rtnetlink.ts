@@ -28,6 +28,8 @@ export const RTM = {
   newNeighbour: 28, // RTM_NEWNEIGH
   delNeighbour: 29,
   getNeighbour: 30,
+  newStatistics: 92, // RTM_NEWSTATS, from Linux 4.7
+  getStatistics: 94, // RTM_GETSTATS
 } as const
 
 /** enum rtnetlink_groups, linux/rtnetlink.h: numbers, not masks. */
@@ -51,6 +53,8 @@ const IFF_LOWER_UP = 0x10000
 const IF_OPER_UNKNOWN = 0 // RFC 2863; what drivers say that do not know
 const IF_OPER_UP = 6
 const RTEXT_FILTER_SKIP_STATS = 0x8 // linux/rtnetlink.h; leaves out the counters of IPv6
+
+const IFLA_STATS_FILTER_LINK_64 = 0x1 // IFLA_STATS_FILTER_BIT(IFLA_STATS_LINK_64)
 
 const IFA_F_SECONDARY = 0x1 // linux/if_addr.h
 const IFA_F_OPTIMISTIC = 0x4
@@ -104,6 +108,14 @@ export interface DefaultRoute {
   readonly metric: number
 }
 
+/** What a device has received and sent since it was made. Exact up to 2^53. */
+export interface LinkCounters {
+  readonly packetsIn: number
+  readonly bytesIn: number
+  readonly packetsOut: number
+  readonly bytesOut: number
+}
+
 export interface Neighbour {
   readonly index: number
   readonly ip: Ip
@@ -145,6 +157,10 @@ const NDA = attributes('neighbour', {
   mac: [2, raw], // NDA_LLADDR
 })
 
+const IFLA_STATS = attributes('statistics', {
+  link: [1, raw], // IFLA_STATS_LINK_64: struct rtnl_link_stats64
+})
+
 /** struct ifinfomsg */
 export const linkFormat = format(
   'ifinfomsg',
@@ -180,6 +196,13 @@ export const neighbourFormat = format(
   NDA,
 )
 
+/** struct if_stats_msg */
+export const statisticsFormat = format(
+  'if_stats_msg',
+  { family: 'u8', pad: 'u8', pad2: 'host16', index: 'host32', filter: 'host32' },
+  IFLA_STATS,
+)
+
 /** What to send with NLM_F_DUMP: whole fixed headers, as NETLINK_GET_STRICT_CHK wants them. */
 export const dumpRequest = {
   links: (littleEndian: boolean) => ({
@@ -200,12 +223,36 @@ export const dumpRequest = {
       littleEndian,
     ),
   }),
-  /** IPv4 only: that is what NAT-PMP clients have. */
-  neighbours: (littleEndian: boolean) => ({
+  neighbours: (family: 4 | 6, littleEndian: boolean) => ({
     type: RTM.getNeighbour,
-    payload: neighbourFormat.encode({ family: AF_INET }, {}, littleEndian),
+    payload: neighbourFormat.encode({ family: family === 4 ? AF_INET : AF_INET6 }, {}, littleEndian),
   }),
 } as const
+
+/** Asks for the counters of one device; `readCounters` reads the one reply. */
+export const countersRequest = (index: number, littleEndian: boolean) => ({
+  type: RTM.getStatistics,
+  payload: statisticsFormat.encode({ index, filter: IFLA_STATS_FILTER_LINK_64 }, {}, littleEndian),
+})
+
+/** Switches a device on or off, and touches nothing else of it. */
+export const switchRequest = (index: number, up: boolean, littleEndian: boolean) => ({
+  type: RTM.newLink,
+  payload: linkFormat.encode({ index, flags: up ? IFF_UP : 0, change: IFF_UP }, {}, littleEndian),
+})
+
+/** Of RTM_NEWSTATS; `undefined` when the kernel said nothing of the link. */
+export function readCounters(message: Message, littleEndian: boolean): LinkCounters | undefined {
+  const { link } = statisticsFormat.decode(message.payload, littleEndian).attributes
+  if (link === undefined) return undefined
+  if (link.length < 32) throw new Malformed(`link statistics of ${link.length} bytes`)
+  const view = new DataView(link.buffer, link.byteOffset, link.byteLength)
+  const [high, low] = littleEndian ? [4, 0] : [0, 4]
+  // As two halves: numbers of 64 bits are BigInt, which QuickJS gets wrong here and there.
+  const at = (n: number): number =>
+    view.getUint32(8 * n + high, littleEndian) * 0x1_0000_0000 + view.getUint32(8 * n + low, littleEndian)
+  return { packetsIn: at(0), packetsOut: at(1), bytesIn: at(2), bytesOut: at(3) } // rx_packets, tx_packets, rx_bytes, ...
+}
 
 /** Of RTM_NEWLINK and RTM_DELLINK. A bridge speaks of its ports by the same messages, with a family of its own. */
 export function readLink(message: Message, littleEndian: boolean): Link | undefined {
@@ -263,11 +310,12 @@ export function readDefaultRoutes(message: Message, littleEndian: boolean): read
   }))
 }
 
-/** Of RTM_NEWNEIGH and RTM_DELNEIGH; IPv4 only. */
+/** Of RTM_NEWNEIGH and RTM_DELNEIGH, IPv4 and IPv6. */
 export function readNeighbour(message: Message, littleEndian: boolean): Neighbour | undefined {
-  if (neighbourFormat.head(message.payload, littleEndian).family !== AF_INET) return undefined
+  const { family } = neighbourFormat.head(message.payload, littleEndian)
+  if (family !== AF_INET && family !== AF_INET6) return undefined
   const { head, attributes } = neighbourFormat.decode(message.payload, littleEndian)
-  inFamily(attributes.ip, AF_INET)
+  inFamily(attributes.ip, family)
   if (attributes.ip === undefined || (head.state & NUD_NOARP) !== 0) return undefined
   const known = head.state !== 0 && (head.state & (NUD_INCOMPLETE | NUD_FAILED)) === 0
   return { index: head.index, ip: attributes.ip, mac: known ? macOf(attributes.mac) : undefined }
@@ -276,7 +324,7 @@ export function readNeighbour(message: Message, littleEndian: boolean): Neighbou
 /** A datagram for a person to read; never throws. */
 export function dumpRtnetlink(datagram: Uint8Array, littleEndian: boolean): string {
   return dump(datagram, littleEndian, ({ type, payload }) => {
-    const format = FORMATS[(type - RTM.newLink) >> 2]
+    const format = type === RTM.newStatistics ? statisticsFormat : FORMATS[(type - RTM.newLink) >> 2]
     return format === undefined ? [`  type ${type}`] : format.dump(payload, littleEndian)
   })
 }

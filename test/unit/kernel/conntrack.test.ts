@@ -134,8 +134,8 @@ describe('requestsFor()', () => {
       'one host of IPv6',
       [way(at('2001:db8::1', 4000))],
       [
-        [10, 0, 0x19, '2001:db8::1', 4000],
-        [10, 0x19, 0, '2001:db8::1', 4000],
+        [10, 0, 0x18, undefined, 4000],
+        [10, 0x18, 0, undefined, 4000],
       ],
     ],
   ])('%s', (_name, wanted, expected) => {

@@ -5,12 +5,13 @@ import type { Ip, Mac, Port } from '../../../src/base/ip.ts'
 import { ipBytes } from '../../../src/base/ip.ts'
 import { utf8Encode } from '../../../src/base/text.ts'
 import type { Instant, Seconds } from '../../../src/base/time.ts'
-import type { Lease, Mapping } from '../../../src/core/mapping.ts'
+import type { Lease, Mapping, Remote } from '../../../src/core/mapping.ts'
 import { ORDINARY } from '../../../src/core/mapping.ts'
 import { commentOf, ElementWriter, endpointKey } from '../../../src/kernel/elements.ts'
-import { endpointsOf, mappingOf, takenOf } from '../../../src/kernel/elements-read.ts'
-import type { MappingSet } from '../../../src/kernel/ruleset.ts'
-import { text, tlv } from '../../../src/kernel/ruleset.ts'
+import { bodyEndsOf, endpointsOf, mappingOf, takenOf } from '../../../src/kernel/elements-read.ts'
+import { bodyKeyOf, bodySetOf } from '../../../src/kernel/kinds.ts'
+import type { BodySet, MappingSet } from '../../../src/kernel/ruleset.ts'
+import { BODY_SETS, SETS as KERNEL_SETS, text, tlv } from '../../../src/kernel/ruleset.ts'
 import { Writer } from '../../../src/wire/netlink-attributes.ts'
 import type { Element } from '../../../src/wire/nftables.ts'
 import { element, elements } from '../../../src/wire/nftables.ts'
@@ -65,6 +66,17 @@ function slowly(set: MappingSet, mapping: Mapping, littleEndian: boolean): strin
     lease === 'forever'
       ? {}
       : { timeout: Math.max(lease.lifetime * 1000, lease.expires - NOW), expiration: lease.expires - NOW }
+  const pinhole = (): Element => ({
+    ...times,
+    key: {
+      value: joined(
+        remoteBytes(mapping, 16),
+        port(mapping.remote.port === 'any' ? 0 : mapping.remote.port),
+        endpoint(internal),
+      ),
+    },
+    userdata: joined(tlv(0, text(commentOf(mapping))), tlv(0x80, metadata(mapping))),
+  })
   const value: Record<MappingSet, Element> = {
     dnat4: {
       ...times,
@@ -74,30 +86,82 @@ function slowly(set: MappingSet, mapping: Mapping, littleEndian: boolean): strin
     },
     snat4: { ...times, key: { value: endpoint(internal) }, data: { value: target(external) } },
     taken: { ...times, key: { value: joined(protocol, port(external.port)) } },
+    dnat4from: {
+      ...times,
+      key: { value: joined(remoteBytes(mapping, 4), endpoint(external)) },
+      data: { value: target(internal) },
+      userdata: joined(tlv(0, text(commentOf(mapping))), tlv(0x80, metadata(mapping))),
+    },
+    idle4: {
+      ...times,
+      key: { value: endpoint(external) },
+      data: { value: target(internal) },
+      userdata: joined(tlv(0, text(commentOf(mapping))), tlv(0x80, metadata(mapping))),
+    },
+    pinhole6: pinhole(),
+    idle6: pinhole(),
   }
   const to = new Writer(littleEndian)
   to.attribute(3, element, value[set])
   return hexOf(to.done())
 }
 
+const remoteBytes = ({ remote }: Mapping, size: number): Uint8Array =>
+  remote.ip === 'any' ? new Uint8Array(size) : ipBytes(remote.ip)
+
 const port = (n: number) => Uint8Array.of(n >> 8, n & 255, 0, 0)
 
-function metadata({ owner, internal, mac, label }: Mapping): Uint8Array {
+function metadata({ owner, internal, mac, label, state, pinhole, remote }: Mapping): Uint8Array {
   const client = owner.via === 'operator' || owner.client === internal.ip ? undefined : ipBytes(owner.client)
   const quoted = label.includes('"')
+  const keptApart = state !== 'on' && pinhole === undefined && remote.ip !== 'any'
   const flags =
-    (mac === undefined ? 0 : 1) | (client?.length === 4 ? 2 : client?.length === 16 ? 4 : 0) | (quoted ? 8 : 0)
+    (mac === undefined ? 0 : 1) |
+    (client?.length === 4 ? 2 : client?.length === 16 ? 4 : 0) |
+    (quoted ? 8 : 0) |
+    (state === 'on' ? 0 : 16) |
+    (pinhole === undefined ? 0 : 32) |
+    (keptApart ? (ipBytes(remote.ip as Ip).length === 4 ? 64 : 128) : 0)
   const via = { operator: 0, 'nat-pmp': 1, upnp: 2 }[owner.via]
   const link = mac === undefined ? '' : mac.replaceAll(':', '')
   return joined(
     Uint8Array.of(1, via, flags),
     hexBytes(link),
     client ?? new Uint8Array(0),
+    state === 'on' ? NONE : Uint8Array.of(state === 'disabled' ? 1 : 2),
+    pinhole === undefined ? NONE : Uint8Array.of(pinhole >> 8, pinhole & 255),
+    keptApart ? ipBytes(remote.ip as Ip) : NONE,
     utf8Encode(quoted ? label : ''),
   )
 }
 
+const NONE = new Uint8Array(0)
 const SETS: readonly MappingSet[] = ['dnat4', 'snat4', 'taken']
+
+const hole = { ip: '2001:db8::10' as Ip, port: 8080 as Port }
+const open: Mapping = {
+  ...plain,
+  external: hole,
+  internal: hole,
+  owner: { via: 'upnp', client: hole.ip },
+  pinhole: 1,
+}
+const one = (ip: string, port: number | 'any' = 'any'): Remote => ({ ip: ip as Ip, port: port as Port | 'any' })
+
+/** Those that only few mappings have elements of. */
+const RARE: readonly (readonly [string, BodySet, Mapping])[] = [
+  ['for one host', 'dnat4from', { ...plain, remote: one('198.51.100.7') }],
+  ['for one host, for ever', 'dnat4from', { ...plain, remote: one('198.51.100.7'), lease: 'forever' }],
+  ['disabled', 'idle4', { ...plain, state: 'disabled' }],
+  ['suspended, for one host', 'idle4', { ...plain, state: 'suspended', remote: one('198.51.100.7') }],
+  ['disabled, for one IPv6 host', 'idle4', { ...plain, state: 'disabled', remote: one('2001:db8:f::7'), label: '"' }],
+  ['a pinhole', 'pinhole6', open],
+  ['a pinhole for one host', 'pinhole6', { ...open, remote: one('2001:db8:f::7'), pinhole: 65535 }],
+  ['a pinhole for one port', 'pinhole6', { ...open, transport: 'udp', remote: one('any', 65535), mac: undefined }],
+  ['a pinhole for one endpoint', 'pinhole6', { ...open, remote: one('2001:db8:f::7', 4000), label: '"x"' }],
+  ['a pinhole that another asked for', 'pinhole6', { ...open, owner: { via: 'upnp', client: '2001:db8::11' as Ip } }],
+  ['a suspended pinhole', 'idle6', { ...open, state: 'suspended', remote: one('any', 1), pinhole: 256 }],
+]
 
 describe.each([
   ['little endian', true],
@@ -132,6 +196,32 @@ describe.each([
     expect(rest).toEqual(expected)
     if (is === 'forever' || was === 'forever') expect(is).toBe(was)
     else expect(is.expires).toBe(was.expires)
+  })
+
+  test.each(RARE)('%s: as the tables say, and back again', (_what, set, mapping) => {
+    const bytes = write(set, mapping)
+    expect(hexOf(bytes)).toBe(slowly(set, mapping, littleEndian))
+    const { keyLength, data } = KERNEL_SETS[set]
+    const back = read(bytes, keyLength, data?.[1] ?? 0, littleEndian, seen => {
+      expect(bodyEndsOf(set, seen)?.from).toBe(bodyKeyOf(mapping))
+      return mappingOf(seen, NOW, set)
+    })
+    expect(back).toEqual(mapping)
+    const key = new Writer(littleEndian, 16)
+    writer.key(key, 3, set, mapping)
+    expect(hexOf(key.done())).toContain(keyIn(bytes, littleEndian))
+    expect(bodySetOf(mapping)).toBe(set)
+  })
+
+  test.each(RARE)('%s: elsewhere it is none of ours', (_what, set, mapping) => {
+    const { keyLength, data } = KERNEL_SETS[set]
+    for (const other of BODY_SETS) {
+      if (other === set || KERNEL_SETS[other].keyLength !== keyLength) continue
+      const length = data?.[1] ?? 0
+      expect(read(write(set, mapping), keyLength, length, littleEndian, seen => mappingOf(seen, NOW, other))).toBe(
+        undefined,
+      )
+    }
   })
 
   test('endpoints and ports of the other sets', () => {
@@ -203,6 +293,22 @@ describe('what somebody else put there', () => {
   })
 })
 
+/** The key of an element, as hexadecimal text. */
+function keyIn(bytes: Uint8Array, littleEndian: boolean): string {
+  const found = elements.decode(inMessage(bytes, littleEndian), littleEndian, 4).elements?.[0]?.key?.value
+  return found === undefined ? 'none' : hexOf(found)
+}
+
+function inMessage(bytes: Uint8Array, littleEndian: boolean): Uint8Array {
+  const list = new Writer(littleEndian)
+  list.put(Uint8Array.of(1, 0, 0, 0))
+  const at = list.reserve(4)
+  list.put(bytes)
+  list.view.setUint16(at, list.length - at, littleEndian)
+  list.view.setUint16(at + 2, 3, littleEndian)
+  return list.done()
+}
+
 /** Puts one element into a message and reads it as a dump is read. */
 function read<T>(
   bytes: Uint8Array,
@@ -211,13 +317,7 @@ function read<T>(
   littleEndian: boolean,
   use: (seen: SeenElement) => T,
 ): T | undefined {
-  const list = new Writer(littleEndian)
-  list.put(Uint8Array.of(1, 0, 0, 0))
-  const at = list.reserve(4)
-  list.put(bytes)
-  list.view.setUint16(at, list.length - at, littleEndian)
-  list.view.setUint16(at + 2, 3, littleEndian)
-  const payload = list.done()
+  const payload = inMessage(bytes, littleEndian)
   expect(elements.decode(payload, littleEndian, 4).elements).toHaveLength(1)
   let found: T | undefined
   eachElement(payload, littleEndian, key, data, seen => {

@@ -170,6 +170,46 @@ describe('operations', () => {
     expect(said(plan(changes, new MappingIndex(held), features))).toEqual(expected)
   })
 
+  test.each<[string, readonly Mapping[], readonly Change[], readonly string[]]>([
+    [
+      'disabled',
+      [one],
+      [replace(one, { ...one, state: 'disabled' })],
+      [
+        'delete dnat4 8080>10 3600',
+        'create idle4 8080>10 3600',
+        'delete snat4 8080>10 3600',
+        'delete taken 8080>10 3600',
+      ],
+    ],
+    [
+      'disabled, then suspended: another userdata',
+      [{ ...one, state: 'disabled' }],
+      [replace({ ...one, state: 'disabled' }, { ...one, state: 'suspended' })],
+      ['delete idle4 8080>10 3600', 'create idle4 8080>10 3600'],
+    ],
+    [
+      'for one host now',
+      [one],
+      [replace(one, { ...one, remote: { ip: '198.51.100.7' as Ip, port: 'any' } })],
+      ['delete dnat4 8080>10 3600', 'create dnat4from 8080>10 3600'],
+    ],
+    [
+      'a disabled one beside one in use leaves the way out alone',
+      [one, { ...second, state: 'disabled' }],
+      [remove({ ...second, state: 'disabled' })],
+      ['delete idle4 8081>10 3600'],
+    ],
+    [
+      'a renewal of what is off',
+      [{ ...one, state: 'disabled' }],
+      [replace({ ...one, state: 'disabled' }, { ...longer, state: 'disabled' })],
+      ['refresh idle4 8080>10 7200'],
+    ],
+  ])('of other kinds: %s', (_what, held, changes, expected) => {
+    expect(said(plan(changes, new MappingIndex(held), NEW))).toEqual(expected)
+  })
+
   test('each operation knows the change that wants it', () => {
     const operations = plan([add(one), add(mapping(9000, 11))], new MappingIndex(), NEW)
     expect(operations.map(({ change }) => change).sort()).toEqual([0, 0, 0, 1, 1, 1])
@@ -177,11 +217,14 @@ describe('operations', () => {
 })
 
 /** What the sets hold, by key. */
-type Model = Record<MappingSet, Map<number, string>>
+type Model = Record<MappingSet, Map<number | string, string>>
 
-function keyIn(set: MappingSet, { transport, external, internal }: Mapping): number {
+function keyIn(set: MappingSet, { transport, external, internal, remote }: Mapping): number | string {
   if (set === 'taken') return portKey(transport, external.port)
-  return endpointKey(transport, set === 'dnat4' ? external : internal)
+  if (set === 'snat4') return endpointKey(transport, internal)
+  if (set === 'dnat4' || set === 'idle4') return endpointKey(transport, external)
+  if (set === 'dnat4from') return `${remote.ip} ${endpointKey(transport, external)}`
+  return `${transport} ${internal.ip} ${internal.port} ${remote.ip} ${remote.port}`
 }
 
 /** Carries operations out as a kernel would; a mistake is text. */
@@ -197,17 +240,30 @@ function carryOut(model: Model, operations: readonly Operation[]): string[] {
   return mistakes
 }
 
-const contentOf = (set: MappingSet, { external, internal, label }: Mapping, lease: Lease): string =>
-  JSON.stringify([set === 'dnat4' ? [internal, label] : set === 'snat4' ? external : '', lease])
+const contentOf = (set: MappingSet, { external, internal, label, ...rest }: Mapping, lease: Lease): string => {
+  const { state, remote, pinhole } = rest
+  const whole = [internal, label, state, remote, pinhole]
+  return JSON.stringify([set === 'taken' ? '' : set === 'snat4' ? external : whole, lease])
+}
+
+function bodyOf({ state, remote, pinhole }: Mapping): MappingSet {
+  if (state !== 'on') return pinhole === undefined ? 'idle4' : 'idle6'
+  return pinhole !== undefined ? 'pinhole6' : remote.ip === 'any' ? 'dnat4' : 'dnat4from'
+}
+
+const leads = ({ state, pinhole }: Mapping) => state === 'on' && pinhole === undefined
+const SETS: readonly MappingSet[] = ['dnat4', 'snat4', 'taken', 'dnat4from', 'idle4', 'pinhole6', 'idle6']
 
 /** What they should hold, said once more and directly. */
 function wanted(mappings: readonly Mapping[]): Model {
-  const model: Model = { dnat4: new Map(), snat4: new Map(), taken: new Map() }
+  const model = Object.fromEntries(SETS.map(set => [set, new Map()])) as unknown as Model
   for (const each of mappings) {
-    model.dnat4.set(keyIn('dnat4', each), contentOf('dnat4', each, each.lease))
+    const set = bodyOf(each)
+    model[set].set(keyIn(set, each), contentOf(set, each, each.lease))
+    if (!leads(each)) continue
     model.taken.set(keyIn('taken', each), contentOf('taken', each, each.lease))
     const key = keyIn('snat4', each)
-    const sharing = mappings.filter(other => keyIn('snat4', other) === key)
+    const sharing = mappings.filter(other => leads(other) && keyIn('snat4', other) === key)
     const last = sharing.map(({ lease }) => lease).reduce((a, b) => (ends(b) > ends(a) ? b : a))
     if (sharing[0] === each) model.snat4.set(key, contentOf('snat4', each, last))
   }
@@ -223,10 +279,19 @@ const anyMapping = fc
     transport: fc.constantFrom<Transport>('tcp', 'udp'),
     lifetime: fc.constantFrom(0, 60, 3600),
     label: fc.constantFrom('a', 'b'),
+    kind: fc.constantFrom('on', 'on', 'on', 'one host', 'off', 'suspended', 'one host, off', 'pinhole', 'pinhole, off'),
   })
-  .map(({ port, host, transport, lifetime, label }) =>
-    mapping(port, host, { transport, label, lease: lifetime === 0 ? 'forever' : lease(lifetime) }),
-  )
+  .map(({ port, host, transport, lifetime, label, kind }) => {
+    const common = { transport, label, lease: lifetime === 0 ? ('forever' as const) : lease(lifetime) }
+    const state = kind.endsWith('off') ? 'disabled' : kind === 'suspended' ? kind : 'on'
+    const remote = { ip: '198.51.100.7' as Ip, port: 'any' as const }
+    if (!kind.startsWith('pinhole')) {
+      return mapping(port, host, { ...common, state, ...(kind.startsWith('one') ? { remote } : {}) })
+    }
+    const internal = { ip: `2001:db8::${host}` as Ip, port: port as Port }
+    const owner = { via: 'upnp', client: internal.ip } as const
+    return mapping(port, host, { ...common, external: internal, internal, owner, state, pinhole: port * 10 + host })
+  })
 
 test.each([
   ['one change a turn', 1, NEW],
@@ -258,10 +323,14 @@ test.each([
 
 /** A wish on a port that is free adds, on one that is taken by this host renews, else it removes the holder. */
 function next(held: readonly Mapping[], wish: Mapping): readonly [readonly Mapping[], Change] {
-  const holder = held.find(each => each.transport === wish.transport && each.external.port === wish.external.port)
+  const name = ({ transport, external, pinhole }: Mapping) => `${transport} ${external.port} ${pinhole}`
+  const holder = held.find(each => name(each) === name(wish))
   if (holder === undefined) return [[...held, wish], add(wish)]
   if (holder.internal.ip !== wish.internal.ip) return [held.filter(each => each !== holder), remove(holder)]
-  return [held.map(each => (each === holder ? wish : each)), replace(holder, wish)]
+  const change = replace(holder, wish)
+  // What begins to be used is the youngest of its endpoint.
+  if (leads(wish) && !leads(holder)) return [[...held.filter(each => each !== holder), wish], change]
+  return [held.map(each => (each === holder ? wish : each)), change]
 }
 
 describe('messages', () => {

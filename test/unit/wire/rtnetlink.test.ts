@@ -271,7 +271,7 @@ describe('dumpRequest', () => {
     ['addresses', dumpRequest.addresses(true), 22],
     ['routes of IPv4, main table', dumpRequest.routes(4, true), 26],
     ['routes of IPv6, main table', dumpRequest.routes(6, true), 26],
-    ['neighbours of IPv4', dumpRequest.neighbours(true), 30],
+    ['neighbours of IPv4', dumpRequest.neighbours(4, true), 30],
   ])('%s as the kernel took it', (name, request, type) => {
     expect(request.type).toBe(type)
     expect(hexOf(request.payload)).toBe(hexOf(vector(requests, name)))
