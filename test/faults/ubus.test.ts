@@ -1,0 +1,236 @@
+/** The daemon on ubus, whatever ubusd does. On the other side is a double of ubusd (test/support/ubusd.ts). */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { LAN, type Lab, makeLab, WAN } from '../support/lab.ts'
+import { mapReply, mapRequest, PORT, type Request } from '../support/natpmp.ts'
+import { sleep, until } from '../support/process.ts'
+import { defaultUci, type Server, type StartOptions, startDaemon } from '../support/server.ts'
+import { type Table, Ubusd } from '../support/ubusd.ts'
+import { ENGINES } from './agreement.ts'
+
+const HOST = '192.168.88.10'
+
+/** What netifd would say of a router whose `wan` has this device. */
+const dump = (wan: string): Table => ({
+  interface: [
+    { interface: 'lan', up: true, l3_device: 'br-lan', 'ipv4-address': [{ address: LAN, mask: 24 }] },
+    { interface: 'wan', up: true, l3_device: wan, 'ipv4-address': [{ address: WAN, mask: 24 }] },
+  ],
+})
+
+describe.each(ENGINES)('on %s', engine => {
+  let lab: Lab
+  let bus: Ubusd
+  beforeEach(async () => {
+    lab = await makeLab()
+    bus = new Ubusd(join(lab.directory, 'ubus.sock'))
+    await bus.start()
+  })
+  afterEach(async () => {
+    await bus?.stop()
+    await lab?.close()
+  })
+
+  const start = (options: StartOptions = {}): Promise<Server> =>
+    startDaemon(lab, { engine, environment: { PORTICO_UBUS: bus.path }, ...options })
+  const published = () => until('the object is there', async () => bus.listed('portico'))
+  const ask = async (request: Request) => {
+    const heard = await lab.a.udpAsk([LAN, PORT], mapRequest(request), 2000)
+    if (heard.got !== 'reply') throw new Error(`no reply: ${JSON.stringify(heard)}`)
+    return mapReply(heard.hex)
+  }
+  const call = async (method: string, args: Table = {}) => {
+    const { status, data } = await bus.call('portico', method, args)
+    return status === 0 ? (data as Table) : status
+  }
+  const mappings = async () => ((await call('mappings')) as { mappings: Table[] }).mappings
+
+  test('shows its object with typed methods, and answers', async () => {
+    await start()
+    expect(await published()).toMatchObject({
+      status: {},
+      remove: { id: 3 },
+      mappings: { offset: 5, limit: 5 },
+      command: { words: 1, json: 7 },
+    })
+    expect(await call('status')).toMatchObject({
+      uplink: { state: 'up', address: WAN },
+      ubus: { connected: true },
+    })
+    expect(await call('fly')).toBe(3)
+    expect(await call('remove', { id: 5 })).toBe(2)
+    expect(
+      await call('why', {
+        service: 'nat-pmp',
+        protocol: 'tcp',
+        dst_port: 80,
+        internal_address: HOST,
+        internal_port: 80,
+      }),
+    ).toEqual({
+      allowed: false,
+      because: 'default policy: internal port 80 is a web interface',
+    })
+    const { checks } = (await call('check')) as { checks: Table[] }
+    expect(checks.map(({ name }) => name)).toContain('uplink')
+    expect(checks.find(({ name }) => name === 'roles')).toMatchObject({ state: 'green' })
+    const told = (await call('command', { words: ['/ip', 'nat-pmp', 'print'] })) as Table
+    expect(told).toMatchObject({ exit: 0 })
+    expect(told['text']).toContain('enabled: yes')
+  })
+
+  test('a mapping is listed, told as an event, found in the journal, and removed', async () => {
+    await start()
+    await published()
+    const { external } = await ask({ transport: 'tcp', internal: 5000 })
+    const [held] = await mappings()
+    expect(held).toMatchObject({
+      protocol: 'tcp',
+      dst_address: WAN,
+      dst_port: external,
+      internal_address: HOST,
+      internal_port: 5000,
+      service: 'nat-pmp',
+      client: HOST,
+      state: 'on',
+      dynamic: true,
+      lifetime: 3600,
+    })
+    expect(await call('remove', { id: held?.['id'] as string })).toEqual({ ok: true })
+    expect(await mappings()).toEqual([])
+    await ask({ transport: 'tcp', internal: 22 })
+    await until('events', async () => (bus.events.length >= 3 ? true : undefined))
+    expect(bus.events.map(({ id, data }) => [id, data['what'], data['client']])).toEqual([
+      ['portico', 'granted', HOST],
+      ['portico', 'removed', HOST],
+      ['portico', 'refused', HOST],
+    ])
+    const { entries } = (await call('journal', { what: 'refused' })) as { entries: Table[] }
+    expect(entries).toMatchObject([{ why: 'not-allowed', internal_port: 22, client: HOST }])
+  })
+
+  test('a pinned mapping stands in the configuration, and no client can remove it', async () => {
+    const server = await start()
+    await published()
+    const path = join(server.uciDirectory, 'portico')
+    const before = readFileSync(path, 'utf8')
+    const { external } = await ask({ transport: 'udp', internal: 5001 })
+    const [held] = await mappings()
+    expect(await call('pin', { id: held?.['id'] as string, comment: "it's mine" })).toEqual({
+      ok: true,
+      section: `pinned_udp_${external}`,
+    })
+    expect(readFileSync(path, 'utf8').startsWith(before)).toBe(true)
+    const pinned = await until('it is static', async () =>
+      (await mappings()).find(({ service }) => service === 'static'),
+    )
+    expect(pinned).toMatchObject({
+      protocol: 'udp',
+      dst_port: external,
+      internal_port: 5001,
+      comment: "it's mine",
+      dynamic: false,
+    })
+    expect(await mappings()).toHaveLength(1)
+    expect((await ask({ transport: 'udp', internal: 5001, lifetime: 0 })).result).toBe(2)
+    expect(await call('pin', { id: pinned?.['id'] as string })).toMatchObject({ ok: false, why: 'static' })
+    expect(await mappings()).toHaveLength(1)
+  })
+
+  test('ubusd restarts: the daemon comes back with object and subscription, and serves meanwhile', async () => {
+    bus.publish('network.interface', () => dump('wan0'))
+    const server = await start()
+    await published()
+    await bus.stop()
+    expect((await ask({ transport: 'tcp', internal: 5002 })).result).toBe(0)
+    await until('it knows', async () => {
+      const { ubus } = (await server.json('status')) as { ubus: Table }
+      return ubus['connected'] === false ? true : undefined
+    })
+    await sleep(1500) // so that it has tried in vain
+    await bus.start()
+    await published()
+    await until('subscribed', async () => (bus.subscribers('network.interface') === 1 ? true : undefined))
+    expect(await mappings()).toHaveLength(1)
+    expect(server.output.match(/trying again/g)).toHaveLength(1)
+    expect(server.output).toContain('on the bus again')
+  })
+
+  test('netifd says by ubus which device a network has, and what changes is heard', async () => {
+    let wan = 'wan1'
+    bus.publish('network.interface', method => (method === 'dump' ? dump(wan) : 3))
+    const server = await start()
+    const uplink = async () => ((await server.json('status')) as { uplink: Table }).uplink
+    expect(await uplink()).toMatchObject({ device: 'wan1' })
+    await until('subscribed', async () => (bus.subscribers('network.interface') === 1 ? true : undefined))
+    wan = 'wan0'
+    bus.notify('network.interface', 'interface.update', { interface: 'wan' })
+    await until('it has moved', async () => ((await uplink())['address'] === WAN ? true : undefined))
+    bus.withdraw('network.interface')
+    wan = 'wan1'
+    bus.publish('network.interface', () => dump(wan))
+    await until('a new netifd is asked', async () => ((await uplink())['device'] === 'wan1' ? true : undefined))
+  })
+
+  test.each<[what: string, bytes: readonly number[]]>([
+    ['a message longer than ubus allows', [0, 2, 0, 1, 0, 0, 0, 0, 0, 0xff, 0xff, 0xff]],
+    ['a message shorter than its header', [0, 2, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0]],
+    ['an attribute that leads outside', [0, 5, 0, 1, 0, 0, 0, 0, 0, 0, 0, 12, 3, 0, 0, 0xff, 0, 0, 0, 0]],
+    ['another version', [1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4]],
+  ])('%s: the daemon hangs up, comes back, and serves on', async (_what, bytes) => {
+    const server = await start()
+    await published()
+    bus.spit(Uint8Array.from(bytes))
+    await until('it hangs up', async () => (bus.connections === 0 ? true : undefined))
+    await until('it is back', async () => bus.listed('portico'))
+    expect((await ask({ transport: 'tcp', internal: 5003 })).result).toBe(0)
+    expect(server.output).not.toContain('fault of this program')
+  })
+
+  test('calls for no object of ours, answers that nobody waits for, unknown types: nothing happens', async () => {
+    const server = await start()
+    await published()
+    bus.spit(Uint8Array.from([0, 5, 0x77, 1, 0, 0, 0, 9, 0, 0, 0, 12, 3, 0, 0, 8, 0, 0, 0, 5]))
+    bus.spit(Uint8Array.from([0, 1, 0xab, 0xcd, 0, 0, 0, 9, 0, 0, 0, 12, 1, 0, 0, 8, 0, 0, 0, 5]))
+    bus.spit(Uint8Array.from([0, 99, 0, 1, 0, 0, 0, 9, 0, 0, 0, 4]))
+    bus.spit(Uint8Array.from([0, 0, 0, 1, 0, 0, 0, 9, 0, 0, 0, 4]))
+    expect(await call('status')).toMatchObject({ ubus: { connected: true } })
+    expect(bus.connections).toBe(1)
+    expect(server.output).not.toContain('fault')
+  })
+
+  test('an ubusd that does not let us publish: said once, and clients are served', async () => {
+    bus.refuse = 6
+    const server = await start()
+    await until('it says so', async () => (server.output.includes('does not take the object') ? true : undefined))
+    expect((await ask({ transport: 'tcp', internal: 5004 })).result).toBe(0)
+    expect((await server.console('status')).stdout).toContain('status 6')
+  })
+
+  test('without ubusd it starts as fast, says so in its status, and not in the log', async () => {
+    await bus.stop()
+    const server = await start({ environment: { PORTICO_UBUS: join(lab.directory, 'nothing', 'ubus.sock') } })
+    expect((await server.console('status')).stdout).toContain('there is no ubusd at')
+    expect(server.output).not.toContain('ubus')
+  })
+
+  test('a thousand mappings are answered in parts, and an event for each does not drown the bus', async () => {
+    const server = await start({
+      uci: defaultUci({ limits: { per_host: 2000, total: 5000, requests_per_second: 100000 } }),
+    })
+    await published()
+    await Promise.all(Array.from({ length: 400 }, (_, n) => ask({ transport: 'udp', internal: 10_000 + n })))
+    const { total, mappings: first } = (await call('mappings', { limit: 300 })) as { total: number; mappings: Table[] }
+    const { mappings: rest } = (await call('mappings', { offset: 300 })) as { mappings: Table[] }
+    expect(total).toBe(400)
+    expect(new Set([...first, ...rest].map(({ id }) => id)).size).toBe(400)
+    await until('the flood is counted', async () => {
+      await ask({ transport: 'tcp', internal: 5005, lifetime: 60 })
+      await ask({ transport: 'tcp', internal: 5005, lifetime: 0 })
+      return bus.events.some(({ data }) => data['what'] === 'skipped') ? true : undefined
+    })
+    expect(bus.events.filter(({ data }) => data['what'] === 'granted').length).toBeLessThan(300)
+    expect(server.output).not.toContain('fault')
+  })
+})
