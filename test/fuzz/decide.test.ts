@@ -24,26 +24,30 @@ const HOSTS = ['192.168.1.10', '192.168.1.11', '192.168.1.12', '192.168.1.13'] a
 const HOSTS6 = ['2001:db8:1::10', '2001:db8:1::11'] as Ip[]
 const MACS = ['02:00:00:00:00:01', '02:00:00:00:00:02'] as Mac[]
 
+/** `undefined` so many times as often. */
+const sometimes = <T>(arbitrary: fc.Arbitrary<T>, undefinedWeight: number): fc.Arbitrary<T | undefined> =>
+  fc.oneof({ weight: undefinedWeight, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary })
+
 const host = fc.constantFrom(...HOSTS)
 const transport = fc.constantFrom<Transport>('tcp', 'udp')
 /** Few, so that they meet. */
 const port = fc.oneof(fc.integer({ min: 5000, max: 5007 }), fc.constantFrom(22, 80, 3389, 5350, 5351, 65_535))
 
 const host6 = fc.constantFrom(...HOSTS6)
-const mac = fc.option(fc.constantFrom(...MACS), { nil: undefined, freq: 3 })
+const mac = sometimes(fc.constantFrom(...MACS), 1)
 
 const mapWish = fc
   .record({
     host,
-    client: fc.option(host, { nil: undefined, freq: 20 }),
+    client: sometimes(host, 20),
     transport,
     internal: port,
     external: fc.oneof(port, fc.constant('any' as const)),
     exact: fc.boolean(),
     via: fc.constantFrom('nat-pmp' as const, 'upnp' as const),
     lifetime: fc.oneof(fc.integer({ min: 1, max: 200 }), fc.constant(2 ** 32 - 1), fc.constant('forever' as const)),
-    remote: fc.option(fc.constantFrom('198.51.100.1', '198.51.100.2'), { nil: undefined, freq: 4 }),
-    enabled: fc.boolean(),
+    remote: sometimes(fc.constantFrom('198.51.100.1', '198.51.100.2'), 3),
+    enabled: fc.oneof(fc.constant(true), fc.constant(true), fc.boolean()),
     mac,
   })
   .map(({ client, mac: device, remote, enabled, ...words }): Wish => {
@@ -66,8 +70,8 @@ const revokeWish = fc
     host,
     transport,
     external: port,
-    remote: fc.option(fc.constant('198.51.100.1'), { nil: undefined, freq: 2 }),
-    range: fc.option(fc.tuple(port, port), { nil: undefined }),
+    remote: sometimes(fc.constant('198.51.100.1'), 2),
+    range: sometimes(fc.tuple(port, port), 2),
   })
   .map(({ remote, range: ends, ...words }): Wish => {
     const [first, last] = ends ?? [0, 0]
@@ -78,7 +82,7 @@ const revokeWish = fc
 const flowWish = fc
   .record({
     host: host6,
-    client: fc.option(host6, { nil: undefined, freq: 20 }),
+    client: sometimes(host6, 20),
     transport,
     internal: port,
     remotePort: fc.constantFrom(53, 54, 55),
@@ -151,6 +155,7 @@ const wish = fc.oneof(
   { weight: 2, arbitrary: flowChange },
 )
 const step: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 8, arbitrary: wish.map((one): Step => ({ step: 'wishes', wishes: [one] })) },
   {
     weight: 12,
     arbitrary: fc.record({ step: fc.constant('wishes' as const), wishes: fc.array(wish, { maxLength: 8 }) }),
@@ -296,6 +301,9 @@ function tableHolds(router: Router): void {
   const now = router.clock.now()
   const live = [...mappings.all()].filter(({ lease }) => lease === 'forever' || lease.expires > now)
   const byPort = (a: Mapping, b: Mapping) => keyOf(a).localeCompare(keyOf(b))
+  for (const each of router.kernel.batches.at(-1) ?? []) {
+    if (each.act === 'replace') expect(each.mapping.internal.ip).toBe(each.was.internal.ip)
+  }
   expect([...live].sort(byPort)).toEqual([...router.kernel.elements].sort(byPort))
   expect(new Set(live.map(keyOf)).size).toBe(live.length)
   const clients = [...mappings.all()].filter(({ owner }) => owner.via !== 'operator')

@@ -150,6 +150,9 @@ describe('pinholes', () => {
       draft.commit([add(next)])
       table.commit([add(next)])
     }
+    draft.commit([add(pinhole({ id: 3, internal: 7000 }))])
+    draft.commit([remove(pinhole({ id: 3, internal: 7000 }))])
+    expect([table.freePinhole(), draft.freePinhole()]).toEqual([3, 4])
     table.commit([remove(pinhole({ id: 2, internal: 6002 })), add(pinhole({ id: 65_533 }))])
     expect(table.freePinhole()).toBe(2)
   })
