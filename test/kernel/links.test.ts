@@ -2,9 +2,10 @@
 import { execFileSync } from 'node:child_process'
 import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import type { Ip } from '../../src/base/ip.ts'
+import { barredPinhole, globalPrefixes, linkLocalOf } from '../../src/kernel/hosts.ts'
 import type { Links } from '../../src/kernel/links.ts'
 import { openLinks } from '../../src/kernel/links.ts'
-import { uplinkOf } from '../../src/kernel/uplink.ts'
+import { ipv6Uplink, uplinkOf } from '../../src/kernel/uplink.ts'
 import { createNodePlatform } from '../../src/platform/node.ts'
 import type { Platform } from '../../src/platform/platform.ts'
 import { must, until } from '../support/process.ts'
@@ -227,6 +228,65 @@ test('notices that come while the table is being read are not lost', async () =>
     other.close()
   }
 })
+
+test('counters of a device count what went by it', async () => {
+  const before = await links.counters('wan0')
+  expect(await links.counters('wan9')).toBeUndefined()
+  batch(['addr add 11.22.33.44/24 dev wan0', 'neigh add 11.22.33.1 lladdr 02:00:00:00:00:01 dev wan0 nud permanent'])
+  execFileSync('python3', ['-c', SEND])
+  const after = await links.counters('wan0')
+  const other = await links.counters('world0')
+  if (before === undefined || after === undefined || other === undefined) throw new Error('there are no counters')
+  // Other traffic is IPv6 asking for routers and neighbours: a few packets.
+  expect(after.packetsOut - before.packetsOut).toBeGreaterThan(99)
+  expect(after.packetsOut - before.packetsOut).toBeLessThan(120)
+  expect(after.bytesOut - before.bytesOut).toBeGreaterThan(100 * 1042 - 1) // 1000, UDP, IPv4, Ethernet
+  expect(after.bytesOut - before.bytesOut).toBeLessThan(100 * 1042 + 20 * 120)
+  expect(other.packetsIn).toBeGreaterThan(99)
+})
+
+test('a device is switched off and on, and keeps the rest of its flags', async () => {
+  sh('link set wan0 multicast off')
+  await links.setLinkUp('wan0', false)
+  await eventually('off', () => links.view.link('wan0')?.up === false)
+  await links.setLinkUp('wan0', true)
+  await eventually('on', () => links.view.link('wan0')?.up === true)
+  expect(execFileSync('ip', ['link', 'show', 'wan0'], { encoding: 'utf8' })).not.toContain('MULTICAST')
+  await expect(links.setLinkUp('wan9', true)).rejects.toThrow('switching wan9 on: ENODEV')
+})
+
+test('IPv6 towards the world, and the prefixes inside', async () => {
+  expect(ipv6Uplink('wan0', links.view)).toMatchObject({ is: 'down', why: 'no default route of IPv6 leaves by wan0' })
+  batch([
+    'addr add 2001:db8:1::1/64 dev world0 nodad',
+    'addr add fd00:1::1/64 dev world0 nodad',
+    'route add default via fe80::1 dev wan0',
+  ])
+  await eventually('a route', () => links.view.carriesDefaultRoute('wan0', 6))
+  expect(ipv6Uplink('wan0', links.view)).toEqual({ is: 'up', device: 'wan0', address: undefined })
+  expect(globalPrefixes('world0', links.view)).toEqual([
+    { first: '2001:db8:1::', last: '2001:db8:1:0:ffff:ffff:ffff:ffff' },
+  ])
+  sh('addr add 2001:db8:f::2/64 dev wan0 nodad')
+  await eventually('an address', () => addresses('wan0').includes(ip('2001:db8:f::2')))
+  expect(ipv6Uplink('wan0', links.view)).toMatchObject({ is: 'up', address: '2001:db8:f::2' })
+  await eventually('a link-local address', () => linkLocalOf('world0', links.view) !== undefined)
+  expect(linkLocalOf('world0', links.view)).toMatch(/^fe80::/)
+  const why = (host: string) => barredPinhole(ip(host), 'world0', ['world0'], links.view)
+  expect(why('2001:db8:1::7')).toBeUndefined()
+  expect(why('2001:db8:1::1')).toBe('2001:db8:1::1 is the router itself')
+  expect(why('2001:db8:1::')).toBe('2001:db8:1:: is the network or broadcast address of a subnet')
+  expect(why('2001:db8:2::7')).toBe('2001:db8:2::7 is not on the network of world0')
+  expect(why('fd00:1::7')).toBe('fd00:1::7 is not reachable from outside: it is no global address')
+  expect(why('ff02::1')).toBe('ff02::1 is no address of a host')
+  expect(why('192.168.1.1')).toBe('192.168.1.1 is no IPv6 address')
+})
+
+const SEND = `
+import socket
+it = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+for _ in range(100): it.sendto(b'x' * 1000, ('11.22.33.1', 9))
+`
 
 test('after close nothing is told', async () => {
   links.close()

@@ -16,6 +16,7 @@ const eventually = (what: string, holds: () => boolean) =>
   until(what, async () => (holds() ? true : undefined), 10_000, 5)
 
 const complaints: string[] = []
+const seen: string[] = []
 const log = (_severity: string, topic: string, message: string) => complaints.push(`${topic}: ${message}`)
 let host: string
 let platform: Platform
@@ -35,7 +36,7 @@ beforeAll(async () => {
   sh('neigh add 192.168.1.50 lladdr 02:00:00:00:00:50 dev lan0 nud reachable')
   sh('neigh add 192.168.1.51 dev lan0 nud failed')
   platform = await createNodePlatform()
-  neighbours = await openNeighbours(platform, log)
+  neighbours = await openNeighbours(platform, log, (host, mac) => seen.push(`${host} ${mac}`))
 })
 
 afterAll(() => {
@@ -64,6 +65,22 @@ test('a host that asks for the router is known when its first datagram is here',
 test('another machine with the same address is told apart', async () => {
   sh('neigh replace 192.168.1.50 lladdr 02:00:00:00:00:99 dev lan0 nud reachable')
   await eventually('changed', () => neighbours.mac(ip('192.168.1.50'), lan) === '02:00:00:00:00:99')
+})
+
+test('who is seen anew is told once, of either family', async () => {
+  seen.length = 0
+  sh('neigh replace 192.168.1.70 lladdr 02:00:00:00:00:70 dev lan0 nud reachable')
+  sh('neigh replace 192.168.1.70 lladdr 02:00:00:00:00:70 dev lan0 nud stale')
+  sh('neigh replace 2001:db8::70 lladdr 02:00:00:00:00:70 dev lan0 nud reachable')
+  sh('neigh replace 192.168.1.70 lladdr 02:00:00:00:00:71 dev lan0 nud stale')
+  sh('neigh replace 2001:db8::70 lladdr 02:00:00:00:00:71 dev lan0 nud reachable')
+  await eventually('the last', () => neighbours.mac(ip('2001:db8::70'), lan) === '02:00:00:00:00:71')
+  expect(seen.filter(each => / 02:00:00:00:00:7[01]$/.test(each))).toEqual([
+    '192.168.1.70 02:00:00:00:00:70',
+    '2001:db8::70 02:00:00:00:00:70',
+    '192.168.1.70 02:00:00:00:00:71',
+    '2001:db8::70 02:00:00:00:00:71',
+  ])
 })
 
 test('a host that does not answer any more, or is deleted, is forgotten', async () => {

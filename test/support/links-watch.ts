@@ -3,6 +3,7 @@
  * of JSON at each change and at each line of input. An empty line of input asks for the state, `end` ends it.
  */
 import { openLinks } from '../../src/kernel/links.ts'
+import { openNeighbours } from '../../src/kernel/neighbours.ts'
 import type { Platform } from '../../src/platform/platform.ts'
 
 export interface Watched {
@@ -15,6 +16,10 @@ export interface Watched {
   readonly addresses: readonly string[]
   /** Devices that carry a default route of IPv4. */
   readonly defaultRoutes: readonly (string | undefined)[]
+  /** `192.168.1.10 02:00:00:00:00:0a`, in the order in which they were seen. */
+  readonly neighbours: readonly string[]
+  /** Notices of neighbours that woke us. */
+  readonly notices: number
 }
 
 void watch() // no top-level await: the stock qjs does not run it
@@ -23,6 +28,8 @@ async function watch(): Promise<void> {
   const platform = await createPlatform()
   let changes = 0
   let overruns = 0
+  let notices = 0
+  const neighbours: string[] = []
   const complaints: string[] = []
   platform.onFault(error => complaints.push(`fault: ${error}`))
 
@@ -36,6 +43,14 @@ async function watch(): Promise<void> {
       print('change')
     },
   })
+  const heard = countingNotices(platform, () => {
+    notices++
+  })
+  await openNeighbours(
+    heard,
+    (_severity, topic, message) => complaints.push(`${topic}: ${message}`),
+    (ip, mac) => neighbours.push(`${ip} ${mac}`),
+  )
   print('ready')
   for (;;) {
     const line = await platform.readLine()
@@ -49,7 +64,8 @@ async function watch(): Promise<void> {
     const addresses = view.links().flatMap(({ name }) => view.addresses(name).map(({ ip }) => `${name} ${ip}`))
     const defaultRoutes = view.defaultRoutes(4).map(({ index }) => view.device(index))
     const { engine } = platform
-    const said: Watched = { because, engine, changes, overruns, complaints, addresses, defaultRoutes }
+    const state = { changes, overruns, complaints, addresses, defaultRoutes, neighbours, notices }
+    const said: Watched = { because, engine, ...state }
     platform.stdout(`${JSON.stringify(said)}\n`)
   }
 }
@@ -58,6 +74,27 @@ async function createPlatform(): Promise<Platform> {
   const { process } = globalThis as { process?: { versions?: { node?: string } } }
   if (process?.versions?.node !== undefined) return (await import('../../src/platform/node.ts')).createNodePlatform()
   return (await import('../../src/platform/quickjs.ts')).createQuickjsPlatform()
+}
+
+function countingNotices(platform: Platform, count: () => void): Platform {
+  return {
+    ...platform,
+    async netlink(options) {
+      const socket = await platform.netlink(options)
+      if (options.groups.length === 0) return socket
+      return {
+        portId: socket.portId,
+        send: datagram => socket.send(datagram),
+        take: (each, overrun) =>
+          socket.take(datagram => {
+            count()
+            each(datagram)
+          }, overrun),
+        drain: () => socket.drain(),
+        close: () => socket.close(),
+      }
+    },
+  }
 }
 
 function countingOverruns(platform: Platform, count: () => void): Platform {

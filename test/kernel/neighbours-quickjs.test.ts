@@ -1,0 +1,75 @@
+/** What the kernel says of a host that talks, and how much of it wakes a watcher on QuickJS. */
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { Watched } from '../support/links-watch.ts'
+import { addNamespaces, newLabName, removeNamespace } from '../support/netns.ts'
+import { Background, must, sleep, until } from '../support/process.ts'
+import { root } from '../support/root.ts'
+
+const porticod = join(root, 'build/host/porticod')
+const bundle = join(root, 'build/test-support/neighbours-watch.mjs')
+let host: string
+
+beforeAll(async () => {
+  if (!existsSync(porticod)) await must(['make', '-s', 'host'], { directory: root, timeout: 600_000 })
+  await must(['node', join(root, 'tools/build.mjs'), 'test/support/links-watch.ts', bundle], { directory: root })
+  host = `${newLabName()}-host`
+  await addNamespaces([host])
+  const batch = (lines: readonly string[], netns?: string) =>
+    must(['ip', ...(netns === undefined ? [] : ['-n', netns]), '-batch', '-'], { input: `${lines.join('\n')}\n` })
+  await batch([
+    'link set lo up',
+    `link add lan0 type veth peer name eth0 address 02:00:00:00:00:0a netns ${host}`,
+    'addr add 192.168.1.1/24 dev lan0',
+    'link set lan0 up',
+  ])
+  await batch(['addr add 192.168.1.10/24 dev eth0', 'link set eth0 up'], host)
+  // A minute of a kernel as shipped (30 s reachable, 5 s of doubt) in two seconds.
+  const settings = ['base_reachable_time_ms=1000', 'delay_first_probe_time=1', 'gc_stale_time=60']
+  await must(['sysctl', '-q', ...settings.map(each => `net.ipv4.neigh.lan0.${each}`)])
+}, 600_000)
+afterAll(() => removeNamespace(host))
+
+test('of a host that talks without rest few notices wake us, of a silent one none; a new device is told at once', async () => {
+  const watcher = new Background([porticod, '--bundle', bundle])
+  await watcher.waitFor('"because":"ready"')
+  const monitor = new Background(['ip', 'monitor', 'neigh'])
+  await sleep(200)
+  await must(['python3', '-c', TALK], { timeout: 30_000 })
+  const talking = await ask(watcher)
+  const all = monitor.output.split('\n').filter(line => line.startsWith('192.168.1.10 ')).length
+  console.log(`10 s of talk, ${all} notices of the kernel, ${talking.notices} of them heard (${talking.engine})`)
+  expect(talking.neighbours).toEqual(['192.168.1.10 02:00:00:00:00:0a'])
+  expect(talking.notices).toBeLessThan(all + 1)
+  expect(talking.notices).toBeGreaterThan(0)
+  await sleep(3000)
+  const quiet = await ask(watcher)
+  await sleep(2000)
+  expect((await ask(watcher)).notices).toBe(quiet.notices)
+  await must(['ip', 'neigh', 'replace', '192.168.1.10', 'lladdr', '02:00:00:00:00:0b', 'dev', 'lan0', 'nud', 'stale'])
+  await until('another device', async () => (await ask(watcher)).neighbours.length === 2 || undefined)
+  for (const nud of ['delay', 'probe']) {
+    await must(['ip', 'neigh', 'replace', '192.168.1.10', 'lladdr', '02:00:00:00:00:0b', 'dev', 'lan0', 'nud', nud])
+  }
+  const last = await ask(watcher)
+  expect(last.neighbours[1]).toBe('192.168.1.10 02:00:00:00:00:0b')
+  expect(last.complaints).toEqual([])
+  await monitor.kill()
+  await watcher.stop()
+})
+
+/** Ten seconds, five datagrams in each; the answer is that nobody listens. */
+const TALK = `
+import socket, time
+for _ in range(50):
+    socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b'x', ('192.168.1.10', 9))
+    time.sleep(0.2)
+`
+
+async function ask(watcher: Background): Promise<Watched> {
+  const start = watcher.output.length
+  watcher.write('\n')
+  const [line] = await watcher.waitFor(/\{"because":"asked".*\}\n/, 10_000, start)
+  return JSON.parse(line) as Watched
+}
