@@ -227,6 +227,20 @@ return baseclass.extend({
 		});
 	},
 
+	/* Flags, and lists with a default, are written although nothing changed; that would be a change to apply. */
+	onlyChanges: function(option, section, name) {
+		const write = option.write;
+
+		option.write = function(section_id, value) {
+			const now = uci.get('portico', section, name);
+
+			if (now !== value && (now != null || value !== this.default))
+				return write.call(this, section_id, value);
+		};
+
+		return option;
+	},
+
 	/* Every mapping, however many pages it takes: { mappings, time, total }. */
 	mappings: function(offset, before) {
 		return callMappings(offset || 0, PAGE).then(answer => {
@@ -260,7 +274,7 @@ return baseclass.extend({
 
 				const host = about(mac);
 
-				host.name = host.name || name || '';
+				host.name = host.name || (name || '').replace(/\.lan$/, '');
 				addresses.forEach(address => {
 					if (address && host.addresses.indexOf(address) < 0)
 						host.addresses.push(address);
@@ -283,7 +297,7 @@ return baseclass.extend({
 		const names = new Map();
 
 		hosts.forEach(host => host.addresses.forEach(address =>
-			names.set(address.toLowerCase(), host.name.replace(/\.lan$/, ''))));
+			names.set(address.toLowerCase(), host.name)));
 
 		return address => names.get(('' + address).toLowerCase()) || '';
 	},

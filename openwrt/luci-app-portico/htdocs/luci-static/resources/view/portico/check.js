@@ -20,15 +20,16 @@ const callWhy = rpc.declare({
 
 /* The checks of the daemon (docs/ubus.md): what each looks at. */
 const TITLES = {
-	'service': _('Portico is turned on'),
-	'configuration': _('The configuration has no errors'),
-	'roles': _('The inside and the outside are known'),
-	'uplink': _('The internet can reach this router'),
-	'ports': _('Devices can reach Portico'),
-	'firewall': _('The firewall lets opened ports through'),
-	'accounting': _('Traffic is counted'),
-	'rival': _('No other service opens ports'),
-	'capacity': _('There is room for more ports')
+	'running': _('Daemon'),
+	'service': _('Services'),
+	'configuration': _('Configuration'),
+	'roles': _('Networks'),
+	'uplink': _('Internet address'),
+	'ports': _('Answers to devices'),
+	'firewall': _('Firewall'),
+	'accounting': _('Traffic counters'),
+	'rival': _('Other services of this kind'),
+	'capacity': _('Room for more ports')
 };
 
 const STATES = {
@@ -84,7 +85,13 @@ return view.extend({
 	},
 
 	line: function(check) {
-		const words = [ E('div', {}, [ E('strong', {}, [ TITLES[check.name] || check.name ]) ]) ];
+		const words = [
+			E('div', {}, [
+				E('strong', {}, [ TITLES[check.name] || check.name ]),
+				' ',
+				E('span', { 'class': 'portico-quiet' }, [ STATES[check.state] || '' ])
+			])
+		];
 
 		words.push(E('div', { 'class': 'portico-text' }, [ check.what || '' ]));
 
@@ -92,12 +99,7 @@ return view.extend({
 			words.push(E('div', { 'class': 'portico-text' }, [ E('em', {}, [ _('What to do:') ]), ' ', check.mend ]));
 
 		return E('div', { 'class': 'portico-check', 'data-check': check.name, 'data-state': check.state }, [
-			E('span', {
-				'class': 'portico-dot ' + check.state,
-				'role': 'img',
-				'title': STATES[check.state] || '',
-				'aria-label': STATES[check.state] || ''
-			}),
+			common.dot(check.state),
 			E('div', {}, words)
 		]);
 	},
@@ -108,7 +110,7 @@ return view.extend({
 			const address = host.addresses.find(each => each.indexOf(':') < 0);
 
 			return E('option', { 'value': address, 'data-mac': host.mac }, [
-				host.name ? '%s (%s)'.format(host.name.replace(/\.lan$/, ''), address) : address
+				host.name ? '%s (%s)'.format(host.name, address) : address
 			]);
 		}));
 		const protocol = E('select', { 'class': 'cbi-input-select', 'aria-label': _('Protocol') }, [

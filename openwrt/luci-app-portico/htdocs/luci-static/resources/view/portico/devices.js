@@ -68,7 +68,7 @@ return view.extend({
 	},
 
 	titleOf: function(host) {
-		return host.name.replace(/\.lan$/, '') || host.addresses[0] || host.mac;
+		return host.name || host.addresses[0] || host.mac;
 	},
 
 	row: function(host, mappings) {

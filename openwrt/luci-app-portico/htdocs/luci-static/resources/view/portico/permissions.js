@@ -31,7 +31,7 @@ return view.extend({
 	},
 
 	rules: function(m, hosts) {
-		const names = new Map(hosts.map(host => [ host.mac, host.name.replace(/\.lan$/, '') ]));
+		const names = new Map(hosts.map(host => [ host.mac, host.name ]));
 		const s = m.section(form.GridSection, 'permission', _('Rules'));
 		let o;
 
@@ -107,5 +107,6 @@ return view.extend({
 		o.value('allow', _('are all allowed'));
 		o.value('deny', _('are all refused'));
 		o.default = 'high_ports';
+		common.onlyChanges(o, 'limits', 'default_action');
 	}
 });

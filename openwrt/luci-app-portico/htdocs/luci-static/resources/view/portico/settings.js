@@ -13,21 +13,18 @@ const callInterfaces = rpc.declare({
 
 /* The form is one, and its options live in several named sections. */
 function inSection(option, section, name) {
-	const write = option.write;
-
 	option.ucisection = section;
 	option.ucioption = name;
-	/* A flag is written whether or not it changed; what did not change is no change to apply. */
-	option.write = function(section_id, value) {
-		if (uci.get('portico', section, name) !== value)
-			return write.call(this, section_id, value);
-	};
 
-	return option;
+	return common.onlyChanges(option, section, name);
+}
+
+function isTrue(value) {
+	return [ '1', 'on', 'true', 'yes', 'enabled' ].indexOf(value) >= 0;
 }
 
 function isEnabled(section) {
-	return [ '1', 'on', 'true', 'yes', 'enabled' ].indexOf(uci.get('portico', section, 'enabled')) >= 0;
+	return isTrue(uci.get('portico', section, 'enabled'));
 }
 
 return view.extend({
@@ -99,8 +96,8 @@ return view.extend({
 
 		number('per_host', _('Ports for one device'), _('How many ports one device may have open.'), 1, 131070, 64);
 		number('total', _('Ports for all'), _('How many ports all devices together may have open.'), 1, 131070, 2048);
-		number('min_lease', _('Shortest time'), _('In seconds, where the protocol lets the router choose.'), 1, 86400, 120);
-		number('max_lease', _('Longest time'), _('In seconds. A device that asks for more gets this, and asks again in time.'), 60, 31536000, 86400);
+		number('min_lease', _('Shortest time'), _('In seconds, where the protocol lets the router choose.'), 1, 86400, 1);
+		number('max_lease', _('Longest time'), _('In seconds. A device that asks for more gets this, and asks again in time.'), 60, 31536000, 604800);
 		number('requests_per_second', _('Requests a second'), _('That one device may send; 0 is no limit.'), 0, 1000000, 100);
 	},
 
@@ -185,12 +182,16 @@ return view.extend({
 	/* Why this role is a bad idea for this network; '' where it is none. */
 	danger: function(name, type) {
 		const network = this.networks.find(each => each.interface === name || each.l3_device === name);
-		const outside = this.isOutside(name, network);
+		const leadsOut = this.hasDefaultRoute(network);
+		const masquerades = this.isMasqueraded(name, network);
 
-		if (type !== 'external' && outside)
-			return _('Danger: this network leads to the internet. Served there, strangers could open ports; Portico will refuse.');
+		if (type !== 'external' && leadsOut)
+			return _('Danger: this network leads to the internet. Strangers could open ports, so Portico refuses to serve it.');
 
-		if (type === 'external' && network && !outside)
+		if (type !== 'external' && masquerades)
+			return _('Careful: the firewall masquerades this network as if it led to the internet. Whoever is there could open ports.');
+
+		if (type === 'external' && network && !leadsOut && !masquerades)
 			return _('This network does not seem to lead to the internet.');
 
 		if (name && !network)
@@ -199,14 +200,16 @@ return view.extend({
 		return '';
 	},
 
-	/* It has the default route, or the firewall masquerades what leaves by it. */
-	isOutside: function(name, network) {
-		const names = [ name ].concat(network ? [ network.interface, network.l3_device ] : []);
-		const masquerades = uci.sections('firewall', 'zone').some(zone => zone.masq === '1' &&
-			L.toArray(zone.network).concat(L.toArray(zone.device)).some(each => names.indexOf(each) >= 0));
-
-		return masquerades || ((network || {}).route || []).some(route =>
+	hasDefaultRoute: function(network) {
+		return ((network || {}).route || []).some(route =>
 			route.mask === 0 && (route.target === '0.0.0.0' || route.target === '::'));
+	},
+
+	isMasqueraded: function(name, network) {
+		const names = [ name ].concat(network ? [ network.interface, network.l3_device ] : []);
+
+		return uci.sections('firewall', 'zone').some(zone => isTrue(zone.masq) &&
+			L.toArray(zone.network).concat(L.toArray(zone.device)).some(each => names.indexOf(each) >= 0));
 	},
 
 	fixed: function(m, hosts) {
@@ -237,7 +240,7 @@ return view.extend({
 		o.datatype = 'ip4addr("nomask")';
 		o.rmempty = false;
 		hosts.forEach(host => host.addresses.filter(address => address.indexOf(':') < 0).forEach(address =>
-			o.value(address, host.name ? '%s (%s)'.format(host.name.replace(/\.lan$/, ''), address) : address)));
+			o.value(address, host.name ? '%s (%s)'.format(host.name, address) : address)));
 
 		o = s.option(form.Value, 'internal_port', _('Port of the device'));
 		o.datatype = 'port';

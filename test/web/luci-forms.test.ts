@@ -1,0 +1,250 @@
+/** Permissions and settings: what the forms show, refuse and write, in the order in which the owner put it. */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { fileNames, load } from '../../src/config/load.ts'
+import { defaultsOf } from '../../src/config/options.ts'
+import { type Browser, openBrowser } from './support/browser.ts'
+import { type LuciPage, openLuci, rowsOf } from './support/luci-page.ts'
+import { CONFIGS } from './support/luci-world.ts'
+
+let browser: Browser
+beforeAll(async () => {
+  browser = await openBrowser()
+})
+afterAll(() => browser.close())
+
+const loaded = (luci: LuciPage) => {
+  const { config, problems } = load(
+    { portico: new TextEncoder().encode(luci.router.config('portico')) },
+    fileNames('/etc/config'),
+  )
+  return { config, errors: problems.filter(({ weight }) => weight === 'error') }
+}
+
+const RULES = ['first', 'second', 'third', 'fourth']
+const permissions = RULES.map(
+  comment => `config permission\n\toption action 'allow'\n\toption dst_port '5000'\n\toption comment '${comment}'\n`,
+).join('\n')
+const CONFIG = { ...CONFIGS, portico: `config portico 'limits'\n\n${permissions}` }
+
+const comments = (luci: LuciPage) => luci.page.locator('td[data-name="comment"]').allInnerTexts()
+const handle = (luci: LuciPage, comment: string) =>
+  luci.page.locator('tr[data-sid]', { hasText: comment }).locator('.drag-handle')
+const line = (luci: LuciPage, comment: string) => luci.page.locator('tr[data-sid]', { hasText: comment })
+const field = (luci: LuciPage, name: string) => luci.page.locator(`.modal [data-name="${name}"]`)
+
+describe('permissions', () => {
+  test('stand in the order of the file, and say who, what and where', async () => {
+    const luci = await openLuci(browser, '/view/portico/permissions')
+    expect((await rowsOf(luci.page)).map(cells => cells.slice(0, 7))).toEqual([
+      ['refuse', 'any', 'any', '22', 'any', 'TCP and UDP', 'no ssh'],
+      ['allow', 'mediacenter', 'any', '32400', 'any', 'TCP and UDP', 'Plex'],
+    ])
+    await luci.close()
+  })
+
+  test.each([
+    ['third', 'first', 'above', ['third', 'first', 'second', 'fourth']],
+    ['first', 'fourth', 'below', ['second', 'third', 'fourth', 'first']],
+    ['fourth', 'second', 'below', ['first', 'second', 'fourth', 'third']],
+  ])('dragged, %s goes to %s, %s, and stays there when saved', async (from, to, where, order) => {
+    const luci = await openLuci(browser, '/view/portico/permissions', { configs: CONFIG })
+    const { height = 0 } = (await line(luci, to).boundingBox()) ?? {}
+    await handle(luci, from).dragTo(line(luci, to), {
+      targetPosition: { x: 40, y: where === 'above' ? 3 : height - 3 },
+    })
+    expect(await comments(luci)).toEqual(order)
+    await luci.apply()
+    expect(loaded(luci).config?.permissions.map(({ comment }) => comment)).toEqual(order)
+    expect(luci.router.changes.map(({ method }) => method)).toContain('order')
+    await luci.close()
+  })
+
+  test('a new rule is written as the form says, last', async () => {
+    const luci = await openLuci(browser, '/view/portico/permissions', { configs: CONFIG })
+    await luci.page.click('text=Add rule')
+    await field(luci, 'action').locator('select').selectOption('deny')
+    await field(luci, 'mac').locator('input').fill('02:00:00:00:00:0a')
+    await field(luci, 'dst_port').locator('input').fill('8000-8100')
+    await field(luci, 'protocol').locator('select').selectOption('udp')
+    await field(luci, 'service').locator('input[value="upnp"]').check()
+    await field(luci, 'comment').locator('input').fill("no 'games'")
+    await luci.page.click('.modal .important')
+    await luci.apply()
+    const { config, errors } = loaded(luci)
+    expect(errors).toEqual([])
+    expect(config?.permissions.at(-1)).toMatchObject({
+      action: 'deny',
+      mac: '02:00:00:00:00:0a',
+      dst_port: { first: 8000, last: 8100 },
+      protocol: 'udp',
+      service: ['upnp'],
+      comment: "no 'games'",
+      disabled: false,
+    })
+    await luci.close()
+  })
+
+  test.each([
+    ['mac', 'not a mac'],
+    ['dst_port', '70000'],
+    ['dst_port', '200-100'],
+    ['internal_address', 'nas'],
+    ['interface', 'two words'],
+  ])('a rule with %s %s is not taken', async (name, value) => {
+    const luci = await openLuci(browser, '/view/portico/permissions', { configs: CONFIG })
+    await luci.page.click('text=Add rule')
+    await field(luci, name).locator('input').fill(value)
+    await luci.page.click('.modal .important')
+    await luci.page.waitForSelector('.alert-message')
+    expect(await luci.page.locator('.modal').count()).toBe(1)
+    await luci.close()
+  })
+
+  test('a rule is edited, ignored and deleted', async () => {
+    const luci = await openLuci(browser, '/view/portico/permissions', { configs: CONFIG })
+    await line(luci, 'second').locator('.cbi-button-edit').click()
+    await field(luci, 'dst_port').locator('input').fill('6000')
+    await luci.page.click('.modal .important')
+    await line(luci, 'third').locator('input[type="checkbox"]').check()
+    await line(luci, 'fourth').locator('.cbi-button-remove').click()
+    await luci.apply()
+    expect(
+      loaded(luci).config?.permissions.map(({ comment, dst_port, disabled }) => [comment, dst_port?.first, disabled]),
+    ).toEqual([
+      ['first', 5000, false],
+      ['second', 6000, false],
+      ['third', 5000, true],
+    ])
+    await luci.close()
+  })
+
+  test('what happens where no rule fits', async () => {
+    const luci = await openLuci(browser, '/view/portico/permissions', { configs: { ...CONFIG, portico: permissions } })
+    await luci.page.locator('[data-name="default_action"] select').selectOption('deny')
+    await luci.apply()
+    expect(loaded(luci).config?.limits.default_action).toBe('deny')
+    await luci.close()
+  })
+})
+
+const flag = (luci: LuciPage, name: string) => luci.page.locator(`[data-name="${name}"] input[type="checkbox"]`)
+const enabled = (luci: LuciPage) => {
+  const { config } = loaded(luci)
+  return [config?.upnp.enabled, config?.nat_pmp.enabled]
+}
+const services = (upnp: string, natPmp: string) => ({
+  ...CONFIGS,
+  portico: `config portico 'upnp'\n\toption enabled '${upnp}'\n\nconfig portico 'nat_pmp'\n\toption enabled '${natPmp}'\n`,
+})
+
+describe('settings', () => {
+  test('as shipped all is off; the toggle turns both services on', async () => {
+    const luci = await openLuci(browser, '/view/portico/settings', { configs: services('0', '0') })
+    expect(await flag(luci, '_on').isChecked()).toBe(false)
+    expect(await flag(luci, '_upnp').isVisible()).toBe(false)
+    await flag(luci, '_on').check()
+    expect(await flag(luci, '_upnp').isVisible()).toBe(true)
+    await luci.apply()
+    expect(enabled(luci)).toEqual([true, true])
+    await luci.close()
+  })
+
+  test('it turns them on in a file that has no sections at all', async () => {
+    const luci = await openLuci(browser, '/view/portico/settings', { configs: { ...CONFIGS, portico: '' } })
+    await flag(luci, '_on').check()
+    await luci.apply()
+    expect(enabled(luci)).toEqual([true, true])
+    await luci.close()
+  })
+
+  test('off is off for both', async () => {
+    const luci = await openLuci(browser, '/view/portico/settings', { configs: services('1', '1') })
+    await flag(luci, '_on').uncheck()
+    await luci.apply()
+    expect(enabled(luci)).toEqual([false, false])
+    await luci.close()
+  })
+
+  test('one service alone', async () => {
+    const luci = await openLuci(browser, '/view/portico/settings', { configs: services('1', '1') })
+    await flag(luci, '_upnp').uncheck()
+    await luci.apply()
+    expect(enabled(luci)).toEqual([false, true])
+    await luci.close()
+  })
+
+  test('saving without a change changes nothing', async () => {
+    const luci = await openLuci(browser, '/view/portico/settings')
+    const before = luci.router.config('portico')
+    await luci.apply()
+    expect(luci.router.config('portico')).toBe(before)
+    expect(luci.router.changes.map(({ method }) => method)).toEqual(['apply', 'confirm'])
+    await luci.close()
+  })
+
+  test('limits: the placeholders are the defaults of the daemon, and what is written is what was typed', async () => {
+    const luci = await openLuci(browser, '/view/portico/settings')
+    await luci.page.click('text=Limits')
+    for (const name of ['per_host', 'total', 'min_lease', 'max_lease', 'requests_per_second'] as const) {
+      const input = luci.page.locator(`[data-name="${name}"] input`)
+      expect([name, await input.getAttribute('placeholder')]).toEqual([name, String(defaultsOf('limits')[name])])
+    }
+    await luci.page.fill('[data-name="per_host"] input', '16')
+    await luci.apply()
+    expect(loaded(luci).config?.limits.per_host).toBe(16)
+    await luci.close()
+  })
+
+  test.each([
+    ['per_host', '0'],
+    ['total', '999999'],
+    ['max_lease', 'a day'],
+  ])('limits: %s %s is not taken', async (name, value) => {
+    const luci = await openLuci(browser, '/view/portico/settings')
+    await luci.page.click('text=Limits')
+    await luci.page.fill(`[data-name="${name}"] input`, value)
+    await luci.page.click('.cbi-button-save')
+    await luci.page.waitForSelector('.alert-message')
+    expect(luci.router.changes).toEqual([])
+    await luci.close()
+  })
+
+  test.each([
+    ['wan', 'internal', 'Danger: this network leads to the internet'],
+    ['eth1', 'internal', 'Danger: this network leads to the internet'],
+    ['wan6', 'internal', 'Careful: the firewall masquerades this network'],
+    ['lan', 'external', 'does not seem to lead to the internet'],
+    ['nowhere', 'internal', 'no such network'],
+    ['lan', 'internal', ''],
+    ['br-guest', 'internal', ''],
+    ['wan', 'external', ''],
+  ])('roles: %s as %s is told: %s', async (network, type, words) => {
+    const luci = await openLuci(browser, '/view/portico/settings')
+    await luci.page.click('text=Add network')
+    await luci.page.fill('td[data-name="interface"] input', network)
+    await luci.page.locator('td[data-name="type"] select').selectOption(type)
+    const said = await luci.page.innerText('.portico-warning')
+    if (words === '') expect(said).toBe('')
+    else expect(said).toContain(words)
+    await luci.apply()
+    expect(loaded(luci).config?.interfaces.map(row => [row.interface, row.type])).toEqual([[network, type]])
+    await luci.close()
+  })
+
+  test('fixed ports are added and removed', async () => {
+    const luci = await openLuci(browser, '/view/portico/settings')
+    await luci.page.click('text=Add port')
+    await field(luci, 'external_port').locator('input').fill('8443')
+    await field(luci, 'internal_address').locator('input').fill('192.168.1.20')
+    await field(luci, 'internal_port').locator('input').fill('443')
+    await luci.page.click('.modal .important')
+    await luci.apply()
+    expect(loaded(luci).config?.mappings).toMatchObject([
+      { protocol: 'tcp', external_port: 8443, internal_address: '192.168.1.20', internal_port: 443 },
+    ])
+    await line(luci, '8443').locator('.cbi-button-remove').click()
+    await luci.apply()
+    expect(loaded(luci).config?.mappings).toEqual([])
+    await luci.close()
+  })
+})

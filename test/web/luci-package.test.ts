@@ -1,0 +1,124 @@
+/** What the package consists of: menu, ACL, translations, and the manners that LuCI's reviewers ask for. */
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { template } from '../../tools/luci-pot.ts'
+import { APP, readAcl, readMenu } from './support/luci-router.ts'
+import { parsePo } from './support/po.ts'
+
+const under = (folder: string) =>
+  readdirSync(join(APP, folder), { recursive: true, encoding: 'utf8' }).map(path => `${folder}/${path}`)
+const read = (path: string) => readFileSync(join(APP, path), 'utf8')
+
+const SCRIPTS = under('htdocs').filter(path => path.endsWith('.js'))
+const SOURCES = [...SCRIPTS, ...under('root/usr/share').filter(path => path.endsWith('.json'))]
+const all = SCRIPTS.map(read).join('\n')
+
+describe('ACL', () => {
+  /** `object.method` of every rpc.declare in the app. */
+  const declared = [...all.matchAll(/object: '([^']+)',\s*method: '([^']+)'/g)].map(
+    ([, object, method]) => `${object}.${method}`,
+  )
+  const granted = ({ ubus }: { ubus: Readonly<Record<string, readonly string[]>> }) =>
+    Object.entries(ubus).flatMap(([object, methods]) => methods.map(method => `${object}.${method}`))
+
+  test('has what the views declare, and nothing else', () => {
+    const { read, write } = readAcl()
+    expect([...granted(read), ...granted(write)].sort()).toEqual([...new Set(declared)].sort())
+  })
+
+  test('lets a reader change nothing', () => {
+    expect(granted(readAcl().write).sort()).toEqual(['portico.pin', 'portico.remove'])
+  })
+
+  test('has the files that the views load, and writes only our own', () => {
+    const loaded = new Set(
+      [...all.matchAll(/uci\.load\(([^)]*)\)|new form\.Map\('(\w+)'/g)].flatMap(([, list, map]) =>
+        map === undefined ? [...(list ?? '').matchAll(/'(\w+)'/g)].map(([, name]) => name) : [map],
+      ),
+    )
+    expect([...readAcl().read.uci].sort()).toEqual([...loaded].sort())
+    expect(readAcl().write.uci).toEqual(['portico'])
+  })
+
+  test('has no files and no programs to run', () => {
+    expect(Object.keys(readAcl().read).sort()).toEqual(['ubus', 'uci'])
+    expect(Object.keys(readAcl().write).sort()).toEqual(['ubus', 'uci'])
+  })
+})
+
+describe('menu', () => {
+  test('leads to views that exist, each once', () => {
+    const paths = Object.values(readMenu()).flatMap(({ action }) => (action.path === undefined ? [] : [action.path]))
+    for (const path of paths)
+      expect([path, existsSync(join(APP, `htdocs/luci-static/resources/view/${path}.js`))]).toEqual([path, true])
+    const views = readdirSync(join(APP, 'htdocs/luci-static/resources/view/portico')).map(
+      name => `portico/${name.replace('.js', '')}`,
+    )
+    expect([...paths].sort()).toEqual(views.sort())
+  })
+
+  test('every link of a view leads to an entry', () => {
+    const links = [...all.matchAll(/L\.url\('([^']+)'\)/g)].map(([, path]) => path as string)
+    expect(links.length).toBeGreaterThan(0)
+    for (const link of links) expect(Object.keys(readMenu())).toContain(link)
+  })
+})
+
+describe('translations', () => {
+  const pot = parsePo(read('po/templates/portico.pot'))
+
+  test('the template is what the sources make (node tools/build-pot.mjs)', () => {
+    expect(read('po/templates/portico.pot')).toBe(template(SOURCES.map(path => ({ path, text: read(path) }))))
+  })
+
+  test('no text is put together or taken from a variable', () => {
+    const calls = [...all.matchAll(/(?<![\w$])N?_\(\s*([^)]{0,30})/g)].map(([, inside]) => inside as string)
+    expect(calls.filter(inside => !/^(?:[\w.]+,\s*)?'/.test(inside))).toEqual([])
+    expect([...all.matchAll(/_\('(?:[^'\\]|\\.)*'\s*\+/g)]).toHaveLength(0)
+  })
+
+  describe.each([
+    ['de', 2],
+    ['zh_Hans', 1],
+  ] as const)('%s', (language, forms) => {
+    const texts = parsePo(read(`po/${language}/portico.po`))
+
+    test('has every text, in the order of the template, and no other', () => {
+      expect(texts.map(({ id }) => id)).toEqual(pot.map(({ id }) => id))
+      expect(texts.filter(({ texts }) => texts.some(text => text.trim() === '') || texts.length === 0)).toEqual([])
+    })
+
+    test('has all plural forms', () => {
+      for (const { plural, texts: given } of texts) expect(given).toHaveLength(plural === undefined ? 1 : forms)
+    })
+
+    test('keeps what is filled in', () => {
+      const slots = (text: string) => (text.match(/%[sd]/g) ?? []).join(' ')
+      for (const { id, texts: given } of texts)
+        for (const text of given) expect([id, slots(text)]).toEqual([id, slots(id)])
+    })
+  })
+})
+
+describe('manners', () => {
+  test.each(SCRIPTS)('%s is strict, indented with tabs, and a function body that parses', path => {
+    const text = read(path)
+    expect(text.startsWith("'use strict';\n")).toBe(true)
+    expect(text.split('\n').filter(line => /^ +\S/.test(line) && !/^ \*/.test(line))).toEqual([])
+    expect(text.split('\n').filter(line => /\s$/.test(line))).toEqual([])
+    expect(() => new Function('_', 'N_', 'E', 'L', text)).not.toThrow()
+  })
+
+  test('nothing is made of a text as HTML: no innerHTML, and children of E() stand in arrays', () => {
+    expect(all).not.toMatch(/innerHTML|insertAdjacentHTML|outerHTML|document\.write/)
+    // The last argument of E() is an attribute object, an array, or an element; never a text by itself.
+    expect(
+      [...all.matchAll(/E\('\w+',\s*(?:\{[^{}]*\},\s*)?(?:_\(|'|"|`|[a-z]\w*\.\w+\))/g)].map(([text]) => text),
+    ).toEqual([])
+  })
+
+  test('no view runs a program or reads a file', () => {
+    expect(all).not.toMatch(/'require fs'|fs\.(exec|read|write)/)
+  })
+})
