@@ -45,7 +45,7 @@ export function controlWorld(running: Running): ControlWorld {
   }
 }
 
-function statusOf({ daemon, engine, situation, doors, links, features }: Running): Status {
+function statusOf({ daemon, engine, situation, doors, upnp, links, features }: Running): Status {
   const { platform, diary, started } = daemon
   const { config, roles, uplink, problems } = situation
   const { limits } = engine.policy
@@ -60,6 +60,7 @@ function statusOf({ daemon, engine, situation, doors, links, features }: Running
         listening: doors.listening.map(({ address }) => `${address}:${SERVER_PORT}`),
         trouble: doors.trouble,
       },
+      { service: 'upnp', enabled: isEnabled(config, 'upnp'), listening: upnp.listening, trouble: upnp.trouble },
     ],
     uplink,
     internal: roles.internal.flatMap(({ device }) =>
