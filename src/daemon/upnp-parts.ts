@@ -4,6 +4,9 @@ import type { Noise } from '../core/noise.ts'
 import type { Rate } from '../core/rate.ts'
 import type { Platform } from '../platform/platform.ts'
 import type { DeviceTexts } from '../protocol/igd/description.ts'
+import type { PageWorld } from './page.ts'
+import { page } from './page.ts'
+import { PATHS } from './page-view.ts'
 import { RELEASE } from './release.ts'
 import type { Running } from './running.ts'
 import type { UpnpParts } from './upnp.ts'
@@ -20,6 +23,15 @@ export function upnpParts(running: Running, { noise, rate }: Shared): UpnpParts 
   const external = () => {
     const device = running.situation.roles.external?.device
     return device === undefined ? undefined : links.link(device)
+  }
+  const shown: PageWorld = {
+    now: () => platform.clock.now(),
+    name: () => texts().friendlyName,
+    engine,
+    journal: diary.journal,
+    rate,
+    redirects: () => running.situation.redirects.listed,
+    traffic: async () => new Map(),
   }
   return {
     platform,
@@ -39,7 +51,7 @@ export function upnpParts(running: Running, { noise, rate }: Shared): UpnpParts 
     }),
     server: `${systemToken(platform)} UPnP/1.1 Portico/${RELEASE}`,
     texts,
-    page: () => undefined,
+    page: (request, from) => page(request, from, shown),
     macOf: (host, device) => running.macOf(host, device),
     isLinkUp: () => {
       const link = external()
@@ -55,6 +67,7 @@ const texts = (): DeviceTexts => ({
   modelDescription: 'Automatic port mapping',
   modelName: 'Portico',
   modelNumber: RELEASE,
+  presentationUrl: PATHS.page,
 })
 
 /** `Linux/6.6`: the first two numbers say enough to clients, and little to others. */
