@@ -37,8 +37,13 @@ $(eval $(call musl,s390x,s390x-linux-gnu-gcc))
 # Nothing unwinds a stack here, so the tables for it stay out: they would be a tenth of the program.
 PACKAGED := -Os -fno-pie -no-pie -fno-asynchronous-unwind-tables -fno-unwind-tables
 
+# Without lines, which are a third of the bytecode; `porticod --bundle dist/portico.mjs` has them when they are needed.
+build/package/portico.bytecode: dist/portico.mjs build/host/compile
+	@mkdir -p $(@D)
+	build/host/compile $< $@ bare
+
 # $(1) name of the package's architecture, $(2) name of the processor, $(3) compiler flags for it, $(4) what to embed
-packaged = $(eval $(call porticod,package/$(1),build/musl/$(2)/bin/musl-gcc,build/musl/$(2).stamp,$(PACKAGED) $(3),-static,$(4)))
+packaged = $(eval $(call porticod,package/$(1),build/musl/$(2)/bin/musl-gcc,build/musl/$(2).stamp,$(PACKAGED) $(3),-static,$(or $(4),build/package/portico.bytecode)))
 
 $(call packaged,x86_64,x86_64,-march=x86-64)
 $(call packaged,aarch64_cortex-a53,aarch64,-mcpu=cortex-a53)

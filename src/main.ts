@@ -2,7 +2,7 @@
 import { runMigrate } from './control/migrate.ts'
 import { runConsole } from './control/session.ts'
 import { runDaemon } from './daemon/run.ts'
-import { runService } from './daemon/service.ts'
+import { runService, SERVICE_QUESTIONS } from './daemon/service.ts'
 import type { Platform } from './platform/platform.ts'
 
 const DEFAULTS = { uci: '/etc/config', run: '/var/run/portico' }
@@ -29,9 +29,8 @@ async function main(platform: Platform): Promise<number> {
   }
   const { words, uci, run } = parsed
   if (words[0] === 'migrate') return runMigrate(platform, words.slice(1), uci)
-  if (words[0] === 'service' && words.length === 2 && (words[1] === 'start' || words[1] === 'reload')) {
-    return runService(platform, uci, words[1])
-  }
+  const question = words[0] === 'service' && words.length === 2 && SERVICE_QUESTIONS.find(each => each === words[1])
+  if (question) return runService(platform, uci, question)
   if (words[0] !== 'daemon') return runConsole(platform, words, run)
   if (words.length === 1) return runDaemon(platform, { uci, run })
   platform.stderr(`portico daemon: '${words[1]}' is not expected; usage: portico daemon [--uci DIR] [--run DIR]`)

@@ -49,7 +49,7 @@ export function migrateUpnpd(file: UciFile, { firewall, enable }: MigrationConte
   return { config: `${HEAD}\n${writeUci(sections)}`, report, services }
 }
 
-const HEAD = "# Made from /etc/config/upnpd by `portico migrate upnpd`; that file is as it was.\n"
+const HEAD = '# Made from /etc/config/upnpd by `portico migrate upnpd`; that file is as it was.\n'
 const NO_LAST_RULE =
   'miniupnpd allows what no perm_rule matches; Portico then allows ports from 1024 up only, without the known dangerous ones. To have it as before, set option default_action allow in config portico limits'
 const NOWHERE: Place = { line: 0, column: 0, byte: 0 }
@@ -168,7 +168,8 @@ function portRange(text: string | undefined): string | 'any' | 'wrong' {
 function addressRange(text: string | undefined): string | 'any' | 'wrong' {
   if (text === undefined) return 'any'
   const [address = '', mask] = text.trim().split('/')
-  const bits = mask === undefined ? 32 : mask.includes('.') ? bitsOf(mask) : /^[0-9]{1,2}$/.test(mask) ? Number(mask) : 33
+  const bits =
+    mask === undefined ? 32 : mask.includes('.') ? bitsOf(mask) : /^[0-9]{1,2}$/.test(mask) ? Number(mask) : 33
   if (parseIpv4(address) === undefined || bits === undefined || bits > 32) return 'wrong'
   if (bits === 0) return 'any'
   const range = bits === 32 ? address : `${address}/${bits}`
@@ -178,7 +179,9 @@ function addressRange(text: string | undefined): string | 'any' | 'wrong' {
 function bitsOf(mask: string): number | undefined {
   const parts = mask.split('.').map(Number)
   const binary = parts.map(part => part.toString(2).padStart(8, '0')).join('')
-  return parts.length === 4 && binary.length === 32 && /^1*0*$/.test(binary) ? binary.replaceAll('0', '').length : undefined
+  return parts.length === 4 && binary.length === 32 && /^1*0*$/.test(binary)
+    ? binary.replaceAll('0', '').length
+    : undefined
 }
 
 /** What became of every other option of miniupnpd.init; `undefined` where there is nothing to say of it. */
@@ -203,9 +206,12 @@ const OTHERS: Readonly<Record<string, ((value: string) => string | undefined) | 
       : undefined,
   stun_host: () => undefined,
   stun_port: () => undefined,
-  ipv6_disable: text => (flag.read(text) === true ? 'IPv6 hosts open pinholes by the same permissions as IPv4 hosts' : undefined),
+  ipv6_disable: text =>
+    flag.read(text) === true ? 'IPv6 hosts open pinholes by the same permissions as IPv4 hosts' : undefined,
   ext_allow_private_ipv4: text =>
-    flag.read(text) === true ? 'Portico maps on a private address too, and `portico status` says that it is one' : undefined,
+    flag.read(text) === true
+      ? 'Portico maps on a private address too, and `portico status` says that it is one'
+      : undefined,
   upload: () => 'clients are told the speed of the link itself',
   download: () => 'clients are told the speed of the link itself',
   config_file: path => `miniupnpd read ${path} instead of this file; what stands there was not read`,
@@ -223,7 +229,10 @@ const OTHERS: Readonly<Record<string, ((value: string) => string | undefined) | 
 function notCarried(settings: UciSection, say: Report): void {
   for (const option of settings.options.values()) {
     const text = typeof option.value === 'string' ? option.value : option.value.join(' ')
-    if (!Object.hasOwn(OTHERS, option.name)) say(`option ${option.name} '${text}' is not known and is left out`)
+    if (!Object.hasOwn(OTHERS, option.name)) {
+      say(`option ${option.name} '${text}' is not known and is left out`)
+      continue
+    }
     const sentence = OTHERS[option.name]?.(text)
     if (sentence !== undefined) say(`option ${option.name} '${text}' is not carried over: ${sentence}`)
   }

@@ -52,12 +52,15 @@ export function explain(error: unknown): { readonly status: number; readonly mes
     const hint = 'run it as root, or with CAP_NET_ADMIN, CAP_NET_RAW and CAP_NET_BIND_SERVICE'
     return { status: EXIT.permission, message: `cannot start: not permitted (${error}); ${hint}` }
   }
-  if (error instanceof KernelError) {
+  if (error instanceof KernelError || NO_NETLINK.includes(code)) {
     const hint = 'are kmod-nft-core, kmod-nft-nat and kmod-nf-conntrack-netlink installed?'
-    return { status: EXIT.kernel, message: `cannot start: ${error.message}; ${hint}` }
+    return { status: EXIT.kernel, message: `cannot start: ${(error as Error).message}; ${hint}` }
   }
   return { status: EXIT.fault, message: `cannot start: ${faultText(error)}` }
 }
+
+/** socket(2), where the kernel was built without netfilter, or its module is not there. */
+const NO_NETLINK = ['EPROTONOSUPPORT', 'EAFNOSUPPORT', 'ESOCKTNOSUPPORT']
 
 const faultText = (error: unknown): string =>
   error instanceof Error ? `${error} ${(error.stack ?? '').replaceAll('\n', ' |')}` : String(error)

@@ -1,7 +1,7 @@
 /**
  * `portico service start|reload`: may the service run, and what must the firewall know? For the init script, so that it
  * starts nothing that would end at once and be started again. The plan goes to standard output (`service-plan.ts`),
- * one line about what is wrong to standard error.
+ * one line about what is wrong to standard error. `portico service idle`: does no daemon run any more?
  */
 import { oneLine } from '../base/text.ts'
 import { isEnabled } from '../config/config.ts'
@@ -20,8 +20,22 @@ import { EXIT, explain } from './run.ts'
 /** Beside the exit statuses of the daemon: every service is switched off. */
 const NOTHING_TO_DO = 3
 
+export const SERVICE_QUESTIONS = ['start', 'reload', 'idle'] as const
+export type ServiceQuestion = (typeof SERVICE_QUESTIONS)[number]
+
 /** `start`: also refuses when another instance serves. Resolves with the exit status. */
-export async function runService(platform: Platform, uci: string, what: 'start' | 'reload'): Promise<number> {
+export async function runService(platform: Platform, uci: string, what: ServiceQuestion): Promise<number> {
+  try {
+    if (what !== 'idle') return await plan(platform, uci, what)
+    await meetNobody(platform)
+    return EXIT.fine
+  } catch (error) {
+    const { status, message } = explain(error)
+    return fail(platform, status, message)
+  }
+}
+
+async function plan(platform: Platform, uci: string, what: 'start' | 'reload'): Promise<number> {
   const configuration = new Configuration(platform, () => {}, uci)
   if (!configuration.read()) {
     const errors = configuration.problems.filter(({ weight }) => weight === 'error')
@@ -30,13 +44,8 @@ export async function runService(platform: Platform, uci: string, what: 'start' 
   }
   const { config } = configuration
   if (!isEnabled(config, 'nat-pmp') && !isEnabled(config, 'upnp')) return NOTHING_TO_DO
-  try {
-    if (what === 'start') await meetNobody(platform)
-    await tryKernel(platform)
-  } catch (error) {
-    const { status, message } = explain(error)
-    return fail(platform, status, message)
-  }
+  if (what === 'start') await meetNobody(platform)
+  await tryKernel(platform)
   await configuration.askNetifd(true)
   platform.stdout(planText(servicePlan(config, firewallFile(platform, `${uci}/firewall`), configuration.netifd)))
   return EXIT.fine

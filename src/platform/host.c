@@ -9,6 +9,7 @@
  * `sys` and nothing else, and finds a global object `porticod`:
  *   arguments    the words
  *   engine       `QuickJS 2025-04-26`
+ *   sys          the module: bytecode without names of files cannot import() it
  *   setDispatch  takes the function that waits for events and handles one round of them, or undefined
  * The program ends when there is neither a job nor a dispatch function, or by `sys.exit`; with status 1 when the
  * script does not load, its top level fails, or a promise fails before the platform is there to take note.
@@ -73,6 +74,16 @@ static void add_globals(JSContext *ctx, int count, char **words) {
   JS_SetPropertyStr(ctx, host, "setDispatch", JS_NewCFunction(ctx, set_dispatch, "setDispatch", 1));
   JS_SetPropertyStr(ctx, global, "porticod", host);
   JS_FreeValue(ctx, global);
+}
+
+/* Whether it worked; otherwise an exception is pending. */
+static int add_sys(JSContext *ctx) {
+  static const char source[] = "import * as sys from 'sys'\nporticod.sys = sys\n";
+  js_init_module_sys(ctx, "sys");
+  JSValue done = JS_Eval(ctx, source, sizeof source - 1, "sys.mjs", JS_EVAL_TYPE_MODULE);
+  int worked = !JS_IsException(done);
+  JS_FreeValue(ctx, done);
+  return worked;
 }
 
 static void run_jobs(JSRuntime *runtime) {
@@ -178,10 +189,10 @@ int main(int argc, char **argv) {
   if (!ctx) return fputs("porticod: no memory\n", stderr), 1;
   JS_SetStripInfo(runtime, JS_STRIP_SOURCE); /* functions need no source text: it would stay in memory */
   JS_SetModuleLoaderFunc(runtime, NULL, refuse_module, NULL);
-  js_init_module_sys(ctx, "sys");
   JS_SetHostPromiseRejectionTracker(runtime, note_rejection, NULL);
   dispatch = unhandled_promise = unhandled_reason = JS_UNDEFINED;
   add_globals(ctx, argc - words, argv + words);
+  if (!add_sys(ctx)) return report_pending(ctx), 1;
 
   JSValue top = loaded ? JS_Eval(ctx, loaded, length, argv[2], JS_EVAL_TYPE_MODULE) : evaluate_bundle(ctx);
   free(loaded);

@@ -18,6 +18,7 @@ import type { Sys } from './sys.ts'
 interface Porticod {
   readonly arguments: readonly string[]
   readonly engine: string
+  readonly sys: Sys
   setDispatch(round: (() => void) | undefined): void
 }
 
@@ -30,16 +31,15 @@ interface Engine {
 
 export async function createQuickjsPlatform(): Promise<Platform> {
   const { porticod } = globalThis as unknown as { porticod?: Porticod }
-  const engine = porticod === undefined ? await stock() : await own(porticod)
+  const engine = porticod === undefined ? await stock() : own(porticod)
   return platform(engine, createLoop(engine.sys, engine.host))
 }
 
 /** The names are not literals, so that the bundler leaves these imports to the engine. */
 const load = (name: string) => import(name)
 
-async function own(porticod: Porticod): Promise<Engine> {
-  const host = { waits: true, dispatch: porticod.setDispatch }
-  return { sys: await load('sys'), host, name: porticod.engine, arguments: porticod.arguments }
+function own({ sys, setDispatch, engine, arguments: words }: Porticod): Engine {
+  return { sys, host: { waits: true, dispatch: setDispatch }, name: engine, arguments: words }
 }
 
 /** What is used of the stock engine's modules `os` and `std` (quickjs-libc.c). */

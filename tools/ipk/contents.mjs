@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { DEFAULT_SCRIPTS } from './ipk.mjs'
 import { poToLmo } from './lmo.mjs'
 
-const ROOT = fileURLToPath(new URL("../..", import.meta.url)).replace(/\/$/, "")
+const ROOT = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '')
 const RELEASE = 'r1'
 
 const VERSION = `${JSON.parse(read('package.json')).version}-${RELEASE}`

@@ -108,6 +108,6 @@ export function superFastHash(bytes) {
 
 function numbers(values) {
   const bytes = Buffer.alloc(values.length * 4)
-  values.forEach((value, i) => bytes.writeUInt32BE(value, i * 4))
+  for (const [i, value] of values.entries()) bytes.writeUInt32BE(value, i * 4)
   return bytes
 }

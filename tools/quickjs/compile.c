@@ -1,10 +1,12 @@
 /*
- * compile IN OUT: a bundle as QuickJS bytecode, for embedding in porticod. Loading it takes a fraction of the time and
+ * compile IN OUT [bare]: a bundle as QuickJS bytecode, for embedding in porticod. Loading it takes a fraction of the time and
  * memory of parsing. Bytecode fits exactly the version of QuickJS that wrote it, and little-endian machines when it was
- * written on one; porticod is linked with the same version. Source text is left out, names and lines stay.
+ * written on one; porticod is linked with the same version. Source text is left out; names and lines stay, but
+ * for `bare`, which is a third smaller: what goes wrong there is told without a place.
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "quickjs.h"
 
@@ -31,12 +33,13 @@ static int report(JSContext *ctx) {
 
 int main(int argc, char **argv) {
   size_t length, size;
-  if (argc != 3) return fputs("usage: compile IN OUT\n", stderr), 2;
+  int bare = argc == 4 && strcmp(argv[3], "bare") == 0;
+  if (argc != 3 && !bare) return fputs("usage: compile IN OUT [bare]\n", stderr), 2;
   char *text = load(argv[1], &length);
   if (!text) return perror(argv[1]), 1;
   JSRuntime *runtime = JS_NewRuntime();
   JSContext *ctx = JS_NewContext(runtime);
-  JS_SetStripInfo(runtime, JS_STRIP_SOURCE);
+  JS_SetStripInfo(runtime, bare ? JS_STRIP_DEBUG : JS_STRIP_SOURCE);
   JSValue module = JS_Eval(ctx, text, length, "portico.mjs", JS_EVAL_TYPE_MODULE | JS_EVAL_FLAG_COMPILE_ONLY);
   if (JS_IsException(module)) return report(ctx);
   uint8_t *code = JS_WriteObject(ctx, &size, module, JS_WRITE_OBJ_BYTECODE);

@@ -1,0 +1,293 @@
+/**
+ * The installed package in a small OpenWrt: busybox, our doubles of procd and fw4 (procd itself does not run here), and
+ * the daemon of the package on the real kernel.
+ */
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+// @ts-expect-error: a tool without types
+import { porticoPackage } from '../../tools/ipk/contents.mjs'
+// @ts-expect-error: a tool without types
+import { writeIpk } from '../../tools/ipk/ipk.mjs'
+import { run } from '../support/process.ts'
+import { root } from '../support/root.ts'
+import { SmallOpenWrt } from './small-openwrt.ts'
+
+const program = readFileSync(join(root, 'build/package/x86_64/porticod'))
+const ipk: Buffer = writeIpk(porticoPackage({ arch: 'x86_64', program, mtime: 1_795_000_000 }))
+
+const ON = "config portico 'nat_pmp'\n\toption enabled '1'\n"
+const INIT = '/etc/init.d/portico'
+const START = `${INIT} start; soon ready`
+
+let router: SmallOpenWrt
+
+beforeEach(() => {
+  router = new SmallOpenWrt()
+  router.unpack(ipk)
+  router.write('etc/config/portico', ON)
+})
+
+afterEach(() => router.remove())
+
+/** Lines that Portico or procd logged. */
+const lines = (output: string): readonly string[] => output.split('\n').filter(line => /\b(portico|procd)\b/.test(line))
+
+describe('start', () => {
+  test('runs the daemon, which logs under its name and puts its table into the kernel', async () => {
+    const output = await router.run(`${START}; told; nft list tables; ${INIT} status; portico status`)
+    expect(output).toMatch(/portico: system,info ready: NAT-PMP on 192\.168\.1\.1 \(lan0\)/)
+    expect(output).toContain('table inet portico')
+    expect(output).toMatch(/^running$/m)
+    expect(output).toContain('11.22.33.44')
+  })
+
+  test('as shipped, starts nothing and says nothing', async () => {
+    router.write('etc/config/portico', router.read('etc/config/portico').replace("'1'", "'0'"))
+    const output = await router.run(
+      `${INIT} start; usleep 300000; told; nft list tables | grep portico; ${INIT} status`,
+    )
+    expect(output).toBe('inactive\n')
+  })
+
+  test('without an uplink it runs, and serves when the uplink comes', async () => {
+    const output = await router.run(`
+      ip link set wan0 down; ip addr flush dev wan0
+      ${START}; ip link set wan0 up; ip addr add 11.22.33.55/24 dev wan0
+      soon grep -q 11.22.33.55 /tmp/log/messages; told`)
+    expect(output).toMatch(/ready: NAT-PMP on 192\.168\.1\.1 \(lan0\);.* external address none/)
+    expect(output).toContain('external interface wan0 has 11.22.33.55')
+  })
+
+  test('twice is once', async () => {
+    const output = await router.run(`
+      ${START}; first=$(pidof portico); ${INIT} start; usleep 500000; echo "same: $([ "$first" = "$(pidof portico)" ] && echo yes)"
+      told | grep -c ready:`)
+    expect(output).toBe('same: yes\n1\n')
+  })
+})
+
+describe('what the firewall is told', () => {
+  const DATA = 'cat /tmp/procd/portico/data'
+
+  test('one rule that accepts what carries our mark', async () => {
+    expect(await router.run(`${START}; ${DATA}`)).toBe(
+      [
+        'firewall.0.type\trule',
+        'firewall.0.name\tPortico: traffic of its mappings',
+        'firewall.0.src\t*',
+        'firewall.0.dest\t*',
+        'firewall.0.proto\tall',
+        'firewall.0.mark\t0x40000000/0x40000000',
+        'firewall.0.target\tACCEPT\n',
+      ].join('\n'),
+    )
+  })
+
+  test('the mark that the owner chose', async () => {
+    router.write('etc/config/portico', `${ON}config portico 'system'\n\toption mark '0x20000000'\n`)
+    expect(await router.run(`${START}; ${DATA}`)).toContain('firewall.0.mark\t0x20000000/0x20000000')
+  })
+
+  test('a way in from a zone that lets nothing in, and from no other', async () => {
+    const roles = ['lan', 'guest'].map(
+      name => `config interface\n\toption interface '${name}'\n\toption type 'internal'\n`,
+    )
+    router.write('etc/config/portico', ON + roles.join(''))
+    const output = await router.run(`${START}; ${DATA}`)
+    expect(output).toContain(
+      'firewall.1.name\tPortico: requests from guests\nfirewall.1.src\tguests\nfirewall.1.proto\tudp\nfirewall.1.dest_port\t5351\nfirewall.1.target\tACCEPT\n',
+    )
+    expect(output).not.toContain('firewall.2.')
+  })
+
+  test('nothing once the service has stopped', async () => {
+    expect(await router.run(`${START}; ${INIT} stop; ls /tmp/procd`)).toBe('')
+  })
+})
+
+describe('reload', () => {
+  const REMARK = `printf "config portico 'system'\\n\\toption mark '0x20000000'\\n" >>/etc/config/portico`
+
+  test('hands the new configuration to the running daemon', async () => {
+    const output = await router.run(`
+      ${START}; first=$(pidof portico); ${REMARK}; ${INIT} reload
+      soon grep -q 'reading the configuration again' /tmp/log/messages
+      soon sh -c 'nft list table inet portico | grep -q 0x20000000'
+      echo "same: $([ "$first" = "$(pidof portico)" ] && echo yes)"
+      nft list table inet portico | grep -c 0x20000000; grep mark /tmp/procd/portico/data`)
+    expect(output).toMatch(/^same: yes\n[1-9][0-9]*\nfirewall\.0\.mark\t0x20000000/)
+  })
+
+  test('a broken file: the daemon goes on with the last good one, and says once what is wrong', async () => {
+    const output = await router.run(`
+      ${START}; first=$(pidof portico); echo "config portico 'nat_pmp" >/etc/config/portico; ${INIT} reload
+      soon grep -q 'last good' /tmp/log/messages
+      echo "same: $([ "$first" = "$(pidof portico)" ] && echo yes)"; ${INIT} status; grep -c mark /tmp/procd/portico/data; told`)
+    expect(output).toMatch(/^same: yes\nrunning\n1\n/)
+    expect(output).toMatch(/config,error \/etc\/config\/portico:1:/)
+    expect(output).not.toContain('not started')
+  })
+
+  test('switched off: the daemon ends, and nothing of it is left in the kernel', async () => {
+    const output = await router.run(`
+      ${START}; echo "config portico 'nat_pmp'" >/etc/config/portico; ${INIT} reload; usleep 300000
+      nft list tables | grep portico; ${INIT} status; pidof portico`)
+    expect(output).toBe('inactive\n')
+  })
+
+  test('an interface that came or went reloads a running service and starts no other', async () => {
+    const hotplug = '( ACTION=ifup INTERFACE=wan DEVICE=wan0; . /etc/hotplug.d/iface/95-portico )'
+    const output = await router.run(`
+      ${hotplug}; ${INIT} status; ${START}; ${hotplug}
+      soon grep -q 'reading the configuration again' /tmp/log/messages && echo reloaded`)
+    expect(output).toBe('inactive\nreloaded\n')
+  })
+})
+
+describe('what keeps it from starting is one line, and nothing is tried again', () => {
+  const WAIT = `${INIT} start; usleep 1500000; told; ${INIT} status; pidof portico`
+
+  const refusal = async (script: string, wanted: RegExp) => {
+    const output = await router.run(script)
+    const told = lines(output).filter(line => !line.startsWith('portico: '))
+    expect(told).toEqual([expect.stringMatching(wanted)])
+    expect(told[0]).toContain('daemon.err')
+    expect(output).toMatch(/^inactive$/m)
+    return output
+  }
+
+  test('a broken configuration', async () => {
+    router.write('etc/config/portico', "config portico 'nat_pmp'\n\toption enabled 'perhaps'\n")
+    await refusal(WAIT, /portico: not started: \/etc\/config\/portico:2: option enabled 'perhaps': expected yes or no/)
+  })
+
+  test('miniupnpd is running', async () => {
+    router.write('usr/sbin/miniupnpd', '#!/bin/sh\nsleep 20\n', 0o755)
+    await refusal(
+      `miniupnpd & usleep 100000; ${WAIT}; kill $!`,
+      /portico: not started: miniupnpd is running and holds Portico's ports: stop it with/,
+    )
+  })
+
+  test('another instance', async () => {
+    await refusal(
+      `portico daemon --run /tmp/other >/tmp/other.log 2>&1 & soon grep -q ready: /tmp/other.log; ${INIT} start; told; ${INIT} status`,
+      /portico: not started: another portico daemon serves this network namespace already; stop it first/,
+    )
+  })
+
+  test('no rights in the kernel', async () => {
+    router.write(
+      'usr/bin/weak',
+      '#!/bin/sh\nexec setpriv --bounding-set -net_admin --inh-caps -net_admin /usr/bin/strong "$@"\n',
+      0o755,
+    )
+    const output = await refusal(
+      `mv /usr/bin/portico /usr/bin/strong; mv /usr/bin/weak /usr/bin/portico; ${WAIT}`,
+      /portico: not started: cannot start: not permitted .*CAP_NET_ADMIN/,
+    )
+    expect(output).not.toContain('crash loop')
+  })
+
+  test('a program for another processor', async () => {
+    await refusal(
+      `printf '\\177ELF\\002\\002\\001' >/usr/bin/portico; ${WAIT}`,
+      /portico: not started: .*(is this the package for this processor|Exec format|not found|syntax error)/,
+    )
+  })
+})
+
+describe('a kernel that lacks something', () => {
+  const uci = mkdtempSync(join(tmpdir(), 'portico-uci-'))
+  writeFileSync(join(uci, 'portico'), ON)
+  const binary = join(root, 'build/package/x86_64/porticod')
+
+  /** The question of the init script, with a system call that fails as it does without the module. */
+  const asked = async (fault: string) => {
+    const traced = [
+      'strace',
+      '-f',
+      '-o',
+      '/dev/null',
+      '-e',
+      `inject=${fault}`,
+      binary,
+      'service',
+      'start',
+      '--uci',
+      uci,
+    ]
+    const { status, stderr, stdout } = await run(['unshare', '--net', ...traced])
+    expect(stdout).toBe('')
+    expect(stderr.trimEnd().split('\n')).toHaveLength(1)
+    return { status, stderr }
+  }
+
+  test('no netfilter netlink', async () => {
+    const { status, stderr } = await asked('socket:error=EPROTONOSUPPORT:when=2+')
+    expect(status).toBe(71)
+    expect(stderr).toMatch(/cannot start: .*EPROTONOSUPPORT; are kmod-nft-core, kmod-nft-nat and .* installed\?/)
+  })
+
+  test('no nf_tables: what is written to netlink is refused', async () => {
+    const { status, stderr } = await asked('write:error=EOPNOTSUPP:when=1')
+    expect(status).not.toBe(0)
+    expect(stderr).toMatch(/^cannot start: .*EOPNOTSUPP/)
+  })
+})
+
+describe('install, upgrade, remove', () => {
+  const INFO = '/usr/lib/opkg/info/portico'
+  const INSTALL = `${INFO}.postinst configure`
+
+  test('installing enables the service and starts nothing', async () => {
+    router.write('etc/config/portico', readFileSync(join(root, 'openwrt/portico/files/portico.config'), 'utf8'))
+    const output = await router.run(`${INSTALL}; ls /etc/rc.d /etc/uci-defaults; ${INIT} status; told`)
+    expect(output).toBe('/etc/rc.d:\nK15portico\nS94portico\n\n/etc/uci-defaults:\ninactive\n')
+  })
+
+  test('first installation beside miniupnpd: its rules become ours, switched off, its file untouched', async () => {
+    router.write('etc/config/portico', readFileSync(join(root, 'openwrt/portico/files/portico.config'), 'utf8'))
+    const old =
+      "config upnpd 'config'\n\toption enabled '1'\n\toption uuid 'abc'\n\tlist internal_iface 'lan'\n\nconfig perm_rule\n\toption action 'deny'\n\toption comment 'all'\n"
+    router.write('etc/config/upnpd', old)
+    await router.run(INSTALL)
+    expect(router.read('etc/config/upnpd')).toBe(old)
+    const made = router.read('etc/config/portico')
+    expect(made).toContain("config portico 'nat_pmp'\n\toption enabled '0'")
+    expect(made).toContain("config permission\n\toption action 'deny'\n\toption comment 'all'\n")
+    expect(router.read('etc/portico/migrated-from-upnpd.txt')).toMatch(/miniupnpd had on: NAT-PMP and UPnP[\s\S]*uuid/)
+  })
+
+  test('a full overlay: one line, and the file stays as it was', async () => {
+    const shipped = readFileSync(join(root, 'openwrt/portico/files/portico.config'), 'utf8')
+    const output = await router.run(`
+      mount -t tmpfs -o size=16k tmpfs /etc/config
+      cat >/etc/config/portico <<'END'\n${shipped}END
+      echo "config upnpd 'config'" >/etc/config/upnpd
+      yes >/etc/config/rest 2>/dev/null
+      ${INSTALL}; told; ls -a /etc/config; sed -n 1p /etc/config/portico`)
+    expect(lines(output).filter(line => line.includes('daemon.'))).toEqual([
+      expect.stringMatching(/portico: \/etc\/config\/portico cannot be written: .*ENOSPC/),
+    ])
+    expect(output).toContain('.\n..\nportico\nrest\nupnpd\n# Portico opens ports')
+  })
+
+  test('an upgrade keeps the mappings in the kernel and the owner’s file', async () => {
+    const output = await router.run(`
+      ${START}; export PKG_UPGRADE=1; ${INFO}.prerm upgrade; usleep 300000; nft list tables; cat /etc/config/portico`)
+    expect(output).toContain('table inet portico')
+    expect(output).toContain("option enabled '1'")
+  })
+
+  test('removing leaves nothing behind', async () => {
+    const output = await router.run(`
+      ${INSTALL}; soon ready; ( . ${INFO}.prerm-pkg ); ${INFO}.prerm remove; usleep 300000
+      nft list tables | grep portico; ls /tmp/procd /etc/rc.d /tmp/run; pidof portico; ls -d /var/run/portico*`)
+    expect(output).not.toContain('portico\n')
+    expect(output).not.toMatch(/[SK][0-9]+portico/)
+    expect(output).not.toContain('table inet portico')
+  })
+})

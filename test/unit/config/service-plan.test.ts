@@ -1,0 +1,70 @@
+import { describe, expect, test } from 'vitest'
+import { utf8Encode } from '../../../src/base/text.ts'
+import { defaultConfig } from '../../../src/config/config.ts'
+import { load } from '../../../src/config/load.ts'
+import { planText, servicePlan } from '../../../src/config/service-plan.ts'
+import { parseUci } from '../../../src/wire/uci.ts'
+
+const NETWORK =
+  "config interface 'lan'\n\toption device 'br-lan'\nconfig interface 'guest'\n\toption device 'br-guest'\n"
+const zone = (name: string, network: string, input?: string) =>
+  `config zone\n\toption name '${name}'\n\tlist network '${network}'\n${input === undefined ? '' : `\toption input '${input}'\n`}`
+const role = (name: string, service = '') =>
+  `config interface\n\toption interface '${name}'\n\toption type 'internal'\n${service}`
+const NAT_PMP = "config portico 'nat_pmp'\n\toption enabled '1'\n"
+const UPNP = "config portico 'upnp'\n\toption enabled '1'\n\toption http_port '5555'\n"
+
+function plan(portico: string, firewall: string): string {
+  const bytes = { portico: utf8Encode(portico), network: utf8Encode(NETWORK), firewall: utf8Encode(firewall) }
+  const { config } = load(bytes, { portico: 'portico', network: 'network', firewall: 'firewall' })
+  return planText(servicePlan(config ?? defaultConfig(), parseUci(bytes.firewall, 'firewall'), undefined))
+}
+
+const MARK = 'mark 0x40000000\n'
+
+describe('servicePlan()', () => {
+  test.each([
+    ['a zone that lets all in needs nothing', NAT_PMP, zone('lan', 'lan', 'ACCEPT'), ''],
+    ['as fw4 reads it: any beginning, either case', NAT_PMP, zone('lan', 'lan', 'acc'), ''],
+    ['NAT-PMP', NAT_PMP, zone('lan', 'lan', 'REJECT'), 'input lan udp 5351\n'],
+    [
+      'UPnP: searches and the description',
+      UPNP,
+      zone('lan', 'lan', 'DROP'),
+      'input lan udp 1900\ninput lan tcp 5555\n',
+    ],
+    [
+      'without a word the defaults hold',
+      NAT_PMP,
+      `config defaults\n\toption input 'ACCEPT'\n${zone('lan', 'lan')}`,
+      '',
+    ],
+    ['without defaults fw4 drops', NAT_PMP, zone('lan', 'lan'), 'input lan udp 5351\n'],
+    [
+      'only zones of internal interfaces',
+      NAT_PMP + role('guest'),
+      zone('lan', 'lan', 'REJECT') + zone('guests', 'guest', 'REJECT'),
+      'input guests udp 5351\n',
+    ],
+    [
+      'only services of the interface',
+      NAT_PMP + UPNP + role('guest', "\tlist service 'nat_pmp'\n"),
+      zone('guests', 'guest', 'REJECT'),
+      'input guests udp 5351\n',
+    ],
+    [
+      'two networks of one zone once',
+      NAT_PMP + role('guest') + role('lan'),
+      zone('all', "lan'\n\tlist network 'guest", 'REJECT'),
+      'input all udp 5351\n',
+    ],
+    ['a name that is no word is not handed to a shell', NAT_PMP, zone('a b', 'lan', 'REJECT'), ''],
+    ['without a firewall', NAT_PMP, '', ''],
+  ])('%s', (_, portico, firewall, expected) => {
+    expect(plan(portico, firewall)).toBe(MARK + expected)
+  })
+
+  test('the mark is the owner’s', () => {
+    expect(plan(`${NAT_PMP}config portico 'system'\n\toption mark '0x100'\n`, '')).toBe('mark 0x100\n')
+  })
+})
