@@ -8,10 +8,11 @@ import { after, afterMs, milliseconds, seconds } from '../base/time.ts'
 import type { Lease, Mapping, MappingState, Owner, Remote, Transport } from '../core/mapping.ts'
 import { ANYBODY } from '../core/mapping.ts'
 import type { SeenElement } from '../wire/nftables-elements.ts'
-import { endpointKey, HAS, METADATA_VERSION, PRIVATE_TLV, portKey, STATES, VIA } from './elements.ts'
+import { endpointKey, portKey } from './elements.ts'
 import { pinholeKey } from './kinds.ts'
 import type { BodySet } from './ruleset.ts'
 import { PROTOCOL, UDATA_COMMENT } from './ruleset.ts'
+import { HAS, METADATA_VERSION, PRIVATE_TLV, STATES, VIA } from './userdata.ts'
 
 /** The mapping of an element that carries one; `undefined` for one that we did not write. */
 export function mappingOf(seen: SeenElement, now: Instant, set: BodySet = 'dnat4'): Mapping | undefined {

@@ -59,7 +59,7 @@ export class MappingIndex {
   }
 
   add(mapping: Mapping): void {
-    if (!leadsOut(mapping)) {
+    if (mapping.state !== 'on' || mapping.pinhole !== undefined) {
       this.#others.set(bodyKeyOf(mapping), mapping)
       return
     }

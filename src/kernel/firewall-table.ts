@@ -13,7 +13,8 @@ import type { Difference, Structure } from './firewall-read.ts'
 import { TableReader } from './firewall-read.ts'
 import { bodySetOf } from './kinds.ts'
 import type { Features, MappingSet, Settings } from './ruleset.ts'
-import { addRules, addTable, rules, TABLE } from './ruleset.ts'
+import { addTable, TABLE } from './ruleset.ts'
+import { addRules, rules } from './ruleset-rules.ts'
 import { addSettings, addState } from './ruleset-state.ts'
 
 export interface TableParts {

@@ -33,8 +33,11 @@ export interface FirewallParts {
   readonly machine: Machine
   readonly clock: Clock
   readonly features: Features
-  /** Ends the running flows of mappings that went or moved; called after the commit, not waited for, never throws. */
-  readonly endFlows: (removed: readonly Mapping[]) => void
+  /**
+   * Ends the running flows of mappings that went or moved, which `changes` say in full; called after the commit, not
+   * waited for, never throws.
+   */
+  readonly endFlows: (removed: readonly Mapping[], changes: readonly Change[]) => void
 }
 
 export interface Adopted {
@@ -218,7 +221,7 @@ export class KernelFirewall implements Firewall {
       ended ??= []
       ended.push(change.act === 'replace' ? change.was : change.mapping)
     }
-    if (ended !== undefined) this.#parts.endFlows(ended)
+    if (ended !== undefined) this.#parts.endFlows(ended, changes)
   }
 
   #send(operations: readonly Operation[], epochStart: Instant | undefined, each: 'together' | 'alone') {

@@ -14,21 +14,21 @@
  * that end, through a socket filter, so that others do not wake us. Where there is no filter (Node), or the notice was
  * lost, a flow that is gone counts with what it had when it was last seen.
  */
-import { Malformed } from '../base/fail.ts'
 import { ipv4Number, isIpv4 } from '../base/ip.ts'
 import type { Log } from '../base/log.ts'
 import { utf8Decode } from '../base/text.ts'
 import type { Instant } from '../base/time.ts'
 import { afterMs, milliseconds } from '../base/time.ts'
 import type { Mapping } from '../core/mapping.ts'
-import type { BpfInstruction, NetlinkSocket, Platform } from '../platform/platform.ts'
+import type { BpfInstruction, Platform } from '../platform/platform.ts'
 import type { Flow } from '../wire/conntrack.ts'
-import { CONNTRACK_DESTROY, conntrackDump, ends, IPCTNL, readFlow } from '../wire/conntrack.ts'
+import { conntrackDump, ends, IPCTNL, readFlow } from '../wire/conntrack.ts'
 import type { Message } from '../wire/netlink.ts'
-import { FLAG, message, messages } from '../wire/netlink.ts'
+import { FLAG, message } from '../wire/netlink.ts'
 import { inTurns, wayKey } from './conntrack.ts'
 import { Exchange } from './exchange.ts'
 import { ipv6Flows, translatedFlows } from './filter.ts'
+import { FlowEndListener } from './flow-ends.ts'
 
 /** Exact up to 2^53, which no link reaches in the life of a router. */
 export interface Counted {
@@ -88,7 +88,7 @@ class FlowCounter implements Traffic {
   readonly #log: Log
   readonly #ways: Ways
   readonly #exchange: Exchange
-  readonly #listeners: Readonly<Record<'translated' | 'pinholes', Listener>>
+  readonly #listeners: Readonly<Record<'translated' | 'pinholes', FlowEndListener>>
   /** Of flows that have ended, by the key of their mapping. */
   readonly #ended = new Map<string, Counted>()
   /** By the kernel's number for a flow. */
@@ -108,7 +108,7 @@ class FlowCounter implements Traffic {
     this.#ways = ways
     this.#exchange = exchange
     const listener = (filter: readonly BpfInstruction[], family: 4 | 6) =>
-      new Listener(platform, log, filter, entry => this.#heard(entry, family))
+      new FlowEndListener(platform, log, filter, entry => this.#heard(entry, family))
     this.#listeners = { translated: listener(translatedFlows, 4), pinholes: listener(ipv6Flows, 6) }
   }
 
@@ -263,72 +263,6 @@ class FlowCounter implements Traffic {
 
   #count(key: string, counted: Counted): void {
     this.#ended.set(key, sum(this.#ended.get(key), counted))
-  }
-}
-
-/** Notices of one kind of flows that end; opened and closed as they are wanted. */
-class Listener {
-  readonly #platform: Platform
-  readonly #log: Log
-  readonly #program: readonly BpfInstruction[]
-  readonly #each: (entry: Message) => void
-  #wanted = false
-  #opening = false
-  #impossible = false
-  #socket: NetlinkSocket | undefined
-
-  constructor(platform: Platform, log: Log, program: readonly BpfInstruction[], each: (entry: Message) => void) {
-    this.#platform = platform
-    this.#log = log
-    this.#program = program
-    this.#each = each
-  }
-
-  want(wanted: boolean): void {
-    this.#wanted = wanted
-    if (wanted) this.#open()
-    else {
-      this.#socket?.close()
-      this.#socket = undefined
-    }
-  }
-
-  /** Takes in what has already been told, where the engine can. */
-  catchUp(): void {
-    this.#socket?.drain()
-  }
-
-  #open(): void {
-    if (this.#opening || this.#impossible || this.#socket !== undefined) return
-    this.#opening = true
-    const filter = { program: this.#program, required: true }
-    this.#platform
-      .netlink({ family: 'netfilter', groups: [CONNTRACK_DESTROY], extendedAck: false, filter })
-      .then(socket => {
-        this.#opening = false
-        if (!this.#wanted) return socket.close()
-        this.#socket = socket
-        // What an overrun loses counts as it was last seen.
-        socket.take(
-          datagram => this.#take(datagram),
-          () => undefined,
-        )
-      })
-      .catch((error: unknown) => {
-        this.#opening = false
-        this.#impossible = true
-        const expected = error instanceof Error && 'code' in error && error.code === 'EOPNOTSUPP'
-        if (!expected) this.#log('warning', 'traffic', 'the end of flows cannot be heard', { why: String(error) })
-      })
-  }
-
-  #take(datagram: Uint8Array): void {
-    try {
-      for (const entry of messages(datagram, this.#platform.littleEndian)) this.#each(entry)
-    } catch (error) {
-      if (!(error instanceof Malformed)) throw error
-      this.#log('warning', 'traffic', 'a notice of the kernel could not be read', { why: error.message })
-    }
   }
 }
 
