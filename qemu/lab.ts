@@ -92,7 +92,7 @@ async function prepareNamespace(): Promise<void> {
 async function tearDown(): Promise<void> {
   const commands = [
     ...['a', 'b', 'iot', 'guest', 'world'].map(name => `ip netns delete ${name}`),
-    ...['brl', 'brw', 'tapl', 'tapw', 'trunk'].map(name => `ip link delete ${name}`),
+    ...['brl-a', 'brl-b', 'brw-world', 'trunk', 'brl', 'brw', 'tapl', 'tapw'].map(name => `ip link delete ${name}`),
   ]
   await must(['sh', '-c', `${commands.map(each => `${each} 2>/dev/null`).join('; ')}; true`])
 }

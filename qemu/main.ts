@@ -5,9 +5,10 @@
  *     node build/qemu/main.mjs run IMAGE...     the suite on these images; JOBS=2 runs two side by side
  *     node build/qemu/main.mjs shell IMAGE      the router with the package, and its neighbours, at a prompt
  *
- * FILES=traffic,crash runs only these files of the suite; KEEP=1 ends with the shell.
+ * FILES=traffic,crash runs only these files of the suite; KEEP=1 ends with the shell; IPKS=directory
+ * takes the packages from there.
  */
-import { execFileSync, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { root } from '../test/support/root.ts'
@@ -53,10 +54,6 @@ function prepare(name: string): Given {
   const began = Date.now()
   const image = buildImage(name)
   const arch = MACHINES[image.facts.machine].package
-  execFileSync('make', ['--no-print-directory', 'ipk', `ARCH=${arch}`], {
-    cwd: root,
-    stdio: ['ignore', 'ignore', 'inherit'],
-  })
   const share = makeShare(image, arch)
   const directory = join(BUILD, 'run', name)
   rmSync(directory, { recursive: true, force: true })

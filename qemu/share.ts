@@ -1,6 +1,6 @@
 /** A disk that the router finds as /dev/vdc: the package, an older one, and what else goes in. */
 import { execFileSync } from 'node:child_process'
-import { copyFileSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { root } from '../test/support/root.ts'
 import type { Image } from './image.ts'
@@ -13,21 +13,31 @@ export interface Given {
   readonly directory: string
 }
 
+const BUILT = join(root, 'build/ipk')
+
+/** `IPKS=directory` takes the packages from there, as they are; otherwise they are built from this tree. */
 export function makeShare({ name }: Image, arch: string): string {
+  const packages = process.env['IPKS'] ?? BUILT
+  if (packages === BUILT) build(arch)
   const work = join(root, 'build/qemu/share', name)
   rmSync(work, { recursive: true, force: true })
   mkdirSync(join(work, 'files'), { recursive: true })
-  const file = readdirSync(join(root, 'build/ipk')).find(
-    each => each.startsWith('portico_') && each.endsWith(`_${arch}.ipk`),
-  )
-  if (file === undefined) throw new Error(`build/ipk has no package for ${arch}`)
-  copyFileSync(join(root, 'build/ipk', file), join(work, 'files/portico.ipk'))
+  const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+  const begin = packages === BUILT ? `portico_${version}-` : 'portico_'
+  const file = readdirSync(packages).find(each => each.startsWith(begin) && each.endsWith(`_${arch}.ipk`))
+  if (file === undefined) throw new Error(`${packages} has no package for ${arch}`)
+  copyFileSync(join(packages, file), join(work, 'files/portico.ipk'))
   makeOlder(join(work, 'files/portico.ipk'), join(work, 'files/portico-old.ipk'), join(work, 'old'))
   const share = join(work, 'share.sqfs')
   execFileSync('mksquashfs', [join(work, 'files'), share, '-all-root', '-noappend', '-no-progress', '-quiet'], {
     stdio: 'ignore',
   })
   return share
+}
+
+function build(arch: string): void {
+  const command = ['--no-print-directory', 'ipk', `ARCH=${arch}`]
+  execFileSync('make', command, { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] })
 }
 
 /** The same program as version 0.0.1, with one file that the present package no longer has. */

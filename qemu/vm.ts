@@ -1,7 +1,7 @@
 /** An emulated router: boots, runs scripts, is saved and restored, loses its links and its power. */
 import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { Background, type Finished, must, sleep, until } from '../test/support/process.ts'
+import { Background, type Finished, must, until } from '../test/support/process.ts'
 import { Hand } from './hand.ts'
 import type { Image } from './image.ts'
 import { MACHINES } from './machines.ts'
@@ -75,7 +75,7 @@ export class Vm {
     await this.#qmp?.run('stop')
     await this.#qmp?.run('migrate', { uri: `exec:cat > '${this.#file(`${name}.ram`)}'` })
     await until('the router is saved', async () => {
-      const { status } = (await this.#qmp?.run('query-migrate')) as { status: string }
+      const status = await this.#status('query-migrate')
       if (status === 'failed') throw new Error('saving failed')
       return status === 'completed' || undefined
     })
@@ -94,7 +94,7 @@ export class Vm {
     copyFileSync(this.#file(`${name}.disk`), this.#disk)
     await this.#launch(['-incoming', `exec:cat '${this.#file(`${name}.ram`)}'`])
     await until('the router is back', async () => {
-      const { status } = (await this.#qmp?.run('query-status')) as { status: string }
+      const status = await this.#status('query-status')
       return status !== 'inmigrate' || undefined
     })
     await this.#qmp?.run('cont')
@@ -108,6 +108,12 @@ export class Vm {
     await until('the router went down', async () => this.#process?.status !== undefined || undefined, 60_000)
     this.#forget()
     return this.boot()
+  }
+
+  /** Factory reset: an empty overlay. */
+  async reset(): Promise<void> {
+    await this.off()
+    await this.boot(true)
   }
 
   /** Power off, at once. */
@@ -125,12 +131,12 @@ export class Vm {
     }
   }
 
-  get socket(): string {
-    return this.#file('ctl.sock')
-  }
-
   get #disk(): string {
     return this.#file('overlay.img')
+  }
+
+  async #status(query: string): Promise<string | undefined> {
+    return ((await this.#qmp?.run(query)) as { status?: string } | undefined)?.status
   }
 
   #file(name: string): string {
@@ -209,5 +215,3 @@ export class Vm {
     this.#process = undefined
   }
 }
-
-export { sleep }
