@@ -21,6 +21,7 @@ export type KindName =
   | 'mac'
   | 'name'
   | 'text'
+  | 'path'
   | 'mark'
 
 export interface Kind<T> {
@@ -148,6 +149,15 @@ export const text: Kind<string> = {
   name: 'text',
   expected: 'one text',
   schema: { type: 'string' },
+  read: value => value,
+  print: value => value,
+}
+
+/** An absolute path, or `none`. */
+export const path: Kind<string> = {
+  name: 'path',
+  expected: 'none, or the whole path of a file such as /etc/portico.leases',
+  schema: { type: 'string', pattern: '^(none|/[A-Za-z0-9_./+-]{1,200})$' },
   read: value => value,
   print: value => value,
 }

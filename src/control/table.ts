@@ -35,6 +35,7 @@ const KIND: Readonly<Record<KindName, Kind>> = {
   mac: 'address',
   name: 'word',
   text: 'text',
+  path: 'word',
   mark: 'word',
 }
 

@@ -23,6 +23,7 @@ import type { Visit } from './doors.ts'
 import { Doors } from './doors.ts'
 import { EpochKeeper } from './epoch-keeper.ts'
 import { Keeper } from './keeper.ts'
+import { LeaseKeeper, leasePlace } from './leases.ts'
 import { NetifdQuestions } from './netifd-questions.ts'
 import type { Refresh } from './refresher.ts'
 import { Refresher } from './refresher.ts'
@@ -45,6 +46,7 @@ export class Running {
   readonly engine: Engine
   readonly doors: Doors
   readonly keeper: Keeper
+  readonly leases: LeaseKeeper
   readonly #kernel: KernelFirewall
   /** Open while somebody needs link addresses: every stir of a host on the LAN wakes it. */
   #neighbours: Neighbours | undefined
@@ -85,6 +87,7 @@ export class Running {
     }
     this.engine = new Engine({ clock, firewall: kernel, surroundings, journal, epoch, policy, settled })
     this.keeper = new Keeper({ clock, log, kernel, rearm })
+    this.leases = new LeaseKeeper({ platform, log, engine: this.engine, surroundings, rearm })
     const noise = new Noise(journal)
     const rate = new Rate()
     this.#natPmp = new NatPmp({ clock, engine: this.engine, epoch, noise, rate, surroundings })
@@ -100,7 +103,7 @@ export class Running {
     this.#netifd = new NetifdQuestions(daemon.configuration, log, () => this.#refresher.want('links'))
     this.upnp = new Upnp(upnpParts(this, { noise, rate }))
     timers.add(this.engine, this.keeper, this.#epochKeeper, this.#announcer, this.#refresher, this.doors, this.upnp)
-    timers.add(noise, journal)
+    timers.add(noise, journal, this.leases)
   }
 
   get situation(): Situation {
@@ -115,6 +118,8 @@ export class Running {
     if (held === undefined) await this.#kernel.build(settings, [], now)
     else if (!held.intact) await this.#kernel.build(settings, held.mappings, held.epochStart)
     await this.engine.adopt(held?.mappings ?? [], held?.epochStart)
+    this.#placeLeases()
+    this.leases.read()
     await this.#refresher.start()
   }
 
@@ -147,6 +152,7 @@ export class Running {
 
   /** UPnP says goodbye. */
   close(): void {
+    this.leases.write()
     this.upnp.close()
     this.doors.close()
     this.#neighbours?.close()
@@ -161,6 +167,11 @@ export class Running {
   macOf(host: Ip, device: string): Mac | undefined {
     const index = this.links.index(device)
     return index === undefined ? undefined : this.#neighbours?.mac(host, index)
+  }
+
+  #placeLeases(): void {
+    const { lease_file, lease_file_interval } = this.#situation.config.system
+    this.leases.configure(leasePlace(lease_file, lease_file_interval, this.daemon.places.run))
   }
 
   #look(): Situation {
@@ -202,6 +213,8 @@ export class Running {
     await this.#tell('settings', settings, () => this.#configure(settings))
     await this.#tell('uplink', uplink, () => this.#move(uplink))
     await this.#tell('rules', { policy, statics }, () => this.engine.reconsider(policy, statics))
+    this.#placeLeases()
+    this.leases.restore()
     await this.#knowNeighbours(policy.rules.some(({ mac }) => mac !== undefined) || upnp !== undefined)
     await this.doors.set(doors)
     await this.upnp.set(upnp)

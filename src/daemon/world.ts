@@ -45,7 +45,7 @@ export function controlWorld(running: Running): ControlWorld {
   }
 }
 
-function statusOf({ daemon, engine, situation, doors, upnp, links, features }: Running): Status {
+function statusOf({ daemon, engine, situation, doors, upnp, leases, links, features }: Running): Status {
   const { platform, diary, started } = daemon
   const { config, roles, uplink, problems } = situation
   const { limits } = engine.policy
@@ -75,7 +75,7 @@ function statusOf({ daemon, engine, situation, doors, upnp, links, features }: R
     problems,
     kernel: { release: releaseOf(platform), features: featuresOf(features) },
     ubus: daemon.bus.state,
-    leaseFile: undefined,
+    leaseFile: leases.status,
   }
 }
 

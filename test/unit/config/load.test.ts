@@ -28,7 +28,12 @@ describe('load() of a whole file', () => {
       default_action: 'deny',
       requests_per_second: 50,
     })
-    expect(config?.system).toEqual({ mark: 0x20000000, log_level: 'debug' })
+    expect(config?.system).toEqual({
+      mark: 0x20000000,
+      log_level: 'debug',
+      lease_file: undefined,
+      lease_file_interval: 30,
+    })
   })
   test('keeps the interfaces in order, also the disabled one', () => {
     expect(

@@ -41,6 +41,7 @@ const WRONG: Record<KindName, readonly string[]> = {
   mac: ['00:11:22:aa:bb', '00:11:22:aa:bb:cc:dd', '001122aabbcc', '0:1:2:3:4:5', '00:11:22:aa:bb:gg'],
   name: ['br lan', 'eth0;reboot', 'a/b', 'eth0:1', '$(x)', 'x'.repeat(65), 'küche'],
   text: [],
+  path: ['leases', 'etc/leases', '/etc/a b', '/etc/$(x)', '/', 'None'],
   mark: ['0', '3', '0x3', '0x100000000', '-1', '0x', '1.5', '0b1'],
 }
 

@@ -1,0 +1,204 @@
+/**
+ * The lease file: written when the daemon ends, and on flash also now and then while it runs; read when it starts. The
+ * kernel is the memory of a restart, so only what it has lost comes back from the file: after a reboot all, after a
+ * restart nothing. What comes back asks like any client would, for exactly its port, when there is an uplink.
+ */
+import type { Log } from '../base/log.ts'
+import { utf8Decode } from '../base/text.ts'
+import type { Instant } from '../base/time.ts'
+import { after, afterMs, milliseconds, seconds, secondsBetween } from '../base/time.ts'
+import type { LeaseFileStatus } from '../control/world.ts'
+import type { Engine } from '../core/engine.ts'
+import type { LeaseRecord, Stamp } from '../core/leases.ts'
+import { elapsed, LEASES_MOST_BYTES, later, readLeases, recordsOf, wishOf, writeLeases } from '../core/leases.ts'
+import type { Answer, Refusal } from '../core/mapping.ts'
+import type { Surroundings } from '../core/surroundings.ts'
+import type { Platform } from '../platform/platform.ts'
+import type { Timed } from './timers.ts'
+
+export interface LeasePlace {
+  readonly path: string
+  /** Minutes between two writings while the daemon runs, when something has changed; 0: only when it ends. */
+  readonly interval: number
+}
+
+/** What the owner chose; in RAM, and written once, unless there is a path. */
+export function leasePlace(file: string | undefined, interval: number, runDirectory: string): LeasePlace | undefined {
+  if (file === 'none') return undefined
+  return file === undefined || file === '' ? { path: `${runDirectory}/leases`, interval: 0 } : { path: file, interval }
+}
+
+export interface LeaseKeeperParts {
+  readonly platform: Pick<Platform, 'clock' | 'readFile' | 'writeFile' | 'wallTime'>
+  readonly log: Log
+  readonly engine: Pick<Engine, 'mappings' | 'uplink' | 'submit'>
+  readonly surroundings: Pick<Surroundings, 'deviceOf'>
+  /** `wakeAt` may have changed. */
+  readonly rearm: () => void
+}
+
+const BOOT_ID = '/proc/sys/kernel/random/boot_id'
+/** Damaged lines that are named. */
+const NAMED = 5
+/** So long a host's network may take to come up after the uplink did. */
+const PATIENCE = seconds(600)
+/** Answers that another moment may change. */
+const PASSING: ReadonlySet<Refusal> = new Set(['no-uplink', 'busy', 'kernel'])
+
+/** `settled`: it is there already, or has ended. `early`: the network of its host is not there yet. */
+type Outcome = Answer | 'settled' | 'early'
+
+export class LeaseKeeper implements Timed {
+  readonly #parts: LeaseKeeperParts
+  #place: LeasePlace | undefined
+  /** Read and not yet back, as they were at `#readAt`. */
+  #waiting: readonly LeaseRecord[] = []
+  #readAt: Instant
+  #isRead = false
+  #asking = false
+  #writtenAt: Instant | undefined
+  /** The table's version when the file was written. */
+  #writtenVersion = 0
+  #trouble: string | undefined
+
+  constructor(parts: LeaseKeeperParts) {
+    this.#parts = parts
+    this.#readAt = parts.platform.clock.now()
+  }
+
+  get status(): LeaseFileStatus | undefined {
+    if (this.#place === undefined) return undefined
+    const age = this.#writtenAt === undefined ? undefined : secondsBetween(this.#writtenAt, this.#now)
+    return { ...this.#place, age, trouble: this.#trouble }
+  }
+
+  get wakeAt(): Instant | undefined {
+    const interval = this.#place?.interval ?? 0
+    if (interval === 0 || !this.#isRead || this.#parts.engine.mappings.version === this.#writtenVersion)
+      return undefined
+    return afterMs(this.#writtenAt ?? this.#readAt, milliseconds(interval * 60_000))
+  }
+
+  wake(now: Instant): void {
+    if (this.wakeAt !== undefined && this.wakeAt <= now) this.write()
+  }
+
+  configure(place: LeasePlace | undefined): void {
+    if (place?.path !== this.#place?.path) this.#trouble = undefined
+    this.#place = place
+  }
+
+  /** At start, before anybody asks. */
+  read(): void {
+    const { platform, log } = this.#parts
+    if (this.#place === undefined) return
+    this.#isRead = true
+    this.#readAt = this.#now
+    const { path } = this.#place
+    const bytes = this.#bytesOf(path)
+    if (bytes === undefined) return
+    if (bytes.length > LEASES_MOST_BYTES) {
+      log('warning', 'leases', `${path} has ${bytes.length} bytes and is left aside`)
+      return
+    }
+    const { stamp, records, damaged } = readLeases(bytes)
+    const passed = elapsed(stamp, stampOf(platform))
+    this.#waiting = records.flatMap(record => later(record, passed) ?? [])
+    if (damaged.length === 0) return
+    const lines = `${damaged.slice(0, NAMED).join(', ')}${damaged.length > NAMED ? ', ...' : ''}`
+    log('warning', 'leases', `${path}: ${damaged.length} damaged lines are left out (${lines})`)
+  }
+
+  /** The uplink, the interfaces or the rules are others now: what can come back does. Returns at once. */
+  restore(): void {
+    const { engine, log, rearm } = this.#parts
+    if (this.#asking || this.#waiting.length === 0 || engine.uplink.is === 'down') return
+    this.#asking = true
+    this.#ask().then(
+      () => {
+        this.#asking = false
+        rearm()
+      },
+      (error: unknown) => {
+        this.#asking = false
+        log('error', 'leases', `a fault of this program: ${error}`)
+      },
+    )
+  }
+
+  /** Complete or not at all; what waits is written again. Never throws. */
+  write(): void {
+    const { platform, log, engine } = this.#parts
+    if (this.#place === undefined || !this.#isRead) return
+    const now = this.#now
+    const passed = secondsBetween(this.#readAt, now)
+    const waiting = this.#waiting.flatMap(record => later(record, passed) ?? [])
+    this.#writtenAt = now
+    this.#writtenVersion = engine.mappings.version
+    try {
+      const records = [...recordsOf(engine.mappings.all(), now), ...waiting]
+      platform.writeFile(this.#place.path, writeLeases(records, stampOf(platform)))
+      this.#trouble = undefined
+    } catch (error) {
+      const trouble = `cannot be written: ${error}`
+      if (trouble !== this.#trouble) log('warning', 'leases', `${this.#place.path} ${trouble}`)
+      this.#trouble = trouble
+    }
+  }
+
+  get #now(): Instant {
+    return this.#parts.platform.clock.now()
+  }
+
+  #bytesOf(path: string): Uint8Array | undefined {
+    try {
+      return this.#parts.platform.readFile(path)
+    } catch (error) {
+      this.#parts.log('warning', 'leases', `${path} cannot be read: ${error}`)
+      return undefined
+    }
+  }
+
+  async #ask(): Promise<void> {
+    await undefined
+    const asked = this.#waiting
+    this.#waiting = []
+    const answers = await Promise.all(asked.map(record => this.#askFor(record)))
+    const again = asked.filter((_, index) => isPassing(answers[index]))
+    const inTime = this.#now < after(this.#readAt, PATIENCE)
+    this.#waiting = inTime ? [...this.#waiting, ...again] : this.#waiting
+    const back = answers.filter(answer => typeof answer === 'object' && answer.ok).length
+    if (back > 0) this.#parts.log('info', 'leases', `${back} mappings of the lease file are back`)
+    for (const [index, answer] of answers.entries()) {
+      if (answer === 'settled' || (inTime && isPassing(answer)) || (answer !== 'early' && answer.ok)) continue
+      const { transport, external, owner } = asked[index] as LeaseRecord
+      const what = `${transport} ${external} of ${owner.via} ${owner.client}`
+      const why = answer === 'early' ? 'its network is not there' : `${answer.why}, ${answer.because}`
+      this.#parts.log('info', 'leases', `${what} does not come back: ${why}`)
+    }
+  }
+
+  async #askFor(record: LeaseRecord): Promise<Outcome> {
+    const { engine, surroundings } = this.#parts
+    const left = later(record, secondsBetween(this.#readAt, this.#now))
+    if (left === undefined || engine.mappings.at(record.transport, record.external) !== undefined) return 'settled'
+    const device = surroundings.deviceOf(record.internal.ip)
+    if (device === undefined) return 'early'
+    return engine.submit(wishOf(left, device))
+  }
+}
+
+const isPassing = (outcome: Outcome | undefined): boolean =>
+  outcome === 'early' || (typeof outcome === 'object' && !outcome.ok && PASSING.has(outcome.why))
+
+function stampOf({ clock, wallTime, readFile }: LeaseKeeperParts['platform']): Stamp {
+  return { boot: bootId(readFile), at: clock.now(), wall: Math.max(0, Math.floor(wallTime())) }
+}
+
+function bootId(readFile: Platform['readFile']): string {
+  try {
+    return utf8Decode(readFile(BOOT_ID) ?? new Uint8Array(0)).trim()
+  } catch {
+    return ''
+  }
+}
