@@ -2,16 +2,20 @@ import { describe, expect, test } from 'vitest'
 import { message, messages } from '../../../src/wire/netlink.ts'
 import {
   addressFormat,
+  countersRequest,
   dumpRequest,
   dumpRtnetlink,
   linkFormat,
   neighbourFormat,
   RTM,
   readAddress,
+  readCounters,
   readDefaultRoutes,
   readLink,
   readNeighbour,
   routeFormat,
+  statisticsFormat,
+  switchRequest,
 } from '../../../src/wire/rtnetlink.ts'
 import { hexOf, vector, vectorsOf } from '../../support/vectors.ts'
 import bigText from '../../vectors/rtnetlink/big-endian.txt?raw'
@@ -315,3 +319,44 @@ function failure(work: () => unknown): string {
     return error instanceof Error ? error.name : 'no error'
   }
 }
+
+describe('counters and switching', () => {
+  const statistics = (words: readonly (readonly [high: number, low: number])[], littleEndian: boolean) => {
+    const link = new Uint8Array(8 * words.length)
+    const view = new DataView(link.buffer)
+    for (const [n, [high, low]] of words.entries()) {
+      view.setUint32(8 * n + (littleEndian ? 4 : 0), high, littleEndian)
+      view.setUint32(8 * n + (littleEndian ? 0 : 4), low, littleEndian)
+    }
+    const payload = statisticsFormat.encode({ index: 3 }, { link }, littleEndian)
+    return { type: RTM.newStatistics, flags: 0, sequence: 0, portId: 0, payload }
+  }
+
+  test.each([true, false])('64 bits, little endian: %s', littleEndian => {
+    const words = [
+      [0, 7],
+      [0, 0xffff_ffff],
+      [5, 1],
+      [0x1f_ffff, 0xffff_ffff],
+      [9, 9],
+    ] as const
+    expect(readCounters(statistics(words, littleEndian), littleEndian)).toEqual({
+      packetsIn: 7,
+      packetsOut: 4_294_967_295,
+      bytesIn: 21_474_836_481,
+      bytesOut: Number.MAX_SAFE_INTEGER,
+    })
+  })
+
+  test('cut off, or not there', () => {
+    expect(() => readCounters(statistics([[0, 1]], true), true)).toThrow('link statistics of 8 bytes')
+    const payload = statisticsFormat.encode({ index: 3 }, {}, true)
+    expect(readCounters({ type: 92, flags: 0, sequence: 0, portId: 0, payload }, true)).toBeUndefined()
+  })
+
+  test('requests say what they want and nothing else', () => {
+    expect(hexOf(countersRequest(3, true).payload)).toBe('000000000300000001000000')
+    expect(hexOf(switchRequest(3, true, true).payload)).toBe('00000000030000000100000001000000')
+    expect(hexOf(switchRequest(3, false, true).payload)).toBe('00000000030000000000000001000000')
+  })
+})
