@@ -47,8 +47,8 @@ const STYLE = [
 	'.portico-tools { display: flex; flex-wrap: wrap; gap: .5em; align-items: center; margin: 0 0 1em }',
 	'.portico-ended { opacity: .4 }',
 	'.portico-warning { color: var(--error-color-high, #bd362f) }',
-	'.portico-graph { vertical-align: middle; width: 72px; height: 18px; margin-left: .5em; color: var(--primary-color-high, #37c) }',
-	'.portico-amount { white-space: nowrap }',
+	'.portico-graph { vertical-align: middle; width: 72px; height: 18px; color: var(--primary-color-high, #37c) }',
+	'.portico-amount { display: inline-block; min-width: 5.5em; white-space: nowrap }',
 	'.portico-check { display: flex; gap: .25em; padding: .6em 0 }',
 	'.portico-check + .portico-check { border-top: 1px solid var(--border-color-low, #ddd) }',
 	'.portico-check .portico-dot { flex: none; margin-top: .35em }'
@@ -175,7 +175,7 @@ const LiveTable = baseclass.extend({
 	build: function() {
 		const tr = E('tr', { 'class': 'tr' });
 		const fill = this.columns.map(column => {
-			const td = E('td', { 'class': 'td ' + (column.cls || ''), 'data-title': column.title });
+			const td = E('td', { 'class': 'td ' + (column.cls || ''), 'data-title': column.title || null });
 
 			tr.appendChild(td);
 
