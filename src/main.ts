@@ -1,4 +1,5 @@
 /** Picks the engine, then the daemon or the console. The only file that names an engine's files. */
+import { runImport } from './control/import-leases.ts'
 import { runMigrate } from './control/migrate.ts'
 import { runConsole } from './control/session.ts'
 import { runDaemon } from './daemon/run.ts'
@@ -28,6 +29,7 @@ async function main(platform: Platform): Promise<number> {
     return USAGE
   }
   const { words, uci, run } = parsed
+  if (words[0] === 'import-leases') return runImport(platform, words.slice(1), run)
   if (words[0] === 'migrate') return runMigrate(platform, words.slice(1), uci)
   const question = words[0] === 'service' && words.length === 2 && SERVICE_QUESTIONS.find(each => each === words[1])
   if (question) return runService(platform, uci, question)

@@ -2,6 +2,7 @@
  * The control channel: HTTP on the daemon's own socket, for its owner alone (the socket has mode 0600).
  *
  *     POST /console   { "words": [...], "json": false, "width": 80 }   ->   the text to show; field Exit-Status: 0
+ *     POST /leases    { "lines": [...], "now": 1795265002 }          ->   `import-leases.ts`
  *     GET, POST, DELETE /rest/...                                      ->   `rest.ts`
  */
 import { utf8Decode, utf8Encode } from '../base/text.ts'
@@ -10,6 +11,7 @@ import { splitTarget } from '../wire/http.ts'
 import type { Result } from './execute.ts'
 import { execute } from './execute.ts'
 import { lineOfWords, parseLine } from './grammar.ts'
+import { importLeases } from './import-leases.ts'
 import { safeJson } from './json.ts'
 import type { PrintOptions } from './print.ts'
 import { printResult } from './print.ts'
@@ -64,6 +66,7 @@ type Answer = HttpResponse | HttpPieces
 function answer(world: ControlWorld, request: HttpRequest): Answer | Promise<Answer> {
   const { path } = splitTarget(request.target)
   if (path === '/console') return consoleAnswer(world, request)
+  if (path === '/leases') return leasesAnswer(world, request)
   if (path === '/rest' || path.startsWith('/rest/')) return restAnswer(world, request)
   return textResponse(404, 'nothing here: /console and /rest are served\n')
 }
@@ -77,6 +80,11 @@ function consoleAnswer(world: ControlWorld, request: HttpRequest): Answer | Prom
     fields: [TEXT, [EXIT_FIELD, String(exit)]],
     pieces: encoded(text),
   }))
+}
+
+async function leasesAnswer(world: ControlWorld, request: HttpRequest): Promise<Answer> {
+  const answered = request.method === 'POST' ? await importLeases(world, readJson(request.body)) : undefined
+  return answered ?? textResponse(400, 'expected POST of {"lines": ["..."], "now": 0}\n')
 }
 
 function* encoded(text: Iterable<string>): Generator<Uint8Array> {

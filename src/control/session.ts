@@ -2,7 +2,7 @@
  * The console as a program: hands the words of its command line to the daemon and shows the answer. It knows no menu
  * and reads no configuration.
  */
-import { utf8Decode, utf8Encode } from '../base/text.ts'
+import { oneLine, utf8Decode, utf8Encode } from '../base/text.ts'
 import type { Instant, Milliseconds } from '../base/time.ts'
 import { afterMs, milliseconds } from '../base/time.ts'
 import type { Platform, Stream } from '../platform/platform.ts'
@@ -13,7 +13,10 @@ import type { ConsoleRequest } from './server.ts'
 import { EXIT_FIELD } from './server.ts'
 
 /** What the console needs of an engine. */
-export type ConsolePlatform = Pick<Platform, 'clock' | 'connect' | 'environment' | 'stderr' | 'stdout' | 'wakeAt'>
+export type ConsolePlatform = Pick<
+  Platform,
+  'clock' | 'connect' | 'environment' | 'readFile' | 'stderr' | 'stdout' | 'wakeAt'
+>
 
 /**
  * Runs one command. `argv` are the words after `--run DIR`; `--json` may stand anywhere among them. Resolves with the
@@ -28,16 +31,27 @@ export async function runConsole(platform: ConsolePlatform, argv: readonly strin
   }
   const strange = words.find(word => word.startsWith('--'))
   if (strange !== undefined) return fail(platform, `unknown option ${strange}`, 2)
-  const request = { words, json: argv.includes('--json'), width: terminalWidth(platform) }
+  const request: ConsoleRequest = { words, json: argv.includes('--json'), width: terminalWidth(platform) }
+  const response = await askDaemon(platform, runDir, '/console', request)
+  return typeof response === 'string' ? fail(platform, response, 1) : show(platform, response)
+}
+
+/** One request to the daemon and its answer; some lines for the owner when there is no daemon. Never rejects. */
+export async function askDaemon(
+  platform: ConsolePlatform,
+  runDir: string,
+  path: string,
+  request: object,
+): Promise<HttpResponse | Fault | string> {
   let stream: Stream
   try {
     stream = await platform.connect({ unix: `${runDir}/portico.sock` })
   } catch (error) {
-    return fail(platform, noDaemon(runDir, error), 1)
+    return noDaemon(platform, runDir, error)
   }
-  const response = await exchange(platform, stream, request)
+  const response = await exchange(platform, stream, path, utf8Encode(JSON.stringify(request)))
   stream.close()
-  return show(platform, response)
+  return response
 }
 
 const LIMITS = { head: 8192, fields: 64, body: 256 * 1024 * 1024 }
@@ -54,7 +68,12 @@ function show(platform: ConsolePlatform, response: HttpResponse | Fault): number
 }
 
 /** Never rejects; the wake-up of the process is free for this, since the console does nothing else. */
-function exchange(platform: ConsolePlatform, stream: Stream, request: ConsoleRequest): Promise<HttpResponse | Fault> {
+function exchange(
+  platform: ConsolePlatform,
+  stream: Stream,
+  path: string,
+  body: Uint8Array,
+): Promise<HttpResponse | Fault> {
   const reader = new ResponseReader(LIMITS)
   return new Promise(resolve => {
     const done = (response: HttpResponse | Fault) => {
@@ -70,11 +89,10 @@ function exchange(platform: ConsolePlatform, stream: Stream, request: ConsoleReq
       },
       () => done(reader.ended()),
     )
-    const body = utf8Encode(JSON.stringify(request))
     stream.write(
       encodeRequest(
         'POST',
-        '/console',
+        path,
         [
           ['Host', 'portico'],
           ['Connection', 'close'],
@@ -85,14 +103,25 @@ function exchange(platform: ConsolePlatform, stream: Stream, request: ConsoleReq
   })
 }
 
-function noDaemon(runDir: string, error: unknown): string {
+function noDaemon(platform: ConsolePlatform, runDir: string, error: unknown): string {
+  const trouble = troubleOf(platform, runDir)
   return [
     `portico: no daemon answers on ${runDir}/portico.sock (${error instanceof Error ? error.message : error})`,
+    ...(trouble === '' ? [] : [`  it did not start:   ${trouble}`]),
     '  start it:           /etc/init.d/portico start',
     '  is it installed?    /etc/init.d/portico enabled && echo yes',
     '  what did it say?    logread -e portico',
     '  is it elsewhere?    portico --run DIR ...',
   ].join('\n')
+}
+
+/** What the init script has noted when it refused to start the daemon; mostly nothing. */
+function troubleOf(platform: ConsolePlatform, runDir: string): string {
+  try {
+    return oneLine(utf8Decode(platform.readFile(`${runDir}/trouble`) ?? new Uint8Array(0)).trim(), 500)
+  } catch {
+    return ''
+  }
 }
 
 /** COLUMNS where the shell exports it, else 80. */

@@ -11,6 +11,7 @@ import type { Entry } from '../core/journal.ts'
 import type { Answer, Mapping, Refusal, Service, Transport } from '../core/mapping.ts'
 import type { Verdict } from '../core/permission.ts'
 import type { Uplink } from '../core/uplink.ts'
+import type { OldLease } from './leases-file.ts'
 
 export interface ControlWorld {
   now(): Instant
@@ -40,6 +41,8 @@ export interface ControlWorld {
   permits(question: Question, external: Port): Verdict
   /** Makes a client's mapping one of the owner's configuration. Never rejects. */
   pin(mapping: Mapping, comment: string): Promise<Pinned>
+  /** Asks for another daemon's mapping in its client's name, with all rules and limits. Never rejects. */
+  take(lease: OldLease): Promise<Answer>
   /** What must be in order for the service to work, in the order in which to mend it. Never rejects. */
   checks(): Promise<readonly Check[]>
 }

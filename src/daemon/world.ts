@@ -4,9 +4,11 @@ import { isIpv4 } from '../base/ip.ts'
 import { utf8Decode } from '../base/text.ts'
 import { secondsBetween } from '../base/time.ts'
 import { isEnabled } from '../config/config.ts'
+import type { OldLease } from '../control/leases-file.ts'
 import type { ControlWorld, InterfaceRole, Question, RefusedLately, Status, Traffic } from '../control/world.ts'
 import type { Engine } from '../core/engine.ts'
 import type { Answer, Mapping, Refusal } from '../core/mapping.ts'
+import { ANYBODY } from '../core/mapping.ts'
 import type { Verdict } from '../core/permission.ts'
 import { verdict } from '../core/permission.ts'
 import { textOf } from '../core/record.ts'
@@ -41,6 +43,7 @@ export function controlWorld(running: Running): ControlWorld {
       if (pinned.ok) running.reload()
       return pinned
     },
+    take: lease => take(running, lease),
     checks: () => runChecks(platform, statusOf(running), running.situation.config.system.mark),
   }
 }
@@ -79,8 +82,19 @@ function statusOf({ daemon, engine, situation, doors, upnp, leases, links, featu
   }
 }
 
-async function trafficOf(_running: Running, mappings: readonly Mapping[]): Promise<readonly (Traffic | undefined)[]> {
-  return mappings.map(() => undefined)
+/** Both directions of all flows; where the kernel does not count, nothing is known. */
+async function trafficOf(
+  { traffic }: Running,
+  mappings: readonly Mapping[],
+): Promise<readonly (Traffic | undefined)[]> {
+  if (!traffic.accounting()) return mappings.map(() => undefined)
+  const counted = await traffic.read(mappings)
+  return mappings.map(mapping => {
+    const found = counted.get(mapping)
+    if (found === undefined) return undefined
+    const { packetsIn, packetsOut, bytesIn, bytesOut } = found
+    return { packets: packetsIn + packetsOut, bytes: bytesIn + bytesOut, bytesOut }
+  })
 }
 
 /** The rules, and before them the switch of the service. */
@@ -92,6 +106,24 @@ function permits({ engine, surroundings }: Running, question: Question, external
   }
   const devices = [question.device ?? surroundings.deviceOf(internal.ip), uplink.device]
   return verdict(policy, { service, transport, internal, mac, devices }, external)
+}
+
+async function take({ engine, surroundings }: Running, lease: OldLease): Promise<Answer> {
+  const { service, internal, ...asked } = lease
+  const device = surroundings.deviceOf(internal.ip)
+  if (device === undefined) return { ok: false, why: 'bad-host', because: `${internal.ip} is on no internal network` }
+  const owner = { via: service, client: internal.ip }
+  return engine.submit({
+    ask: 'map',
+    owner,
+    device,
+    mac: undefined,
+    internal,
+    ...asked,
+    exact: true,
+    remote: ANYBODY,
+    enabled: true,
+  })
 }
 
 function releaseOf(platform: Platform): string | undefined {

@@ -1,8 +1,10 @@
 /** A world for the console, held in memory: one router, some mappings, a journal. */
+
 import type { Ip, Mac, Port } from '../../src/base/ip.ts'
 import type { Instant, Seconds } from '../../src/base/time.ts'
 import type { SectionValues } from '../../src/config/options.ts'
 import { defaultsOf } from '../../src/config/options.ts'
+import type { OldLease } from '../../src/control/leases-file.ts'
 import type { PrintOptions } from '../../src/control/print.ts'
 import { runLine } from '../../src/control/server.ts'
 import type {
@@ -78,6 +80,15 @@ export class MemoryWorld implements ControlWorld {
     this.asked.push({ question, external })
     return this.judgement
   }
+  /** What has come over from another daemon. */
+  taken: OldLease[] = []
+  async take(lease: OldLease): Promise<Answer> {
+    await undefined
+    if (lease.external < 1024) return { ok: false, why: 'not-allowed', because: 'ports below 1024 are refused' }
+    this.taken.push(lease)
+    return { ok: true, mapping: undefined }
+  }
+
   async pin(mapping: Mapping, comment: string): Promise<Pinned> {
     this.pinned.push({ mapping, comment })
     return this.pinning

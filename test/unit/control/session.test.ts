@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { utf8Encode } from '../../../src/base/text.ts'
 import type { Instant } from '../../../src/base/time.ts'
 import { controlHandler } from '../../../src/control/server.ts'
 import type { ConsolePlatform } from '../../../src/control/session.ts'
@@ -35,6 +36,10 @@ class Machine implements ConsolePlatform {
     this.daemon(there)
     return here
   }
+  trouble: string | undefined
+  readFile(path: string): Uint8Array | undefined {
+    return path === '/run/q/trouble' && this.trouble !== undefined ? utf8Encode(this.trouble) : undefined
+  }
   environment(name: string): string | undefined {
     return name === 'COLUMNS' ? this.columns : undefined
   }
@@ -55,6 +60,15 @@ async function run(words: readonly string[], machine = new Machine(), runDir = '
 }
 
 describe('runConsole()', () => {
+  test('why the daemon was not started', async () => {
+    const machine = new Machine()
+    machine.trouble = 'miniupnpd is running\u001b[2J\n'
+    const { exit, err } = await run(['status'], machine, '/run/q')
+    expect(exit).toBe(1)
+    expect(err).toMatch(/\n {2}it did not start: {3}miniupnpd is running.*\n/)
+    expect(err).not.toContain('\u001b')
+  })
+
   test('shows what was asked for', async () => {
     expect(await run(['/ip', 'nat-pmp', 'print'])).toEqual({
       exit: 0,
