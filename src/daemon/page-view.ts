@@ -127,7 +127,8 @@ function tableRow({ of, traffic }: Row, now: Instant): Html {
   const isMapping = 'owner' in of
   const state = stateOf(of)
   const isPinhole = isMapping && of.pinhole !== undefined
-  const label = of.label === '' ? html`No name given` : html`<bdi>${of.label}</bdi>`
+  const name = isMapping ? nameOf(of.owner, of.label) : of.label
+  const label = name === '' ? html`No name given` : html`<bdi>${name}</bdi>`
   return html`<tr class="${state === 'on' ? 'on' : 'idle'}">
 <td data-label="Port"><span class="tag">${upper(of.transport)}</span><span class="port">${externalPort(of)}</span>${from(of)}</td>
 <td data-label="For"><span class="name">${label}</span><small>${isMapping ? whoAsked(of.owner, isPinhole) : 'Firewall rule'}</small>${STATE[state]}</td>
@@ -146,6 +147,9 @@ function from(of: Row['of']): Html {
 }
 
 const SERVICE = { upnp: 'UPnP', 'nat-pmp': 'NAT-PMP' } as const
+
+/** NAT-PMP has no word for what a port is for, and ours is the name of the service. */
+const nameOf = (owner: Owner, label: string): string => (owner.via === 'nat-pmp' ? '' : label)
 
 const whoAsked = (owner: Owner, isPinhole: boolean): string =>
   owner.via === 'operator' ? "Router's owner" : `${SERVICE[owner.via]}${isPinhole ? ', IPv6' : ''}`
@@ -185,7 +189,8 @@ ${refusals.map(each => refusal(each, now))}
 function refusal({ wish, why, because, at, times }: Refused, now: Instant): Html {
   const { text, isOwn } = REFUSED[why]
   const service = wish.owner.via === 'operator' ? '' : ` by ${SERVICE[wish.owner.via]}`
-  const label = 'label' in wish && wish.label !== '' ? html` for <bdi>${wish.label}</bdi>` : NOTHING
+  const name = 'label' in wish ? nameOf(wish.owner, wish.label) : ''
+  const label = name === '' ? NOTHING : html` for <bdi>${name}</bdi>`
   const often = times === 1 ? NOTHING : html` (${times} times)`
   const reason = isOwn ? html`<small>${because}</small>` : NOTHING
   return html`<li><span>${asked(wish)}${label}${service}${often}</span><time>${ago(between(at, now) / 1000)}</time><p class="why">${text}</p>${reason}</li>
