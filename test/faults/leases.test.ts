@@ -1,0 +1,192 @@
+/**
+ * Leases over a reboot. A reboot is: the kernel's table is gone, the boot clock has begun anew (a time namespace), the
+ * boot id is another one (a file mounted over it), and what lay in the run directory is gone.
+ */
+import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { differences, kernelView, tableView } from '../support/kernel.ts'
+import { type Lab, makeLab, WAN } from '../support/lab.ts'
+import { askMap } from '../support/natpmp.ts'
+import { until } from '../support/process.ts'
+import { defaultUci, type PorticoUci, type Server, startDaemon } from '../support/server.ts'
+import { ENGINES } from './agreement.ts'
+
+/** Seconds since this machine was booted. */
+const uptime = () => Math.floor(Number(readFileSync('/proc/uptime', 'utf8').split(' ')[0]))
+
+describe.each(ENGINES)('on %s', engine => {
+  let lab: Lab
+  let file: string
+  let boots = 0
+  beforeEach(async () => {
+    lab = await makeLab()
+    file = join(lab.directory, 'leases')
+    boots = 0
+  })
+  afterEach(() => lab?.close())
+
+  const uci = (options: Readonly<Record<string, string>> = { lease_file: file }, more = '', rest: PorticoUci = {}) =>
+    defaultUci({
+      ...rest,
+      more: `config portico 'system'\n${Object.entries(options)
+        .map(([name, value]) => `\toption ${name} '${value}'\n`)
+        .join('')}\n${more}`,
+    })
+
+  /** The next boot, ten seconds after the kernel came up. */
+  const boot = async (configured = uci(), age = 10): Promise<Server> => {
+    await lab.router.run(['nft', 'delete', 'table', 'inet', 'portico'])
+    rmSync(join(lab.directory, 'run'), { recursive: true, force: true })
+    const id = join(lab.directory, `boot-${++boots}`)
+    writeFileSync(id, `0000000${boots}-0000-4000-8000-000000000000\n`)
+    const bind = `mount --bind ${id} /proc/sys/kernel/random/boot_id && exec "$@"`
+    const clock = ['unshare', '--mount', '--time', '--boottime', String(age - uptime())]
+    return startDaemon(lab, { engine, uci: configured, wrapper: [...clock, 'sh', '-c', bind, 'sh'] })
+  }
+  const ports = async (server: Server) => (await tableView(server)).map(({ external }) => external.split(':')[1])
+  const map = (internal: number, lifetime = 3600) =>
+    askMap(lab.a, { transport: 'tcp', internal, external: internal, lifetime })
+  const back = (server: Server, count: number) => server.process.waitFor(`${count} mappings of the lease file are back`)
+
+  test('what clients held is back, in table and kernel, with the same ports and what was left of the lease', async () => {
+    const before = await boot()
+    await map(5000)
+    await askMap(lab.b, { transport: 'udp', internal: 5001, external: 6001, lifetime: 600 })
+    await map(5002, 5)
+    expect(await before.stop()).toBe(0)
+    expect(statSync(file).mode & 0o777).toBe(0o600)
+    const after = await boot()
+    await back(after, 2)
+    const table = await tableView(after)
+    expect(differences(table, await kernelView(lab))).toEqual([])
+    expect(table.map(({ transport, external, internal }) => `${transport} ${external} ${internal}`)).toEqual([
+      `tcp ${WAN}:5000 192.168.88.10:5000`,
+      `udp ${WAN}:6001 192.168.88.11:5001`,
+    ])
+    const [long, short] = table.map(({ expires }) => expires ?? 0) as [number, number]
+    expect(long).toBeLessThanOrEqual(3590)
+    expect(long).toBeGreaterThan(3500)
+    expect(short).toBeLessThanOrEqual(590)
+    expect((await askMap(lab.b, { transport: 'udp', internal: 5001, lifetime: 0 })).result).toBe(0)
+    expect(await ports(after)).toEqual(['5000'])
+  })
+
+  test('a rule, a static mapping and a port that is taken decide anew, and the log says so', async () => {
+    const before = await boot()
+    for (const port of [5000, 5001, 5002]) await map(port)
+    await before.stop()
+    const rules = `config permission
+	option action 'deny'
+	option dst_port '5000'
+
+config mapping
+	option protocol 'tcp'
+	option external_port '5001'
+	option internal_address '192.168.88.11'
+`
+    const after = await boot(uci({ lease_file: file }, rules))
+    await back(after, 1)
+    expect((await ports(after)).sort()).toEqual(['5001', '5002'])
+    expect(after.output).toMatch(/tcp 5000 of nat-pmp 192\.168\.88\.10 does not come back: not-allowed/)
+    expect((await tableView(after)).find(({ external }) => external.endsWith(':5001'))?.internal).toBe(
+      '192.168.88.11:5001',
+    )
+  })
+
+  test('after a kill the file is what it was, and the daemon starts with it', async () => {
+    await (await boot()).stop()
+    const first = await boot()
+    await map(5000)
+    await first.stop()
+    const second = await boot()
+    await back(second, 1)
+    await map(5001)
+    await second.kill()
+    const third = await boot()
+    await back(third, 1)
+    expect(await ports(third)).toEqual(['5000'])
+  })
+
+  test('a restart without a reboot takes nothing from the file: the kernel knows better', async () => {
+    const before = await startDaemon(lab, { engine, uci: uci() })
+    await map(5000)
+    await before.stop()
+    const after = await startDaemon(lab, { engine, uci: uci() })
+    expect(await ports(after)).toEqual(['5000'])
+    await map(5000, 0)
+    expect(await ports(after)).toEqual([])
+    expect(after.output).not.toContain('leases')
+  })
+
+  test('an uplink that comes later: they come back with it, and a stop before it forgets none', async () => {
+    const before = await boot()
+    await map(5000)
+    await before.stop()
+    await lab.router.must(['ip', '-batch', '-'], { input: 'link set wan0 down\naddress flush dev wan0\n' })
+    const without = await boot()
+    expect(await ports(without)).toEqual([])
+    await without.stop()
+    const after = await boot()
+    await lab.router.must(['ip', '-batch', '-'], {
+      input: `address add ${WAN}/24 dev wan0\nlink set wan0 up\nroute add default via 11.22.33.1\n`,
+    })
+    await back(after, 1)
+    expect(await ports(after)).toEqual(['5000'])
+  })
+
+  test('a damaged record is left out and named, the others are back', async () => {
+    const before = await boot()
+    for (const port of [5000, 5001, 5002]) await map(port)
+    await before.stop()
+    const lines = readFileSync(file, 'utf8').split('\n')
+    const hit = lines.findIndex(line => line.includes('5001'))
+    lines[hit] = (lines[hit] as string).replace('5001', '5009')
+    writeFileSync(file, lines.join('\n'))
+    const after = await boot()
+    await back(after, 2)
+    expect((await ports(after)).sort()).toEqual(['5000', '5002'])
+    expect(after.output).toContain(`1 damaged lines are left out (${hit + 1})`)
+    expect((await after.console('/log print')).stdout).toContain('damaged lines')
+  })
+
+  test.each<[what: string, content: string | Uint8Array]>([
+    ['noise', Uint8Array.from({ length: 50_000 }, (_, n) => (n * 7919) & 255)],
+    ['one endless line', 'x'.repeat(1 << 20)],
+    ['an empty file', ''],
+    ['another program’s', 'TCP:5000:192.168.88.10:5000:0:game\n'],
+  ])('%s in its place is no hindrance, and is replaced at the end', async (_what, content) => {
+    writeFileSync(file, content)
+    const server = await boot()
+    expect(await ports(server)).toEqual([])
+    await map(5000)
+    await server.stop()
+    const after = await boot()
+    await back(after, 1)
+  })
+
+  test('a place that cannot be written: said once, shown by status, and the end is clean', async () => {
+    const server = await boot(uci({ lease_file: join(lab.directory, 'nothing', 'leases') }))
+    await map(5000)
+    expect(await server.stop()).toBe(0)
+    expect(server.output.match(/cannot be written/g)).toHaveLength(1)
+  })
+
+  test('unless it is named, it lies in RAM and serves a restart that lost the table; none is none', async () => {
+    const inRam = join(lab.directory, 'run', 'leases')
+    const before = await startDaemon(lab, { engine, uci: uci({}) })
+    await map(5000)
+    await before.stop()
+    expect(existsSync(inRam)).toBe(true)
+    await lab.router.must(['nft', 'delete', 'table', 'inet', 'portico'])
+    const after = await startDaemon(lab, { engine, uci: uci({ lease_file: 'none' }) })
+    expect(await ports(after)).toEqual([])
+    await map(5001)
+    await after.stop()
+    await lab.router.must(['nft', 'delete', 'table', 'inet', 'portico'])
+    const third = await startDaemon(lab, { engine, uci: uci({}) })
+    await until('the first is back', async () => ((await ports(third)).length > 0 ? true : undefined))
+    expect(await ports(third)).toEqual(['5000'])
+    expect((await third.console('status')).stdout).toContain(inRam)
+  })
+})

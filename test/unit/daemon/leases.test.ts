@@ -1,0 +1,250 @@
+import { describe, expect, test } from 'vitest'
+import type { Ip } from '../../../src/base/ip.ts'
+import { utf8Decode, utf8Encode } from '../../../src/base/text.ts'
+import type { Instant } from '../../../src/base/time.ts'
+import { seconds } from '../../../src/base/time.ts'
+import { readLeases, recordsOf, writeLeases } from '../../../src/core/leases.ts'
+import type { Answer, Mapping, Wish } from '../../../src/core/mapping.ts'
+import { LeaseKeeper, leasePlace } from '../../../src/daemon/leases.ts'
+import { SystemError } from '../../../src/platform/platform.ts'
+import { mapping } from '../../support/control-world.ts'
+import { settle } from '../../support/memory-stream.ts'
+import { DOWN, FakeClock, up } from '../../support/router.ts'
+
+const PATH = '/etc/portico.leases'
+const MINUTE = 60_000
+
+/** A router around the keeper: a clock, a flash chip, a table, and an engine that answers what it is told to. */
+class World {
+  readonly clock = new FakeClock()
+  readonly files = new Map<string, Uint8Array>([['/proc/sys/kernel/random/boot_id', utf8Encode('boot\n')]])
+  readonly said: string[] = []
+  held: Mapping[] = []
+  version = 0
+  uplink = up('11.22.33.44') as ReturnType<typeof up> | typeof DOWN
+  wishes: Wish[] = []
+  answer: (wish: Wish) => Answer = () => ({ ok: true, mapping: undefined })
+  written = 0
+  isFull = false
+  readonly keeper: LeaseKeeper
+
+  constructor(interval = 10) {
+    const held = () => this.held
+    const version = () => this.version
+    const mappings = {
+      all: held,
+      at: (transport: string, port: number) =>
+        held().find(each => each.transport === transport && each.external.port === port),
+      get version() {
+        return version()
+      },
+    }
+    const uplink = () => this.uplink
+    this.keeper = new LeaseKeeper({
+      platform: {
+        clock: this.clock,
+        readFile: path => this.files.get(path),
+        writeFile: (path, bytes) => {
+          if (this.isFull) throw new SystemError('writing', 'ENOSPC')
+          this.written++
+          this.files.set(path, bytes)
+        },
+        wallTime: () => 0,
+      },
+      log: (_severity, _topic, message) => this.said.push(message),
+      engine: {
+        mappings,
+        get uplink() {
+          return uplink()
+        },
+        submit: async (wish: Wish) => {
+          this.wishes.push(wish)
+          return this.answer(wish)
+        },
+      } as unknown as ConstructorParameters<typeof LeaseKeeper>[0]['engine'],
+      surroundings: { deviceOf: ip => (ip.startsWith('192.168.88.') ? 'br-lan' : undefined) },
+      rearm: () => {},
+    })
+    this.keeper.configure({ path: PATH, interval })
+  }
+
+  /** A file that was written in this boot, at the beginning of time. */
+  put(...held: readonly Mapping[]): void {
+    const stamp = { boot: 'boot', at: 0 as Instant, wall: 0 }
+    this.files.set(PATH, writeLeases(recordsOf(held, 1_000_000 as Instant), stamp))
+  }
+
+  get stored(): readonly number[] {
+    return readLeases(this.files.get(PATH) ?? new Uint8Array(0)).records.map(({ external }) => external)
+  }
+
+  async restore(): Promise<void> {
+    this.keeper.restore()
+    await settle()
+  }
+}
+
+test('where the file is', () => {
+  expect(leasePlace(undefined, 30, '/run')).toEqual({ path: '/run/leases', interval: 0 })
+  expect(leasePlace('/etc/x', 30, '/run')).toEqual({ path: '/etc/x', interval: 30 })
+  expect(leasePlace('none', 30, '/run')).toBeUndefined()
+})
+
+describe('flash is written', () => {
+  test('not while nothing changes, and once an interval when something does', () => {
+    const world = new World(10)
+    const { keeper, clock } = world
+    keeper.read()
+    expect(keeper.wakeAt).toBeUndefined()
+    world.held = [mapping({ port: 5000 })]
+    world.version = 1
+    expect(keeper.wakeAt).toBe(10 * MINUTE)
+    clock.set(10 * MINUTE - 1)
+    keeper.wake(clock.now())
+    expect(world.written).toBe(0)
+    clock.set(10 * MINUTE)
+    keeper.wake(clock.now())
+    expect(world.written).toBe(1)
+    expect(keeper.wakeAt).toBeUndefined()
+    clock.set(12 * MINUTE)
+    world.version = 2
+    expect(keeper.wakeAt).toBe(20 * MINUTE)
+    for (let at = 12; at < 30; at++) {
+      clock.set(at * MINUTE)
+      world.version++
+      keeper.wake(clock.now())
+    }
+    expect(world.written).toBe(2)
+  })
+
+  test('with interval 0 only at the end', () => {
+    const world = new World(0)
+    world.keeper.read()
+    world.version = 5
+    expect(world.keeper.wakeAt).toBeUndefined()
+    world.held = [mapping({ port: 5000 })]
+    world.keeper.write()
+    expect(world.stored).toEqual([5000])
+  })
+
+  test('not by a daemon that failed before it had read it', () => {
+    const world = new World()
+    world.put(mapping({ port: 5000 }))
+    world.keeper.write()
+    expect(world.stored).toEqual([5000])
+    expect(world.written).toBe(0)
+  })
+
+  test('when it is full that is said once, and tried again an interval later', () => {
+    const world = new World(10)
+    world.keeper.read()
+    world.isFull = true
+    for (const at of [10, 20, 30]) {
+      world.version++
+      world.clock.set(at * MINUTE)
+      world.keeper.wake(world.clock.now())
+    }
+    expect(world.said).toHaveLength(1)
+    expect(world.keeper.status?.trouble).toContain('ENOSPC')
+    world.isFull = false
+    world.version++
+    world.clock.set(40 * MINUTE)
+    world.keeper.wake(world.clock.now())
+    expect(world.keeper.status?.trouble).toBeUndefined()
+  })
+})
+
+describe('what comes back', () => {
+  test('asks for exactly what is left', async () => {
+    const world = new World()
+    world.put(mapping({ port: 5000, left: 100 }), mapping({ port: 5001, left: 20 }))
+    world.clock.set(30_000)
+    world.keeper.read()
+    world.clock.set(40_000)
+    await world.restore()
+    expect(world.wishes).toMatchObject([{ ask: 'map', external: 5000, exact: true, lifetime: 60, device: 'br-lan' }])
+    expect(world.said).toEqual(['1 mappings of the lease file are back'])
+    await world.restore()
+    expect(world.wishes).toHaveLength(1)
+  })
+
+  test('is nothing that is there already', async () => {
+    const world = new World()
+    world.put(mapping({ port: 5000 }))
+    world.keeper.read()
+    world.held = [mapping({ port: 5000 })]
+    await world.restore()
+    expect(world.wishes).toEqual([])
+  })
+
+  test('waits for the uplink, and is written again meanwhile', async () => {
+    const world = new World()
+    world.uplink = DOWN
+    world.put(mapping({ port: 5000, left: 100 }))
+    world.keeper.read()
+    await world.restore()
+    expect(world.wishes).toEqual([])
+    world.clock.set(10_000)
+    world.keeper.write()
+    expect(readLeases(world.files.get(PATH) as Uint8Array).records[0]?.left).toBe(seconds(90))
+    world.uplink = up('11.22.33.44')
+    await world.restore()
+    expect(world.wishes).toHaveLength(1)
+  })
+
+  test.each<[why: 'kernel' | 'busy' | 'no-uplink' | 'not-allowed' | 'conflict', again: boolean]>([
+    ['kernel', true],
+    ['busy', true],
+    ['no-uplink', true],
+    ['not-allowed', false],
+    ['conflict', false],
+  ])('a refusal for %s: another try is %s', async (why, again) => {
+    const world = new World()
+    world.put(mapping({ port: 5000 }))
+    world.keeper.read()
+    world.answer = () => ({ ok: false, why, because: 'so' })
+    await world.restore()
+    await world.restore()
+    expect(world.wishes).toHaveLength(again ? 2 : 1)
+    expect(world.said).toHaveLength(again ? 0 : 1)
+  })
+
+  test('a host whose network does not come is given up after ten minutes', async () => {
+    const world = new World()
+    world.put(mapping({ port: 5000, host: '10.0.0.5' as Ip }))
+    world.keeper.read()
+    await world.restore()
+    expect(world.said).toEqual([])
+    world.clock.set(11 * MINUTE)
+    await world.restore()
+    expect(world.said.join()).toContain('its network is not there')
+    world.keeper.write()
+    expect(world.stored).toEqual([])
+  })
+
+  test('a file that is too large is left aside', () => {
+    const world = new World()
+    world.files.set(PATH, new Uint8Array((1 << 23) + 1))
+    world.keeper.read()
+    expect(world.said).toHaveLength(1)
+  })
+
+  test('a file that cannot be read is said', () => {
+    const world = new World()
+    world.files.get = () => {
+      throw new SystemError('reading', 'EIO')
+    }
+    world.keeper.read()
+    expect(world.said.join()).toContain('EIO')
+  })
+
+  test('what a hostile file says reaches the log as one line', async () => {
+    const world = new World()
+    world.put(mapping({ port: 5000, label: 'a\nb' }))
+    world.keeper.read()
+    world.answer = () => ({ ok: false, why: 'conflict', because: 'so' })
+    await world.restore()
+    expect(world.said.join()).not.toContain('\n')
+    expect(utf8Decode(world.files.get(PATH) as Uint8Array).split('\n')).toHaveLength(3)
+  })
+})
