@@ -2,11 +2,14 @@
 import type { Instant } from '../base/time.ts'
 import { controlHandler } from '../control/server.ts'
 import type { ControlWorld } from '../control/world.ts'
+import type { Change } from '../core/mapping.ts'
 import { openConntrack } from '../kernel/conntrack.ts'
 import { Exchange } from '../kernel/exchange.ts'
 import { KernelFirewall } from '../kernel/firewall.ts'
 import { openLinks } from '../kernel/links.ts'
 import { probe } from '../kernel/probe.ts'
+import type { Traffic } from '../kernel/traffic.ts'
+import { openTraffic } from '../kernel/traffic.ts'
 import { openWatch } from '../kernel/watch.ts'
 import type { Platform } from '../platform/platform.ts'
 import { SystemError } from '../platform/platform.ts'
@@ -106,15 +109,21 @@ export class Daemon {
     const socket = await platform.netlink({ family: 'netfilter', groups: [], extendedAck: true })
     const exchange = this.#kept(new Exchange(socket, platform))
     const features = await probe(exchange, platform)
+    const traffic: { counts?: Traffic } = {}
     const kernel = new KernelFirewall({
       exchange,
       machine: platform,
       clock: platform.clock,
       features,
-      endFlows: removed => conntrack.end(removed),
+      endFlows: (removed, changes) => {
+        conntrack.end(removed)
+        if (traffic.counts !== undefined) tell(traffic.counts, changes)
+      },
     })
+    const counts = this.#kept(await openTraffic(platform, log, kernel))
+    traffic.counts = counts
     const links = this.#kept(await openLinks(platform, { log, changed: () => running?.linksChanged() }))
-    running = new Running(this, { kernel, features, links: links.view })
+    running = new Running(this, { kernel, features, links, traffic: counts })
     this.#closing.push(() => running?.close())
     const { keeper } = running
     this.#kept(await openWatch(platform, { ignoreFrom: [exchange.portId], changed: by => keeper.check(by) }))
@@ -138,5 +147,13 @@ export class Daemon {
       server.close()
       platform.removeFile(path)
     })
+  }
+}
+
+/** Totals end with their mappings, and move with them. */
+function tell(traffic: Traffic, changes: readonly Change[]): void {
+  for (const change of changes) {
+    if (change.act === 'remove') traffic.forget(change.mapping)
+    else if (change.act === 'replace') traffic.moved(change.was, change.mapping)
   }
 }

@@ -2,7 +2,6 @@
  * The parts of a daemon that has its sockets, and the events between them. It decides nothing itself: links and files
  * become a `Situation`, and what differs between two situations becomes calls to the parts, one refresh at a time.
  */
-import type { Ip, Mac } from '../base/ip.ts'
 import type { Instant } from '../base/time.ts'
 import { isEnabled } from '../config/config.ts'
 import { Engine } from '../core/engine.ts'
@@ -12,9 +11,9 @@ import { Rate } from '../core/rate.ts'
 import type { Uplink } from '../core/uplink.ts'
 import type { KernelFirewall } from '../kernel/firewall.ts'
 import type { LinkView } from '../kernel/link-table.ts'
-import type { Neighbours } from '../kernel/neighbours.ts'
-import { openNeighbours } from '../kernel/neighbours.ts'
+import type { Links } from '../kernel/links.ts'
 import type { Features, Settings } from '../kernel/ruleset.ts'
+import type { Traffic } from '../kernel/traffic.ts'
 import type { Datagram } from '../platform/platform.ts'
 import { Announcer } from '../protocol/announce.ts'
 import { NatPmp } from '../protocol/natpmp.ts'
@@ -24,6 +23,7 @@ import { Doors } from './doors.ts'
 import { EpochKeeper } from './epoch-keeper.ts'
 import { Keeper } from './keeper.ts'
 import { LeaseKeeper, leasePlace } from './leases.ts'
+import { Neighbourhood } from './neighbourhood.ts'
 import { NetifdQuestions } from './netifd-questions.ts'
 import type { Refresh } from './refresher.ts'
 import { Refresher } from './refresher.ts'
@@ -36,7 +36,8 @@ import { upnpParts } from './upnp-parts.ts'
 export interface Opened {
   readonly kernel: KernelFirewall
   readonly features: Features
-  readonly links: LinkView
+  readonly links: Links
+  readonly traffic: Traffic
 }
 
 export class Running {
@@ -48,8 +49,9 @@ export class Running {
   readonly keeper: Keeper
   readonly leases: LeaseKeeper
   readonly #kernel: KernelFirewall
-  /** Open while somebody needs link addresses: every stir of a host on the LAN wakes it. */
-  #neighbours: Neighbours | undefined
+  readonly neighbourhood: Neighbourhood
+  readonly traffic: Traffic
+  readonly linkControl: Pick<Links, 'counters' | 'setLinkUp'>
   readonly surroundings: RouterSurroundings
   readonly #epoch: Epoch
   readonly #epochKeeper: EpochKeeper
@@ -62,14 +64,19 @@ export class Running {
   readonly #netifd: NetifdQuestions
   readonly upnp: Upnp
   #connectedSince: Instant | undefined
+  #followed = { translated: false, pinholes: false }
 
-  constructor(daemon: Daemon, { kernel, features, links }: Opened) {
+  constructor(daemon: Daemon, opened: Opened) {
     const { platform, diary, timers } = daemon
+    const { kernel, features, traffic } = opened
+    const links = opened.links.view
     const { clock } = platform
     const { journal, log } = diary
     const rearm = () => timers.rearm()
     this.daemon = daemon
     this.links = links
+    this.linkControl = opened.links
+    this.traffic = traffic
     this.features = features
     this.#kernel = kernel
     this.#situation = this.#look()
@@ -82,12 +89,20 @@ export class Running {
     const epoch = this.#epoch
     const { policy } = this.#situation
     const settled = () => {
+      this.#followTraffic()
       this.upnp.changed()
       rearm()
     }
     this.engine = new Engine({ clock, firewall: kernel, surroundings, journal, epoch, policy, settled })
     this.keeper = new Keeper({ clock, log, kernel, rearm })
     this.leases = new LeaseKeeper({ platform, log, engine: this.engine, surroundings, rearm })
+    this.neighbourhood = new Neighbourhood({
+      platform,
+      log,
+      links,
+      isInternal: device => this.#situation.roles.internal.some(role => role.device === device),
+      seen: (host, mac) => void this.engine.deviceSeen(host, mac),
+    })
     const noise = new Noise(journal)
     const rate = new Rate()
     this.#natPmp = new NatPmp({ clock, engine: this.engine, epoch, noise, rate, surroundings })
@@ -155,7 +170,7 @@ export class Running {
     this.leases.write()
     this.upnp.close()
     this.doors.close()
-    this.#neighbours?.close()
+    this.neighbourhood.close()
   }
 
   /** Since when the uplink has been up; `undefined` while it is down. */
@@ -163,10 +178,13 @@ export class Running {
     return this.#connectedSince
   }
 
-  /** Link address of a host, where neighbours are known. */
-  macOf(host: Ip, device: string): Mac | undefined {
-    const index = this.links.index(device)
-    return index === undefined ? undefined : this.#neighbours?.mac(host, index)
+  /** Flows are heard of while there are mappings that they could belong to. */
+  #followTraffic(): void {
+    const { size, translated } = this.engine.mappings
+    const [hasTranslated, hasPinholes] = [translated > 0, size > translated]
+    if (hasTranslated === this.#followed.translated && hasPinholes === this.#followed.pinholes) return
+    this.#followed = { translated: hasTranslated, pinholes: hasPinholes }
+    this.traffic.follow(this.#followed)
   }
 
   #placeLeases(): void {
@@ -180,7 +198,7 @@ export class Running {
   }
 
   #visit({ bytes, from }: Datagram, { device }: Door, reply: (bytes: Uint8Array) => void): void {
-    const mac = this.macOf(from.ip, device)
+    const mac = this.neighbourhood.macOf(from.ip, device)
     this.#natPmp.receive(bytes, { ip: from.ip, port: from.port, device, mac }, reply)
   }
 
@@ -215,7 +233,7 @@ export class Running {
     await this.#tell('rules', { policy, statics }, () => this.engine.reconsider(policy, statics))
     this.#placeLeases()
     this.leases.restore()
-    await this.#knowNeighbours(policy.rules.some(({ mac }) => mac !== undefined) || upnp !== undefined)
+    await this.neighbourhood.want(doors.length > 0 || upnp !== undefined)
     await this.doors.set(doors)
     await this.upnp.set(upnp)
     if (doors.length === 0) this.#announcer.stop()
@@ -235,15 +253,6 @@ export class Running {
   #move(uplink: Uplink): Promise<void> {
     this.#connectedSince = uplink.is === 'up' ? this.daemon.platform.clock.now() : undefined
     return this.engine.move(uplink)
-  }
-
-  async #knowNeighbours(wanted: boolean): Promise<void> {
-    const { platform, diary } = this.daemon
-    if (wanted) this.#neighbours ??= await openNeighbours(platform, diary.log)
-    else {
-      this.#neighbours?.close()
-      this.#neighbours = undefined
-    }
   }
 
   async #configure(settings: Settings): Promise<void> {

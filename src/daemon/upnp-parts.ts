@@ -2,8 +2,10 @@
 import { utf8Decode } from '../base/text.ts'
 import type { Noise } from '../core/noise.ts'
 import type { Rate } from '../core/rate.ts'
+import { linkSpeed } from '../kernel/link-speed.ts'
 import type { Platform } from '../platform/platform.ts'
 import type { DeviceTexts } from '../protocol/igd/description.ts'
+import type { LinkReading } from '../protocol/igd/gateway-world.ts'
 import type { PageWorld } from './page.ts'
 import { page } from './page.ts'
 import { PATHS } from './page-view.ts'
@@ -31,7 +33,7 @@ export function upnpParts(running: Running, { noise, rate }: Shared): UpnpParts 
     journal: diary.journal,
     rate,
     redirects: () => running.situation.redirects.listed,
-    traffic: async () => new Map(),
+    traffic: mappings => running.traffic.read(mappings),
   }
   return {
     platform,
@@ -46,13 +48,14 @@ export function upnpParts(running: Running, { noise, rate }: Shared): UpnpParts 
       rate,
       situation: () => running.situation,
       connectedSince: () => running.connectedSince,
-      link: async () => undefined,
-      traffic: async () => undefined,
+      link: device => readLink(running, device),
+      setLinkUp: (device, up) => running.linkControl.setLinkUp(device, up),
+      traffic: async mapping => (await running.traffic.read([mapping])).get(mapping),
     }),
     server: `${systemToken(platform)} UPnP/1.1 Portico/${RELEASE}`,
     texts,
     page: (request, from) => page(request, from, shown),
-    macOf: (host, device) => running.macOf(host, device),
+    macOf: (host, device) => running.neighbourhood.macOf(host, device),
     isLinkUp: () => {
       const link = external()
       return link?.up === true && link.carrier
@@ -69,6 +72,21 @@ const texts = (): DeviceTexts => ({
   modelNumber: RELEASE,
   presentationUrl: PATHS.page,
 })
+
+/** A device that goes meanwhile has no counters; the gateway answers what it can. */
+async function readLink({ links, linkControl, daemon }: Running, device: string): Promise<LinkReading | undefined> {
+  const link = links.link(device)
+  const counters = await linkControl.counters(device)
+  if (link === undefined || counters === undefined) return undefined
+  const speed = linkSpeed(daemon.platform, device)
+  return {
+    isUp: link.up && link.carrier,
+    upstream: speed,
+    downstream: speed,
+    sent: { packets: counters.packetsOut, bytes: counters.bytesOut },
+    received: { packets: counters.packetsIn, bytes: counters.bytesIn },
+  }
+}
 
 /** `Linux/6.6`: the first two numbers say enough to clients, and little to others. */
 function systemToken(platform: Platform): string {

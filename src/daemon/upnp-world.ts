@@ -5,6 +5,7 @@ import { milliseconds, seconds } from '../base/time.ts'
 import type { Mapping, Transport } from '../core/mapping.ts'
 import type { Noise } from '../core/noise.ts'
 import type { Rate } from '../core/rate.ts'
+import type { Counted } from '../kernel/traffic.ts'
 import type { Platform } from '../platform/platform.ts'
 import type { GatewayWorld, LinkReading, Traffic } from '../protocol/igd/gateway-world.ts'
 import type { Situation } from './situation.ts'
@@ -17,7 +18,9 @@ export interface UpnpWorldParts {
   readonly situation: () => Situation
   readonly connectedSince: () => Instant | undefined
   readonly link: (device: string) => Promise<LinkReading | undefined>
-  readonly traffic: (mapping: Mapping) => Promise<Traffic | undefined>
+  /** Rejects when the kernel refuses. */
+  readonly setLinkUp: (device: string, up: boolean) => Promise<void>
+  readonly traffic: (mapping: Mapping) => Promise<Counted | undefined>
 }
 
 /** netifd and the kernel answer in milliseconds. */
@@ -38,14 +41,20 @@ const TIMEOUTS: Readonly<Record<Transport, { readonly file: string; readonly oth
 }
 
 export function upnpWorld(parts: UpnpWorldParts): Omit<GatewayWorld, 'defaultConnection'> {
-  const { platform, engine, noise, rate, situation, connectedSince, link, traffic } = parts
+  const { platform, engine, noise, rate, situation, connectedSince, link } = parts
   return {
     clock: platform.clock,
     engine,
     noise,
     rate,
     connectedSince,
-    traffic,
+    // "Packets going through the pinhole" (WANIPv6FirewallControl §2.5.7): of both directions.
+    async traffic(mapping) {
+      const counted = await parts.traffic(mapping)
+      if (counted === undefined) return undefined
+      const { packetsIn, packetsOut, bytesIn, bytesOut } = counted
+      return { packets: packetsIn + packetsOut, bytes: bytesIn + bytesOut }
+    },
     options() {
       const { upnp } = situation().config
       return {
@@ -58,7 +67,7 @@ export function upnpWorld(parts: UpnpWorldParts): Omit<GatewayWorld, 'defaultCon
       const device = situation().roles.external?.device
       return (device === undefined ? undefined : await link(device)) ?? NO_LINK
     },
-    setUplink: up => setUplink(platform, situation(), up),
+    setUplink: up => setUplink(parts, up),
     redirects: () => situation().redirects.listed,
     // What fw4 forwards from outside is what its zones allow, and Portico opens what they do not.
     isFirewallEnabled: () => true,
@@ -77,12 +86,16 @@ function outboundTimeout(platform: Platform, transport: Transport): Seconds {
 }
 
 /** By netifd where there is one, so that it knows; else the link itself. */
-async function setUplink(platform: Platform, { roles }: Situation, up: boolean): Promise<'done' | 'failed'> {
-  const { external } = roles
+async function setUplink({ platform, situation, setLinkUp }: UpnpWorldParts, up: boolean): Promise<'done' | 'failed'> {
+  const { external } = situation().roles
   if (external === undefined) return 'failed'
-  const word = up ? 'up' : 'down'
-  const asked = await platform.run(['ubus', 'call', `network.interface.${external.name}`, word], PATIENCE)
+  const path = `network.interface.${external.name}`
+  const asked = await platform.run(['ubus', 'call', path, up ? 'up' : 'down'], PATIENCE)
   if (asked.status === 0) return 'done'
-  const set = await platform.run(['ip', 'link', 'set', 'dev', external.device, word], PATIENCE)
-  return set.status === 0 ? 'done' : 'failed'
+  try {
+    await setLinkUp(external.device, up)
+    return 'done'
+  } catch {
+    return 'failed'
+  }
 }
