@@ -12,6 +12,7 @@ import { fold } from './changes.ts'
 import { Reserved } from './choice.ts'
 import { decide } from './decide.ts'
 import type { Decision, World } from './decision.ts'
+import { atDevice } from './devices.ts'
 import { Draft } from './draft.ts'
 import type { Epoch } from './epoch.ts'
 import type { Firewall } from './firewall.ts'
@@ -167,25 +168,6 @@ export class Engine {
       else removal = (await this.#removeAll([mapping], because, now)) === 1 ? 'removed' : 'kernel'
     })
     return removal
-  }
-
-  /** All that clients made for one host, as when its DHCP lease ends. How many went. */
-  async removeHost(host: Ip, because: string): Promise<number> {
-    let count = 0
-    await this.#job(async now => {
-      count = await this.#removeAll(this.#table.ofHost(host), because, now)
-    })
-    return count
-  }
-
-  /** All that clients made; the table begins anew (RFC 6886 §3.6), so the epoch does too. How many went. */
-  async flush(because: string): Promise<number> {
-    let count = 0
-    await this.#job(async now => {
-      count = await this.#removeAll([...this.#table.all()], because, now)
-      this.#parts.epoch.reset(now)
-    })
-    return count
   }
 
   /**
@@ -427,19 +409,6 @@ export class Engine {
   #trouble(doing: string, said: string, now: Instant): void {
     this.#parts.journal.record({ what: 'kernel', doing, said }, now)
   }
-}
-
-type Replacement = Extract<Change, { readonly act: 'replace' }>
-
-/** What must change when this device is behind the address of these mappings; `disabled` ones lead nowhere anyway. */
-function atDevice(mappings: readonly Mapping[], mac: Mac): readonly Replacement[] {
-  const changes: Replacement[] = []
-  for (const was of mappings) {
-    if (was.mac === undefined || was.state === 'disabled') continue
-    const state = was.mac === mac ? 'on' : 'suspended'
-    if (state !== was.state) changes.push({ act: 'replace', was, mapping: { ...was, state } })
-  }
-  return changes
 }
 
 /** The mapping that stands where this one stood when it was listed. */

@@ -164,4 +164,5 @@ export function sameOwner(a: Owner, b: Owner): boolean {
 export const sameRemote = (a: Remote, b: Remote): boolean => a === b || (a.ip === b.ip && a.port === b.port)
 
 /** Whether any host and port of the world may come in. */
-export const isForAnybody = ({ remote }: { readonly remote: Remote }): boolean => sameRemote(remote, ANYBODY)
+export const isForAnybody = ({ remote }: { readonly remote: Remote }): boolean =>
+  remote === ANYBODY || sameRemote(remote, ANYBODY)

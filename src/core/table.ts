@@ -249,18 +249,28 @@ export class Table implements Mappings {
     const slot = this.#slots.get(placeKey(mapping))
     if (slot === undefined) return
     this.#bySlot[slot] = mapping
-    if (!sameEndpoint(was.internal, mapping.internal)) {
+    if (sameEndpoint(was.internal, mapping.internal)) this.#renew(was, mapping)
+    else {
       this.#leave(was)
       this.#count(this.#lead(mapping), mapping, 1)
-    } else {
-      const host = this.#lead(mapping)
-      this.#count(host, was, -1)
-      this.#count(host, mapping, 1)
     }
     this.#schedule(slot, mapping)
     if (this.#listed !== undefined && mapping.pinhole === undefined) {
       this.#listed[this.#places[slot] as number] = mapping
     }
+  }
+
+  /** Nothing but a write for the usual one, which is alone at its endpoint: this runs for each renewal. */
+  #renew(was: Mapping, mapping: Mapping): void {
+    const { ip, port } = mapping.internal
+    const host = this.#hosts.get(ip)
+    if (host === undefined) return
+    const key = portKey(mapping.transport, port)
+    const held = host.mappings.get(key)
+    host.mappings.set(key, held === was ? mapping : withHeld(held, mapping))
+    if (was.owner.via === mapping.owner.via) return
+    this.#count(host, was, -1)
+    this.#count(host, mapping, 1)
   }
 
   /** Among what leads to its endpoint, in its own place if it stands there already. */

@@ -143,8 +143,6 @@ type Step =
   | { readonly step: 'remove'; readonly transport: Transport; readonly port: number }
   | { readonly step: 'close'; readonly id: number }
   | { readonly step: 'seen'; readonly host: Ip; readonly mac: Mac }
-  | { readonly step: 'leave'; readonly host: Ip }
-  | { readonly step: 'flush' }
   | { readonly step: 'restart' }
 
 const wish = fc.oneof(
@@ -198,8 +196,6 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       mac: fc.constantFrom(...MACS),
     }),
   },
-  { weight: 1, arbitrary: fc.record({ step: fc.constant('leave' as const), host }) },
-  { weight: 1, arbitrary: fc.constant<Step>({ step: 'flush' }) },
   { weight: 1, arbitrary: fc.constant<Step>({ step: 'restart' }) },
 )
 
@@ -264,12 +260,6 @@ async function take(router: Router, each: Step, answers: [Wish, Answer][]): Prom
       await engine.deviceSeen(each.host, each.mac)
       await router.pass(0)
       strangersShutOut(router, each)
-      break
-    case 'leave':
-      await engine.removeHost(each.host, 'its DHCP lease ended')
-      break
-    case 'flush':
-      await engine.flush('by the operator')
       break
     case 'restart':
       return restarted(router)
