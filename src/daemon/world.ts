@@ -83,16 +83,17 @@ function statusOf({ daemon, engine, situation, doors, upnp, leases, links, featu
 }
 
 /** Both directions of all flows; where the kernel does not count, nothing is known. */
+/** Both directions together; nothing where the kernel does not count. */
 async function trafficOf(
   { traffic }: Running,
   mappings: readonly Mapping[],
 ): Promise<readonly (Traffic | undefined)[]> {
   if (!traffic.accounting()) return mappings.map(() => undefined)
-  const counted = await traffic.read(mappings)
+  const totals = await traffic.read(mappings)
   return mappings.map(mapping => {
-    const found = counted.get(mapping)
-    if (found === undefined) return undefined
-    const { packetsIn, packetsOut, bytesIn, bytesOut } = found
+    const counted = totals.get(mapping)
+    if (counted === undefined) return undefined
+    const { packetsIn, packetsOut, bytesIn, bytesOut } = counted
     return { packets: packetsIn + packetsOut, bytes: bytesIn + bytesOut, bytesOut }
   })
 }

@@ -80,6 +80,39 @@ describe.each(ENGINES)('on %s', engine => {
     expect(told['text']).toContain('enabled: yes')
   })
 
+  test('check sees the firewall of the system, its mark rule, and whether traffic is counted', async () => {
+    await start()
+    await published()
+    const state = async (name: string) => {
+      const { checks } = (await call('check')) as { checks: Table[] }
+      return checks.find(check => check['name'] === name)?.['state']
+    }
+    expect(await state('firewall')).toBe('green')
+    const table = 'table inet fw4 {\n chain forward {\n type filter hook forward priority 0; policy drop;\n'
+    await lab.router.must(['nft', '-f', '-'], { input: `delete table inet fw4\n${table} }\n}\n` })
+    expect(await state('firewall')).toBe('red')
+    for (const rule of ['meta mark & 0x40000000 == 0x40000000', 'meta mark and 0x40000000 != 0']) {
+      await lab.router.must(['nft', '-f', '-'], {
+        input: `delete table inet fw4\n${table} ${rule} counter accept comment "!fw4: ubus:portico"\n }\n}\n`,
+      })
+      expect(await state('firewall')).toBe('green')
+    }
+    await lab.router.must(['nft', '-f', '-'], {
+      input: `delete table inet fw4\n${table} meta mark & 0x20000000 == 0x20000000 accept\n }\n}\n`,
+    })
+    expect(await state('firewall')).toBe('red')
+    await lab.router.must(['nft', 'delete', 'table', 'inet', 'fw4'])
+    expect(await state('firewall')).toBe('green')
+    const count = (on: number) => lab.router.must(['sysctl', '-w', `net.netfilter.nf_conntrack_acct=${on}`])
+    await ask({ transport: 'tcp', internal: 5000 })
+    await count(0)
+    expect(await state('accounting')).toBe('amber')
+    expect((await mappings())[0]?.['packets']).toBeUndefined()
+    await count(1)
+    expect(await state('accounting')).toBe('green')
+    expect((await mappings())[0]).toMatchObject({ packets: 0, bytes: 0, bytes_out: 0 })
+  })
+
   test('a mapping is listed, told as an event, found in the journal, and removed', async () => {
     await start()
     await published()
