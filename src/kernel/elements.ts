@@ -28,7 +28,9 @@ type Age = 'forever' | 'timed'
 
 /** Those that nearly every mapping has elements of, and the others. */
 export type PlainSet = 'dnat4' | 'snat4' | 'taken'
-type RareSet = Exclude<MappingSet, PlainSet>
+export type RareSet = Exclude<MappingSet, PlainSet>
+
+export const isRare = (set: MappingSet): set is RareSet => set !== 'dnat4' && set !== 'snat4' && set !== 'taken'
 
 interface Template {
   readonly bytes: Uint8Array
@@ -107,15 +109,17 @@ export class ElementWriter {
    * What is left of it is always said, also when all is left: an element that is added again with the timeout it has
    * and no expiration keeps the time it had (nft_add_set_elem, 6.12 and later).
    */
-  put(to: Writer, index: number, set: MappingSet, mapping: Mapping, lease: Lease, now: Instant): void {
-    this.#numbers.lease(lease, now)
-    if (set !== 'dnat4' && set !== 'snat4' && set !== 'taken') {
-      const from = this.#templates[set][lease === 'forever' ? 'forever' : 'timed']
-      this.#putRare(to, index, from, set, mapping)
-      return
-    }
+  put(to: Writer, index: number, set: PlainSet, mapping: Mapping, lease: Lease, now: Instant): void {
     this.#numbers.endpoints(mapping)
+    this.#numbers.lease(lease, now)
     this.putNumbers(to, index, set, this.#numbers, mapping)
+  }
+
+  /** The same in the sets that few mappings need. */
+  putRare(to: Writer, index: number, set: RareSet, mapping: Mapping, lease: Lease, now: Instant): void {
+    this.#numbers.lease(lease, now)
+    const from = this.#templates[set][lease === 'forever' ? 'forever' : 'timed']
+    this.#putRare(to, index, from, set, mapping)
   }
 
   /** The same with the numbers known; without a mapping there is no userdata, which a refreshed element keeps. */
@@ -130,13 +134,13 @@ export class ElementWriter {
   }
 
   /** The key alone, for a deletion. */
-  key(to: Writer, index: number, set: MappingSet, mapping: Mapping): void {
-    if (set !== 'dnat4' && set !== 'snat4' && set !== 'taken') {
-      this.#putRare(to, index, this.#templates[set].key, set, mapping)
-      return
-    }
+  key(to: Writer, index: number, set: PlainSet, mapping: Mapping): void {
     this.#numbers.endpoints(mapping)
     this.keyNumbers(to, index, set, this.#numbers)
+  }
+
+  keyRare(to: Writer, index: number, set: RareSet, mapping: Mapping): void {
+    this.#putRare(to, index, this.#templates[set].key, set, mapping)
   }
 
   keyNumbers(to: Writer, index: number, set: PlainSet, numbers: Numbers): void {

@@ -8,7 +8,7 @@ import { sameEndpoint, sameOwner } from '../core/mapping.ts'
 import { FLAG } from '../wire/netlink.ts'
 import { Writer } from '../wire/netlink-attributes.ts'
 import { Batch, FAMILY, request } from '../wire/nftables.ts'
-import { ElementWriter, portKey } from './elements.ts'
+import { ElementWriter, isRare, portKey } from './elements.ts'
 import type { MappingIndex } from './firewall-index.ts'
 import { keyOf, longest, replaced, withMapping, without } from './firewall-index.ts'
 import { bodyKeyOf, bodySetOf, leadsOut, sameKind } from './kinds.ts'
@@ -241,11 +241,15 @@ export class OperationWriter {
       for (const one of operations) this.add(batch, sent, one.act, one.set, [one], now, each)
       return { batch, sent }
     }
-    for (const act of ACTS) {
-      for (const set of MAPPING_SETS) {
-        const due = operations.filter(operation => operation.act === act && operation.set === set)
-        this.add(batch, sent, act, set, due, now, each)
-      }
+    const sorted = new Map<string, Operation[]>()
+    for (const act of ACTS) for (const set of MAPPING_SETS) sorted.set(act + set, [])
+    for (let i = 0; i < operations.length; i++) {
+      const operation = operations[i] as Operation
+      sorted.get(operation.act + operation.set)?.push(operation)
+    }
+    for (const due of sorted.values()) {
+      const [first] = due
+      if (first !== undefined) this.add(batch, sent, first.act, first.set, due, now, each)
     }
     return { batch, sent }
   }
@@ -271,14 +275,22 @@ export class OperationWriter {
       while (next < operations.length && to.length - list < LIST_BYTES && (each === 'together' || next === first)) {
         const { mapping, lease } = operations[next] as Operation
         starts.push(to.length - start)
-        if (act === 'delete') this.#elements.key(to, starts.length, set, mapping)
-        else this.#elements.put(to, starts.length, set, mapping, lease, now)
+        this.#element(to, starts.length, act, set, mapping, lease, now)
         next++
       }
       to.view.setUint16(list, to.length - list, this.#littleEndian)
       to.view.setUint32(start, to.length - start, this.#littleEndian)
       sent.push({ operations: operations.slice(first, next), starts })
     }
+  }
+
+  #element(to: Writer, index: number, act: Act, set: MappingSet, mapping: Mapping, lease: Lease, now: Instant): void {
+    const elements = this.#elements
+    if (isRare(set)) {
+      if (act === 'delete') elements.keyRare(to, index, set, mapping)
+      else elements.putRare(to, index, set, mapping, lease, now)
+    } else if (act === 'delete') elements.key(to, index, set, mapping)
+    else elements.put(to, index, set, mapping, lease, now)
   }
 }
 

@@ -29,9 +29,9 @@ export function bodySetOf({ state, remote, pinhole }: Mapping): BodySet {
 
 /** Names set and key of the element that holds it whole: a number in `dnat4`, text elsewhere. */
 export function bodyKeyOf(mapping: Mapping): number | string {
-  const set = bodySetOf(mapping)
   const { transport, external, remote } = mapping
-  if (set === 'dnat4') return endpointKey(transport, external)
+  if (isOrdinary(mapping)) return endpointKey(transport, external)
+  const set = bodySetOf(mapping)
   if (set === 'idle4') return `idle4 ${endpointKey(transport, external)}`
   if (set === 'dnat4from') return `dnat4from ${remote.ip} ${endpointKey(transport, external)}`
   return pinholeKey(set, mapping)

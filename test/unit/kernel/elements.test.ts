@@ -7,7 +7,7 @@ import { utf8Encode } from '../../../src/base/text.ts'
 import type { Instant, Seconds } from '../../../src/base/time.ts'
 import type { Lease, Mapping, Remote } from '../../../src/core/mapping.ts'
 import { ORDINARY } from '../../../src/core/mapping.ts'
-import { ElementWriter, endpointKey } from '../../../src/kernel/elements.ts'
+import { ElementWriter, endpointKey, isRare } from '../../../src/kernel/elements.ts'
 import { bodyEndsOf, endpointsOf, mappingOf, takenOf } from '../../../src/kernel/elements-read.ts'
 import { bodyKeyOf, bodySetOf } from '../../../src/kernel/kinds.ts'
 import type { BodySet, MappingSet } from '../../../src/kernel/ruleset.ts'
@@ -171,7 +171,8 @@ describe.each([
   const writer = new ElementWriter(littleEndian)
   const write = (set: MappingSet, mapping: Mapping) => {
     const to = new Writer(littleEndian, 16)
-    writer.put(to, 3, set, mapping, mapping.lease, NOW)
+    if (isRare(set)) writer.putRare(to, 3, set, mapping, mapping.lease, NOW)
+    else writer.put(to, 3, set, mapping, mapping.lease, NOW)
     return to.done()
   }
 
@@ -209,7 +210,7 @@ describe.each([
     })
     expect(back).toEqual(mapping)
     const key = new Writer(littleEndian, 16)
-    writer.key(key, 3, set, mapping)
+    if (isRare(set)) writer.keyRare(key, 3, set, mapping)
     expect(hexOf(key.done())).toContain(keyIn(bytes, littleEndian))
     expect(bodySetOf(mapping)).toBe(set)
   })
