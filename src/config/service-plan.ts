@@ -3,6 +3,7 @@
  *
  *     mark 0x40000000        forwarded packets with this bit belong to our mappings
  *     input guest udp 5351   a zone that lets nothing in, and what it must let in to us
+ *     writes /etc/portico    a folder that the daemon must be able to write to, where it is kept in a jail
  */
 import type { Port } from '../base/ip.ts'
 import type { Service } from '../core/mapping.ts'
@@ -19,6 +20,8 @@ export interface ServicePlan {
   /** A mask with one bit. */
   readonly mark: number
   readonly inputs: readonly Input[]
+  /** Where the lease file is, if there is one. */
+  readonly writes: string | undefined
 }
 
 export interface Input {
@@ -49,12 +52,13 @@ export function servicePlan(
       }
     }
   }
-  return { mark: config.system.mark, inputs: [...inputs.values()] }
+  return { mark: config.system.mark, inputs: [...inputs.values()], writes: folderOf(config.system.lease_file) }
 }
 
 /** One fact a line. Names of zones are words: libuci lets nothing else be a zone. */
-export const planText = ({ mark, inputs }: ServicePlan): string =>
+export const planText = ({ mark, inputs, writes }: ServicePlan): string =>
   [
+    ...(writes === undefined ? [] : [`writes ${writes}`]),
     `mark 0x${mark.toString(16)}`,
     ...inputs
       .filter(({ zone }) => /^[A-Za-z0-9_.-]+$/.test(zone))
@@ -62,6 +66,12 @@ export const planText = ({ mark, inputs }: ServicePlan): string =>
   ]
     .map(line => `${line}\n`)
     .join('')
+
+/** None for the root, and none for a path that a shell would take apart. */
+function folderOf(path: string | undefined): string | undefined {
+  const folder = path?.slice(0, path.lastIndexOf('/')) ?? ''
+  return /^(\/[A-Za-z0-9_.+-]+)+$/.test(folder) && !/\/\.\.?(\/|$)/.test(folder) ? folder : undefined
+}
 
 function doorsOf(service: Service, config: Config): readonly Omit<Input, 'zone'>[] {
   if (service === 'nat-pmp') return [{ transport: 'udp', port: SERVER_PORT }]

@@ -199,6 +199,73 @@ describe('what keeps it from starting is one line, and nothing is tried again', 
   })
 })
 
+describe('with ujail', () => {
+  /** The double of procd knows no jail: what it is told of one is written down. */
+  const RECORD = ['procd_add_jail', 'procd_add_jail_mount', 'procd_add_jail_mount_rw', 'procd_set_param']
+    .map(name => `${name}() { echo "${name} $*" >>/tmp/recorded; }`)
+    .join('\n')
+
+  const recorded = async (prepare: string) => {
+    router.write('lib/functions/procd.sh', `${router.read('lib/functions/procd.sh')}\n${RECORD}\n`)
+    return router.run(`${prepare}; ${INIT} start; cat /tmp/recorded`)
+  }
+  const UJAIL = "printf '#!/bin/sh\\n' >/sbin/ujail; chmod 755 /sbin/ujail"
+
+  test('the daemon gets three capabilities, and sees what it needs', async () => {
+    router.write('etc/config/portico', `${ON}config portico 'system'\n\toption lease_file '/etc/portico/leases'\n`)
+    const said = await recorded(UJAIL)
+    expect(said).toContain('procd_set_param capabilities /etc/capabilities/portico.json\n')
+    expect(said).toContain('procd_set_param no_new_privs 1\n')
+    expect(said).toContain('procd_add_jail portico log ubus procfs sysfs\n')
+    const mounts = [...said.matchAll(/^procd_add_jail_mount(_rw)? (.*)$/gm)].map(
+      ([, rw, path]) => `${rw ?? ''} ${path}`,
+    )
+    expect(mounts).toEqual([
+      ' /usr/bin/portico',
+      ' /bin/busybox',
+      ' /bin/pidof',
+      '_rw /var/run/portico',
+      '_rw /etc/config',
+      '_rw /etc/portico',
+    ])
+  })
+
+  test('without ujail, or without the file of capabilities, it runs as it is', async () => {
+    expect(await recorded(':')).not.toContain('jail')
+    expect(await recorded(`${UJAIL}; rm /etc/capabilities/portico.json; rm -f /tmp/recorded`)).not.toContain('jail')
+  })
+
+  test('respawns five times and gives up', async () => {
+    const said = await recorded(':')
+    expect(said).toContain('procd_set_param command /usr/bin/portico daemon\n')
+    expect(said).toContain('procd_set_param respawn 3600 5 5\n')
+    expect(said).toContain('procd_set_param stderr 1\n')
+  })
+
+  test('three capabilities are enough for the daemon', async () => {
+    const only = '-all,+net_admin,+net_raw,+net_bind_service'
+    const output = await router.run(`
+      setpriv --bounding-set ${only} --inh-caps ${only} --no-new-privs portico daemon >/tmp/out 2>&1 &
+      soon grep -q ready: /tmp/out; cat /tmp/out; grep CapEff /proc/$(pidof portico)/status; nft list tables`)
+    expect(output).toContain('ready: NAT-PMP on 192.168.1.1 (lan0)')
+    expect(output).toMatch(/CapEff:\t0000000000003400/)
+    expect(output).toContain('table inet portico')
+  })
+})
+
+describe('leases of miniupnpd', () => {
+  test('come over into the kernel, as far as the rules allow', async () => {
+    router.write('etc/config/portico', `${ON}config portico 'upnp'\n\toption enabled '1'\n`)
+    const output = await router.run(`
+      ${START}
+      printf 'TCP:4000:192.168.1.7:4001:0:Game\\nUDP:22:192.168.1.7:22:0:x\\nTCP:4002:10.9.9.9:4002:0:far\\n' >/tmp/run/miniupnpd.leases
+      portico import-leases; echo "exit $?"; nft list table inet portico | grep -c Game`)
+    expect(output).toMatch(/1 mappings came over, 2 did not\nexit 1\n[1-9]/)
+    expect(output).toMatch(/udp 22 of 192\.168\.1\.7 does not come over: /)
+    expect(output).toContain('tcp 4002 of 10.9.9.9 does not come over: 10.9.9.9 is on no internal network')
+  })
+})
+
 describe('a kernel that lacks something', () => {
   const uci = mkdtempSync(join(tmpdir(), 'portico-uci-'))
   writeFileSync(join(uci, 'portico'), ON)

@@ -64,6 +64,15 @@ describe('servicePlan()', () => {
     expect(plan(portico, firewall)).toBe(MARK + expected)
   })
 
+  test.each([
+    ['/etc/portico/leases', 'writes /etc/portico\n'],
+    ['/mnt/usb-1/a.b/leases', 'writes /mnt/usb-1/a.b\n'],
+    ['/leases', ''],
+    ['/etc/../leases', ''],
+  ])('a lease file %s', (path, expected) => {
+    expect(plan(`${NAT_PMP}config portico 'system'\n\toption lease_file '${path}'\n`, '')).toBe(expected + MARK)
+  })
+
   test('the mark is the owner’s', () => {
     expect(plan(`${NAT_PMP}config portico 'system'\n\toption mark '0x100'\n`, '')).toBe('mark 0x100\n')
   })
