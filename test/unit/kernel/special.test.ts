@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { Ip } from '../../../src/base/ip.ts'
-import { isUnicast, reachOf } from '../../../src/kernel/special.ts'
+import { isGlobalIpv6, isUnicast, reachOf } from '../../../src/kernel/special.ts'
 
 describe('reachOf()', () => {
   test.each([
@@ -59,5 +59,23 @@ describe('isUnicast()', () => {
     ['ff02::1', false],
   ])('%s: %s', (ip, unicast) => {
     expect(isUnicast(ip as Ip)).toBe(unicast)
+  })
+})
+
+describe('isGlobalIpv6()', () => {
+  test.each([
+    ['2001:db8::1', true],
+    ['2000::', true],
+    ['3fff:ffff::1', true],
+    ['2a02:1234::7', true],
+    ['fd00::1', false],
+    ['fe80::1', false],
+    ['ff02::1', false],
+    ['::1', false],
+    ['::ffff:192.0.2.1', false],
+    ['4000::', false],
+    ['192.0.2.1', false],
+  ])('%s: %s', (ip, global) => {
+    expect(isGlobalIpv6(ip as Ip)).toBe(global)
   })
 })
