@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { template } from '../../tools/luci-pot.ts'
+import { root } from '../support/root.ts'
 import { APP, readAcl, readMenu } from './support/luci-router.ts'
 import { parsePo } from './support/po.ts'
 
@@ -101,6 +102,32 @@ describe('translations', () => {
   })
 })
 
+describe('sentences of the daemon', () => {
+  const known = [
+    ...read('htdocs/luci-static/resources/portico/sentences.js').matchAll(
+      /^\t\[ '((?:[^'\\]|\\.)*)', _\('((?:[^'\\]|\\.)*)'\) \],?$/gm,
+    ),
+  ]
+  const source = readFileSync(join(root, 'src/control/check.ts'), 'utf8')
+  const said = literals(source.slice(source.indexOf('const CHECKS')))
+    .filter(text => text.includes(' ') && /[a-z]{2}/.test(text.replaceAll('%s', '')))
+    .flatMap(text => (text === '%s %s on' ? ['%s is on', '%s are on'] : [text]))
+
+  test('all that a check can say is known, and is still said', () => {
+    const ends = ['by its client', 'by the operator']
+    expect(
+      known
+        .map(([, text]) => text?.replaceAll("\\'", "'"))
+        .filter(text => !ends.includes(text ?? ''))
+        .sort(),
+    ).toEqual([...new Set(said)].sort())
+  })
+
+  test('stand twice in the same words', () => {
+    for (const [, text, again] of known) expect(again).toBe(text)
+  })
+})
+
 describe('manners', () => {
   test.each(SCRIPTS)('%s is strict, indented with tabs, and a function body that parses', path => {
     const text = read(path)
@@ -122,3 +149,29 @@ describe('manners', () => {
     expect(all).not.toMatch(/'require fs'|fs\.(exec|read|write)/)
   })
 })
+
+/** Texts between quotes of any kind; what a template fills in is %s. */
+function literals(source: string): string[] {
+  const found: string[] = []
+  for (let at = 0; at < source.length; at++) {
+    const quote = source[at] as string
+    if (!`'"\``.includes(quote)) continue
+    let text = ''
+    for (at++; source[at] !== quote; at++) {
+      if (quote === '`' && source.startsWith('${', at)) {
+        at = closingBrace(source, at + 2)
+        text += '%s'
+      } else text += source[at]
+    }
+    found.push(text)
+  }
+  return found
+}
+
+function closingBrace(source: string, from: number): number {
+  let depth = 1
+  for (let at = from; ; at++) {
+    if (source[at] === '{') depth++
+    if (source[at] === '}' && --depth === 0) return at
+  }
+}

@@ -203,26 +203,27 @@ export const JOURNAL = [
   }),
 ]
 
+/** In the daemon's own words (src/control/check.ts). */
 export const CHECKS = [
-  { name: 'service', state: 'green', what: 'UPnP and NAT-PMP are enabled' },
-  { name: 'configuration', state: 'green', what: 'no errors' },
-  { name: 'roles', state: 'green', what: 'internal: br-lan; external: eth1' },
+  { name: 'service', state: 'green', what: 'nat-pmp and upnp are on' },
+  { name: 'configuration', state: 'green', what: 'the files have no mistakes' },
+  { name: 'roles', state: 'green', what: 'internal br-lan, external eth1' },
   {
     name: 'uplink',
     state: 'amber',
-    what: '100.64.7.12 on eth1 is shared by the provider (carrier-grade NAT)',
-    mend: 'ask your provider for a public IPv4 address; IPv6 is not affected',
+    what: '100.64.7.12 is shared by the provider',
+    mend: 'Ask your provider for a public IPv4 address.',
   },
-  { name: 'ports', state: 'green', what: 'answers at 192.168.1.1:5351 and 192.168.1.1:5000' },
+  { name: 'ports', state: 'green', what: 'answers at 192.168.1.1:5351, 192.168.1.1:5000' },
   {
     name: 'firewall',
     state: 'red',
-    what: 'firewall4 has no rule that accepts mark 0x40000000',
-    mend: '/etc/init.d/portico restart',
+    what: 'firewall4 has no rule that accepts mark 0x40000000: it refuses what comes in by a mapping',
+    mend: 'Run: /etc/init.d/portico restart && /etc/init.d/firewall reload',
   },
-  { name: 'accounting', state: 'green', what: 'net.netfilter.nf_conntrack_acct is 1' },
+  { name: 'accounting', state: 'green', what: 'the kernel counts the traffic of flows' },
   { name: 'rival', state: 'green', what: 'no other port-mapping daemon runs' },
-  { name: 'capacity', state: 'green', what: '5 of 2048 ports are in use' },
+  { name: 'capacity', state: 'green', what: '5 of 2048 mappings are in use' },
 ]
 
 export const NETWORKS = [

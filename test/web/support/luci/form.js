@@ -12,6 +12,8 @@ const list = value => (value === null || value === undefined ? [] : [value].flat
 const isEmpty = value =>
   value === null || value === undefined || value === '' || (Array.isArray(value) && value.length === 0)
 
+const fits = (value, wanted) => (wanted instanceof RegExp ? wanted.test(value) : value === wanted)
+
 /* ---- options ---- */
 
 const AbstractValue = baseclass.extend({
@@ -65,7 +67,7 @@ const AbstractValue = baseclass.extend({
       Object.entries(each).every(([name, wanted]) => {
         const id = name.includes('.') ? `cbid.${name}` : `cbid.${this.map.config}.${this.ucisection ?? sid}.${name}`
         const field = this.map.fieldOf(id)
-        return field?.option.isActive(field.sid) === true && field.option.formvalue(field.sid) === wanted
+        return field?.option.isActive(field.sid) === true && fits(field.option.formvalue(field.sid), wanted)
       }),
     )
   },

@@ -3,6 +3,7 @@
 'require poll';
 'require rpc';
 'require portico.common as common';
+'require portico.sentences as sentences';
 
 const callCheck = rpc.declare({
 	object: 'portico',
@@ -93,10 +94,10 @@ return view.extend({
 			])
 		];
 
-		words.push(E('div', { 'class': 'portico-text' }, [ check.what || '' ]));
+		words.push(E('div', { 'class': 'portico-text' }, [ sentences.translate(check.what || '') ]));
 
 		if (check.mend)
-			words.push(E('div', { 'class': 'portico-text' }, [ E('em', {}, [ _('What to do:') ]), ' ', check.mend ]));
+			words.push(E('div', { 'class': 'portico-text' }, [ E('em', {}, [ _('What to do:') ]), ' ', sentences.translate(check.mend) ]));
 
 		return E('div', { 'class': 'portico-check', 'data-check': check.name, 'data-state': check.state }, [
 			common.dot(check.state),

@@ -3,6 +3,7 @@
 'require poll';
 'require rpc';
 'require portico.common as common';
+'require portico.sentences as sentences';
 
 const callJournal = rpc.declare({
 	object: 'portico',
@@ -185,7 +186,7 @@ return view.extend({
 			const isMapping = entry.client != null && entry.what !== 'refused';
 
 			common.setText(text, this.mainOf(entry, isMapping));
-			common.setText(more, isMapping ? entry.because || '' : '');
+			common.setText(more, isMapping ? sentences.translate(entry.because || '') : '');
 		};
 	},
 

@@ -120,6 +120,19 @@ return view.extend({
 		o.datatype = 'port';
 		o.placeholder = '5000';
 
+		o = put(form.Value, 'system', 'lease_file', _('Ports over a reboot'),
+			_('The file that open ports are kept in, so that they return if they are still allowed. Empty: in memory, which survives a restart of the service only. On flash it is written seldom.'));
+		o.value('/etc/portico.leases', _('on flash: /etc/portico.leases'));
+		o.value('none', _('not kept at all'));
+		o.placeholder = _('in memory');
+		o.validate = (section_id, value) => /^$|^none$|^\/[A-Za-z0-9_.\/+-]{1,200}$/.test(value) || _('The whole path of a file, or none.');
+
+		o = put(form.Value, 'system', 'lease_file_interval', _('Written every'),
+			_('Minutes between two writings of that file, when something has changed. 0: only when the service stops.'));
+		o.depends({ 'portico.upnp._system_lease_file': /^\// });
+		o.datatype = 'range(0,10080)';
+		o.placeholder = '30';
+
 		o = put(form.ListValue, 'system', 'log_level', _('Log'), _('The least important message that reaches the system log.'));
 		o.value('error', _('errors'));
 		o.value('warning', _('warnings'));
