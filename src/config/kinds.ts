@@ -156,7 +156,7 @@ export const text: Kind<string> = {
 /** An absolute path, or `none`. */
 export const path: Kind<string> = {
   name: 'path',
-  expected: 'none, or the whole path of a file such as /etc/portico.leases',
+  expected: 'none, or the whole path of a file such as /etc/portico/leases',
   schema: { type: 'string', pattern: '^(none|/[A-Za-z0-9_./+-]{1,200})$' },
   read: value => value,
   print: value => value,

@@ -168,11 +168,11 @@ const system = {
     },
   ),
   lease_file: optional(path, {
-    help: 'Where leases are kept over a reboot. Unset: in RAM, beside the control socket, so over a restart only. On flash: /etc/portico.leases, for instance. none: nowhere.',
+    help: 'Where leases are kept over a reboot. Unset: in RAM, beside the control socket, so over a restart only. On flash: /etc/portico/leases, for instance. none: nowhere.',
     since: WITH_UPNP,
     routeros: 'lease-file',
     extension: true,
-    example: '/etc/portico.leases',
+    example: '/etc/portico/leases',
   }),
   lease_file_interval: withDefault(count(0, 10080), 30, {
     help: 'Minutes between two writings of a lease file that is named, when something has changed; it is always written when the daemon ends. 0: then only.',

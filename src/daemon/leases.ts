@@ -29,7 +29,7 @@ export function leasePlace(file: string | undefined, interval: number, runDirect
 }
 
 export interface LeaseKeeperParts {
-  readonly platform: Pick<Platform, 'clock' | 'readFile' | 'writeFile' | 'wallTime'>
+  readonly platform: Pick<Platform, 'clock' | 'makeDirectory' | 'readFile' | 'writeFile' | 'wallTime'>
   readonly log: Log
   readonly engine: Pick<Engine, 'mappings' | 'uplink' | 'submit'>
   readonly surroundings: Pick<Surroundings, 'deviceOf'>
@@ -137,6 +137,7 @@ export class LeaseKeeper implements Timed {
     this.#writtenVersion = engine.mappings.version
     try {
       const records = [...recordsOf(engine.mappings.all(), now), ...waiting]
+      platform.makeDirectory(this.#place.path.replace(/\/[^/]*$/, '') || '/')
       platform.writeFile(this.#place.path, writeLeases(records, stampOf(platform)))
       this.#trouble = undefined
     } catch (error) {

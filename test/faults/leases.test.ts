@@ -2,8 +2,8 @@
  * Leases over a reboot. A reboot is: the kernel's table is gone, the boot clock has begun anew (a time namespace), the
  * boot id is another one (a file mounted over it), and what lay in the run directory is gone.
  */
-import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { differences, kernelView, tableView } from '../support/kernel.ts'
 import { type Lab, makeLab, WAN } from '../support/lab.ts'
@@ -21,7 +21,7 @@ describe.each(ENGINES)('on %s', engine => {
   let boots = 0
   beforeEach(async () => {
     lab = await makeLab()
-    file = join(lab.directory, 'leases')
+    file = join(lab.directory, 'flash', 'leases')
     boots = 0
   })
   afterEach(() => lab?.close())
@@ -156,6 +156,7 @@ config mapping
     ['an empty file', ''],
     ['another program’s', 'TCP:5000:192.168.88.10:5000:0:game\n'],
   ])('%s in its place is no hindrance, and is replaced at the end', async (_what, content) => {
+    mkdirSync(dirname(file))
     writeFileSync(file, content)
     const server = await boot()
     expect(await ports(server)).toEqual([])
@@ -166,7 +167,7 @@ config mapping
   })
 
   test('a place that cannot be written: said once, shown by status, and the end is clean', async () => {
-    const server = await boot(uci({ lease_file: join(lab.directory, 'nothing', 'leases') }))
+    const server = await boot(uci({ lease_file: join(lab.directory, 'uci', 'portico', 'leases') }))
     await map(5000)
     expect(await server.stop()).toBe(0)
     expect(server.output.match(/cannot be written/g)).toHaveLength(1)

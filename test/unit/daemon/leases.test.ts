@@ -19,6 +19,7 @@ class World {
   readonly clock = new FakeClock()
   readonly files = new Map<string, Uint8Array>([['/proc/sys/kernel/random/boot_id', utf8Encode('boot\n')]])
   readonly said: string[] = []
+  readonly folders: string[] = []
   held: Mapping[] = []
   version = 0
   uplink = up('11.22.33.44') as ReturnType<typeof up> | typeof DOWN
@@ -43,6 +44,7 @@ class World {
     this.keeper = new LeaseKeeper({
       platform: {
         clock: this.clock,
+        makeDirectory: path => this.folders.push(path),
         readFile: path => this.files.get(path),
         writeFile: (path, bytes) => {
           if (this.isFull) throw new SystemError('writing', 'ENOSPC')
@@ -125,6 +127,7 @@ describe('flash is written', () => {
     world.held = [mapping({ port: 5000 })]
     world.keeper.write()
     expect(world.stored).toEqual([5000])
+    expect(world.folders).toEqual(['/etc'])
   })
 
   test('not by a daemon that failed before it had read it', () => {
