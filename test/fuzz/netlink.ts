@@ -4,7 +4,8 @@
  */
 import { Malformed } from '../../src/base/fail.ts'
 import type { Instant } from '../../src/base/time.ts'
-import { endpointsOf, mappingOf, takenOf } from '../../src/kernel/elements-read.ts'
+import { bodyEndsOf, endpointsOf, mappingOf, takenOf } from '../../src/kernel/elements-read.ts'
+import { BODY_SETS, SETS } from '../../src/kernel/ruleset.ts'
 import { readState } from '../../src/kernel/ruleset-state.ts'
 import type { Message } from '../../src/wire/netlink.ts'
 import { messages, soleAcknowledgement, TYPE, verdict } from '../../src/wire/netlink.ts'
@@ -42,9 +43,13 @@ function read(message: Message, littleEndian: boolean, failures: Malformed[]): v
 function use(seen: SeenElement): void {
   readState(seen)
   if (seen.keyLength === 8) takenOf(seen)
-  if (seen.keyLength !== 12) return
-  endpointsOf(seen)
-  mappingOf(seen, NOW)
+  if (seen.keyLength === 12) endpointsOf(seen)
+  for (const set of BODY_SETS) {
+    const { keyLength, data } = SETS[set]
+    if (seen.keyLength !== keyLength || seen.dataLength !== (data?.[1] ?? 0)) continue
+    bodyEndsOf(set, seen)
+    mappingOf(seen, NOW, set)
+  }
 }
 
 function tolerate(failures: Malformed[], work: () => void): void {
@@ -56,9 +61,11 @@ function tolerate(failures: Malformed[], work: () => void): void {
   }
 }
 
-/** Lengths of key and data: dnat4 and snat4, taken and guarded, state. */
+/** Lengths of key and data: dnat4, snat4 and idle4, dnat4from, pinhole6 and idle6, taken and guarded, state. */
 const SHAPES = [
   [12, 8],
+  [16, 8],
+  [44, 0],
   [8, 0],
   [4, 0],
 ] as const
