@@ -8,7 +8,14 @@ import { isIpv4 } from '../../src/base/ip.ts'
 import { dumpConntrack, readFlow } from '../../src/wire/conntrack.ts'
 import type { Message } from '../../src/wire/netlink.ts'
 import { messages } from '../../src/wire/netlink.ts'
-import { dumpRtnetlink, readAddress, readDefaultRoutes, readLink, readNeighbour } from '../../src/wire/rtnetlink.ts'
+import {
+  dumpRtnetlink,
+  readAddress,
+  readCounters,
+  readDefaultRoutes,
+  readLink,
+  readNeighbour,
+} from '../../src/wire/rtnetlink.ts'
 
 export function target(bytes: Uint8Array): void {
   for (const littleEndian of [true, false]) {
@@ -28,6 +35,7 @@ function readAll(message: Message, littleEndian: boolean): void {
   for (const { ip, port } of flow === undefined ? [] : [flow.original.source, flow.reply.destination]) {
     if (ip.length < 2 || port < 1 || port > 65_535) throw new Error('a flow without an end')
   }
+  tried(() => readCounters(message, littleEndian))
   tried(() => readLink(message, littleEndian))
   tried(() => readDefaultRoutes(message, littleEndian))
 }
