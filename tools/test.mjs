@@ -48,6 +48,7 @@ const SUITES = [
   vitest('fuzz', 'test/fuzz/vitest.config.ts'),
   vitest('kernel', 'test/kernel/vitest.config.ts'),
   vitest('clients', 'test/clients/vitest.config.ts'),
+  vitest('web', 'test/web/vitest.config.ts'),
   vitest('faults', 'test/faults/vitest.config.ts'),
   step('demo', 'make', '--no-print-directory', 'demo'),
   step('demo-node', 'make', '--no-print-directory', 'demo', 'ENGINE=node'),
@@ -67,7 +68,7 @@ report(results)
 async function setUp() {
   rmSync('build/test', { recursive: true, force: true })
   mkdirSync('build/test', { recursive: true })
-  const { status } = await execute(['tools/setup.sh', 'npm', 'build', 'cross', 'lab', 'clients', 'strangers'])
+  const { status } = await execute(['tools/setup.sh', 'npm', 'build', 'cross', 'lab', 'clients', 'strangers', 'web'])
   if (status !== 0) process.exit(status)
 }
 

@@ -46,7 +46,7 @@ export function page(request: PageRequest, from: Caller, world: PageWorld): Prom
   if (!rate.allows(caller.ip, engine.policy.limits.requestsPerSecond, now())) {
     return Promise.resolve(plain(503, 'too many requests', []))
   }
-  if (file !== undefined) return Promise.resolve(answer(file.type, file.text))
+  if (file !== undefined) return Promise.resolve(answer(file.type, file.text, KEPT))
   return show(caller, world).catch(() => plain(500, 'the page could not be made', []))
 }
 
@@ -82,6 +82,7 @@ async function show(caller: Caller, world: PageWorld): Promise<HttpResponse> {
       refusals: refusalsOf(addresses, world.journal),
       opensPorts: forwarding.upnp || forwarding['nat-pmp'],
     }),
+    NOT_KEPT,
   )
 }
 
@@ -136,17 +137,19 @@ const POLICY: Fields = [
   ['X-Frame-Options', 'DENY'],
   ['Referrer-Policy', 'no-referrer'],
   ['Cross-Origin-Resource-Policy', 'same-origin'],
-  ['Cache-Control', 'no-store'],
 ]
+const NOT_KEPT: Fields = [['Cache-Control', 'no-store']]
+/** Ten minutes: after an upgrade the old style does not stay long. */
+const KEPT: Fields = [['Cache-Control', 'max-age=600']]
 
-const answer = (type: string, text: string): HttpResponse => ({
+const answer = (type: string, text: string, cache: Fields): HttpResponse => ({
   status: 200,
-  fields: [['Content-Type', type], ...POLICY],
+  fields: [['Content-Type', type], ...POLICY, ...cache],
   body: utf8Encode(text),
 })
 
 const plain = (status: number, line: string, fields: Fields): HttpResponse => ({
   status,
-  fields: [['Content-Type', 'text/plain; charset=utf-8'], ...POLICY, ...fields],
+  fields: [['Content-Type', 'text/plain; charset=utf-8'], ...POLICY, ...NOT_KEPT, ...fields],
   body: utf8Encode(`${line}\n`),
 })

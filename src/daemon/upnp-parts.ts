@@ -1,8 +1,10 @@
 /** What UPnP needs of the daemon, and how this gateway names itself. */
 import { utf8Decode } from '../base/text.ts'
+import type { Mapping } from '../core/mapping.ts'
 import type { Noise } from '../core/noise.ts'
 import type { Rate } from '../core/rate.ts'
 import { linkSpeed } from '../kernel/link-speed.ts'
+import type { Counted } from '../kernel/traffic.ts'
 import type { Platform } from '../platform/platform.ts'
 import type { DeviceTexts } from '../protocol/igd/description.ts'
 import type { LinkReading } from '../protocol/igd/gateway-world.ts'
@@ -26,6 +28,9 @@ export function upnpParts(running: Running, { noise, rate }: Shared): UpnpParts 
     const device = running.situation.roles.external?.device
     return device === undefined ? undefined : links.link(device)
   }
+  // A kernel that does not count says 0, which nobody may take for an amount.
+  const counted = async (mappings: readonly Mapping[]): Promise<ReadonlyMap<Mapping, Counted>> =>
+    running.traffic.accounting() ? running.traffic.read(mappings) : new Map()
   const shown: PageWorld = {
     now: () => platform.clock.now(),
     name: () => texts().friendlyName,
@@ -33,7 +38,7 @@ export function upnpParts(running: Running, { noise, rate }: Shared): UpnpParts 
     journal: diary.journal,
     rate,
     redirects: () => running.situation.redirects.listed,
-    traffic: mappings => running.traffic.read(mappings),
+    traffic: counted,
   }
   return {
     platform,
@@ -50,7 +55,7 @@ export function upnpParts(running: Running, { noise, rate }: Shared): UpnpParts 
       connectedSince: () => running.connectedSince,
       link: device => readLink(running, device),
       setLinkUp: (device, up) => running.linkControl.setLinkUp(device, up),
-      traffic: async mapping => (await running.traffic.read([mapping])).get(mapping),
+      traffic: async mapping => (await counted([mapping])).get(mapping),
     }),
     server: `${systemToken(platform)} UPnP/1.1 Portico/${RELEASE}`,
     texts,
