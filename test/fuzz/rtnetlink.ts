@@ -30,7 +30,7 @@ function readAll(message: Message, littleEndian: boolean): void {
   const address = tried(() => readAddress(message, littleEndian))
   if (address !== undefined && address.bits > (isIpv4(address.ip) ? 32 : 128)) throw new Error('prefix too long')
   const neighbour = tried(() => readNeighbour(message, littleEndian))
-  if (neighbour !== undefined && !isIpv4(neighbour.ip)) throw new Error('a neighbour of another family')
+  if (neighbour !== undefined && neighbour.ip.length < 2) throw new Error('a neighbour without an address')
   const flow = tried(() => readFlow(message, littleEndian))
   for (const { ip, port } of flow === undefined ? [] : [flow.original.source, flow.reply.destination]) {
     if (ip.length < 2 || port < 1 || port > 65_535) throw new Error('a flow without an end')
