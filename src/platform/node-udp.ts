@@ -48,7 +48,8 @@ export async function openUdp(options: UdpOptions, call: (run: () => void) => vo
     send(bytes, to) {
       if (!open) return
       const scope = isLinkLocal(to.ip) || to.ip.startsWith('ff02:') ? `%${options.device}` : ''
-      socket.send(bytes, to.port, `${to.ip}${scope}`).catch(() => undefined)
+      // send() of dgram-as-promised drops a datagram for each error that came in before.
+      socket.socket.send(bytes, to.port, `${to.ip}${scope}`, () => undefined)
     },
     close() {
       if (!open) return

@@ -7,6 +7,7 @@ import { expectNoReach, expectReach } from '../support/reach.ts'
 import type { Server } from '../support/server.ts'
 import {
   addMapping,
+  type Ears,
   httpRaw,
   listenTo,
   request,
@@ -122,20 +123,14 @@ describe.each(ENGINES)('on %s', engine => {
     expect(subscriber.events[1]).toMatchObject({ seq: 1, values: { PortMappingNumberOfEntries: '1' } })
     expect(Number(subscriber.events[1]?.values['SystemUpdateID'])).toBeGreaterThan(before)
 
-    await moveWan(lab, WAN, '11.22.33.55')
-    await until(
-      'the new address',
-      async () => subscriber.events.some(({ values }) => values['ExternalIPAddress']) || undefined,
-    )
-    await until(
-      'the new address',
-      async () => subscriber.events.at(-1)?.values['ExternalIPAddress'] === '11.22.33.55' || undefined,
-    )
-    await moveWan(lab, '11.22.33.55', WAN)
-    await until(
-      'the old address',
-      async () => subscriber.events.at(-1)?.values['ExternalIPAddress'] === WAN || undefined,
-    )
+    const told = (name: string) => subscriber.events.flatMap(({ values }) => values[name] ?? []).at(-1)
+    for (const [from, to] of [
+      [WAN, '11.22.33.55'],
+      ['11.22.33.55', WAN],
+    ] as const) {
+      await moveWan(lab, from, to)
+      await until(`address ${to}`, async () => told('ExternalIPAddress') === to || undefined)
+    }
     expect(subscriber.events.map(({ seq }) => seq)).toEqual(subscriber.events.map((_, n) => n))
     await subscriber.close()
   })
@@ -157,13 +152,9 @@ describe.each(ENGINES)('on %s', engine => {
 
   test('on and off by the configuration: announced, then gone with a goodbye, and nothing is bound', async () => {
     const ears = await listenTo(lab.b)
-    const nts = () => ears.heard.map(({ group, fields }) => `${fields['NTS']} ${group}`)
     server.configure(upnpUci({ upnp: { enabled: '0' } }))
     server.process.signal('SIGHUP')
-    await until('goodbyes', async () => nts().length === 3 * ROWS || undefined)
-    expect(new Set(nts())).toEqual(
-      new Set(['ssdp:byebye 239.255.255.250', 'ssdp:byebye ff02::c', 'ssdp:byebye ff05::c']),
-    )
+    await goodbyes(ears)
     await until('closed', async () => (/:1900|:5000/.test(await lab.router.must(['ss', '-lntuH'])) ? undefined : true))
     server.configure(upnpUci())
     server.process.signal('SIGHUP')
@@ -185,8 +176,7 @@ describe.each(ENGINES)('on %s', engine => {
     const outside = await Promise.all([listenTo(lab.guest), listenTo(lab.world)])
     const [before] = await searchFor(lab.a, 'upnp:rootdevice')
     await server.stop()
-    const byes = () => ears.heard.filter(({ fields }) => fields['NTS'] === 'ssdp:byebye')
-    await until('goodbyes', async () => byes().length === 3 * ROWS || undefined)
+    await goodbyes(ears)
     server = await startUpnp(lab, engine)
     const [after] = await searchFor(lab.a, 'upnp:rootdevice')
     const bootId = (heard: typeof before) => Number(heard?.fields['BOOTID.UPNP.ORG'])
@@ -210,3 +200,19 @@ describe.each(ENGINES)('on %s', engine => {
     }
   })
 })
+
+/** One for every row on every address, and nothing else meanwhile. */
+async function goodbyes(ears: Ears): Promise<void> {
+  const expected = 3 * ROWS
+  const notices = () => ears.heard.filter(({ start }) => start.startsWith('NOTIFY'))
+  const said = () =>
+    new Set(notices().map(({ group, from, fields }) => `${fields['NTS']} ${group} ${from[0]} ${fields['USN']}`))
+  await until('goodbyes', async () => said().size >= expected || undefined).catch(() => undefined)
+  const kinds = [...said()].map(each => each.split(' ').slice(0, 3).join(' '))
+  const count = (kind: string) => kinds.filter(each => each === kind).length
+  expect(Object.fromEntries(kinds.map(kind => [kind, count(kind)]))).toEqual({
+    [`ssdp:byebye 239.255.255.250 ${LAN}`]: ROWS,
+    [`ssdp:byebye ff02::c ${LINK_LOCAL}`]: ROWS,
+    [`ssdp:byebye ff05::c ${LAN6}`]: ROWS,
+  })
+}
