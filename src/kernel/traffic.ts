@@ -20,6 +20,7 @@ import { utf8Decode } from '../base/text.ts'
 import type { Instant } from '../base/time.ts'
 import { afterMs, milliseconds } from '../base/time.ts'
 import type { Mapping } from '../core/mapping.ts'
+import { sameEndpoint } from '../core/mapping.ts'
 import type { BpfInstruction, Platform } from '../platform/platform.ts'
 import type { Flow } from '../wire/conntrack.ts'
 import { conntrackDump, ends, IPCTNL, readFlow } from '../wire/conntrack.ts'
@@ -29,6 +30,7 @@ import { inTurns, wayKey } from './conntrack.ts'
 import { Exchange } from './exchange.ts'
 import { ipv6Flows, translatedFlows } from './filter.ts'
 import { FlowEndListener } from './flow-ends.ts'
+import { sameRemote } from './kinds.ts'
 
 /** Exact up to 2^53, which no link reaches in the life of a router. */
 export interface Counted {
@@ -142,6 +144,9 @@ class FlowCounter implements Traffic {
   }
 
   moved(was: Mapping, mapping: Mapping): void {
+    // Nearly always a renewal: no text is made for it.
+    const stays = sameEndpoint(was.external, mapping.external) && sameEndpoint(was.internal, mapping.internal)
+    if (stays && sameRemote(was.remote, mapping.remote)) return
     const [from, to] = [wayKey(was), wayKey(mapping)]
     if (from === to) return
     const total = this.#total(from)
