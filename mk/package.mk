@@ -7,7 +7,7 @@ ARCH ?= x86_64
 ipk: build/ipk/portico_$(ARCH).stamp build/ipk/luci-app-portico.stamp ## OpenWrt packages into build/ipk, ARCH=x86_64 (aarch64_cortex-a53, aarch64_generic, arm_cortex-a7_neon-vfpv4; mipsel_emulated, s390x_emulated)
 
 package: setup-package ## what is in the packages, the service under busybox, installing and removing
-	@$(MAKE) --no-print-directory ipk ARCH=x86_64
+	@$(MAKE) --no-print-directory ipk qjs ARCH=x86_64
 	npx vitest run --config test/package/vitest.config.ts
 
 setup-package:
@@ -64,3 +64,9 @@ build/ipk/luci-app-portico.stamp: tools/ipk.mjs $(wildcard tools/ipk/*.mjs) $(sh
 	@mkdir -p $(@D)
 	node tools/ipk.mjs luci-app-portico
 	@touch $@
+
+# What the feed package downloads: sources, the pinned QuickJS, and the bundle, since build machines have no npm.
+TARBALL := build/portico-$(shell node -p "require('./package.json').version").tar.gz
+.PHONY: tarball
+tarball: dist/portico.mjs build/quickjs/source.stamp ## the release tarball that openwrt/portico/Makefile builds from
+	tools/tarball.sh $(TARBALL)

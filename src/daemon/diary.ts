@@ -23,10 +23,13 @@ export class Diary {
   heard: (event: Event) => void = () => {}
   readonly #platform: Platform
   readonly #lines: { readonly at: Instant; readonly line: Omit<JournalLine, 'time'> }[] = []
+  /** procd files standard output under daemon.info and standard error under daemon.err, whatever a line says. */
+  readonly #isSplit: boolean
   #level: Severity = 'info'
 
   constructor(platform: Platform) {
     this.#platform = platform
+    this.#isSplit = platform.environment('PORTICO_LOG') === 'split'
     this.journal = new Journal((severity, line, event) => {
       this.#write(severity, topicsOf(event).join(), line)
       this.heard(event)
@@ -34,7 +37,7 @@ export class Diary {
     this.log = (severity, topic, message, detail) => this.#note(severity, topic, message, detail)
   }
 
-  /** Least important severity that is written to standard error; the ring keeps all. */
+  /** Least important severity that is written; the ring keeps all. */
   set level(level: Severity) {
     this.#level = level
   }
@@ -56,7 +59,10 @@ export class Diary {
   }
 
   #write(severity: Severity, topic: string, text: string): void {
-    if (RANK[severity] <= RANK[this.#level]) this.#platform.stderr(`${topic},${severity} ${text}`)
+    if (RANK[severity] > RANK[this.#level]) return
+    const line = `${topic},${severity} ${text}`
+    if (this.#isSplit && RANK[severity] > RANK.warning) this.#platform.stdout(`${line}\n`)
+    else this.#platform.stderr(line)
   }
 }
 

@@ -239,7 +239,16 @@ describe('with ujail', () => {
     const said = await recorded(':')
     expect(said).toContain('procd_set_param command /usr/bin/portico daemon\n')
     expect(said).toContain('procd_set_param respawn 3600 5 5\n')
-    expect(said).toContain('procd_set_param stderr 1\n')
+    expect(said).toContain(
+      'procd_set_param env PORTICO_LOG=split\nprocd_set_param stdout 1\nprocd_set_param stderr 1\n',
+    )
+  })
+
+  test('what is amiss goes to standard error, the rest to standard output: procd files them apart', async () => {
+    const output = await router.run(`
+      ip link set wan0 down; PORTICO_LOG=split portico daemon >/tmp/out 2>/tmp/err & soon grep -q ready: /tmp/out
+      soon grep -q wan0 /tmp/err; grep -c '[a-z],info ' /tmp/out; grep -c info /tmp/err; cut -d' ' -f1 /tmp/err`)
+    expect(output).toMatch(/^[1-9]\n0\nuplink,warning\n/)
   })
 
   test('three capabilities are enough for the daemon', async () => {
