@@ -118,6 +118,22 @@ describe('permissions', () => {
     await luci.close()
   })
 
+  test.each(['yes', 'on', 'true', 'enabled', '1'])(
+    'a rule that is ignored by %s stays ignored when something else is saved',
+    async word => {
+      const ignored = permissions.replace(
+        "option comment 'second'",
+        `option comment 'second'\n\toption disabled '${word}'`,
+      )
+      const luci = await openLuci(browser, '/view/portico/permissions', { configs: { ...CONFIG, portico: ignored } })
+      expect(await line(luci, 'second').locator('input[type="checkbox"]').isChecked()).toBe(true)
+      await line(luci, 'fourth').locator('.cbi-button-remove').click()
+      await luci.apply()
+      expect(loaded(luci).config?.permissions.map(({ disabled }) => disabled)).toEqual([false, true, false])
+      await luci.close()
+    },
+  )
+
   test('what happens where no rule fits', async () => {
     const luci = await openLuci(browser, '/view/portico/permissions', { configs: { ...CONFIG, portico: permissions } })
     await luci.page.locator('[data-name="default_action"] select').selectOption('deny')

@@ -84,7 +84,7 @@ const PICTURES: readonly Picture[] = [
     },
   },
   { name: 'journal', path: '/view/portico/journal', height: 690 },
-  { name: 'check', path: '/view/portico/check', height: 860, width: 900 },
+  { name: 'check', path: '/view/portico/check', height: 780, width: 900 },
   { name: 'overview', path: '/status/81_portico', height: 430 },
   { name: 'open-ports-de', path: '/view/portico/mappings', language: 'de', height: 640, prepare: traffic },
   { name: 'open-ports-zh', path: '/view/portico/mappings', language: 'zh_Hans', height: 640, prepare: traffic },

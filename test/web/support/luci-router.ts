@@ -38,6 +38,8 @@ export interface RouterOptions {
   /** Texts of configuration files by name. */
   readonly configs: Readonly<Record<string, string>>
   readonly language?: 'en' | 'de' | 'zh_Hans'
+  /** A session that may look and not touch. */
+  readonly readonly?: boolean
   /** Runs after `uci apply`, with the files as they are then. */
   readonly onApply?: (configs: Readonly<Record<string, string>>) => Promise<void>
 }
@@ -95,7 +97,7 @@ export class LuciRouter {
 
   async #rpc({ id, params }: { id: number; params: [string, string, string, Values] }): Promise<unknown> {
     const [, object, method, args] = params
-    if (!isAllowed(object, method, args)) {
+    if (!isAllowed(object, method, args, this.#options.readonly === true)) {
       this.denied.push(`${object}.${method}`)
       return { jsonrpc: '2.0', id, error: { code: -32002, message: 'Access denied' } }
     }
@@ -142,13 +144,13 @@ export class LuciRouter {
   }
 
   #page({ view, includes }: { view?: string; includes?: string }): string {
-    const { language = 'en' } = this.#options
+    const { language = 'en', readonly = false } = this.#options
     const tabs = view === undefined ? '' : tabsOf(view, translations(language).words)
     const data = view === undefined ? `data-includes="${includes}"` : `data-view="${view}"`
     return `<!DOCTYPE html>
 <html lang="${language === 'zh_Hans' ? 'zh-Hans' : language}">
 <head><meta charset="utf-8"><title>OpenWrt</title><link rel="stylesheet" href="/stand-in/theme.css"><link rel="icon" href="data:,"></head>
-<body ${data}>
+<body ${data}${readonly ? ' data-readonly' : ''}>
 <header><span class="brand">OpenWrt</span><nav>${menuOf(language, view === undefined)}</nav></header>
 <div id="maincontent">${tabs}<div id="view"></div></div>
 <div id="modal_overlay"></div>
@@ -174,9 +176,11 @@ export function readAcl(): Acl {
 }
 
 /** `uci` itself is LuCI's own matter (luci-base); which files is the app's. */
-function isAllowed(object: string, method: string, args: Values): boolean {
+function isAllowed(object: string, method: string, args: Values, readonly: boolean): boolean {
   const { read, write } = readAcl()
-  if (object !== 'uci') return [read, write].some(({ ubus }) => ubus[object]?.includes(method))
+  const granted = readonly ? [read] : [read, write]
+  if (object !== 'uci') return granted.some(({ ubus }) => ubus[object]?.includes(method))
+  if (readonly && method !== 'get') return false
   if (method === 'apply' || method === 'confirm') return true
   return (method === 'get' ? read : write).uci.includes(String(args['config']))
 }

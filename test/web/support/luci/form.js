@@ -485,7 +485,7 @@ const maps = new Set()
 
 const Map_ = baseclass.extend({
   __init__(config, title, description) {
-    Object.assign(this, { config, title, description, children: [], fields: new Map() })
+    Object.assign(this, { config, title, description, readonly: false, children: [], fields: new Map() })
   },
 
   section(Kind, ...rest) {
@@ -513,6 +513,7 @@ const Map_ = baseclass.extend({
     if (this.title) nodes.push(E('h2', { name: 'content' }, this.title))
     if (this.description) nodes.push(E('div', { class: 'cbi-map-descr' }, this.description))
     content(this.root, [...nodes, ...this.children.map(section => section.render())])
+    if (this.readonly) for (const each of this.root.querySelectorAll('input, select, button')) each.disabled = true
     this.refresh()
   },
 

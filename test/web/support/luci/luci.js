@@ -66,6 +66,8 @@ const toArray = value => {
 window.L = {
   url: (...parts) => `/cgi-bin/luci/${parts.join('/')}`,
   toArray,
+  /** Whether the session may write what the view's ACL names. */
+  hasViewPermission: () => document.body.dataset.readonly === undefined,
   isObject: value => typeof value === 'object' && value !== null,
   resolveDefault: (promise, fallback) => Promise.resolve(promise).catch(() => fallback),
   bind: (fn, self, ...args) => fn.bind(self, ...args),
@@ -122,7 +124,7 @@ const view = baseclass.extend({
     if (this.handleSaveApply) buttons.push(button('apply', window._('Save & Apply'), this.handleSaveApply))
     if (this.handleSave) buttons.push(button('save', window._('Save'), this.handleSave))
     if (this.handleReset) buttons.push(button('reset', window._('Reset'), this.handleReset))
-    if (buttons.length === 0) return []
+    if (buttons.length === 0 || !window.L.hasViewPermission()) return []
     return [create('div', { class: 'cbi-page-actions' }, buttons)]
   },
 

@@ -36,6 +36,9 @@ const callDHCPLeases = rpc.declare({
 
 const PAGE = 1000;
 
+/* As OpenWrt reads a yes. */
+const TRUE = [ '1', 'on', 'true', 'yes', 'enabled' ];
+
 const STYLE = [
 	'.portico-dot { display: inline-block; width: .75em; height: .75em; margin-right: .5em; border-radius: 50%; background: #999 }',
 	'.portico-dot.green { background: var(--success-color-high, #3b9444) }',
@@ -144,7 +147,7 @@ const LiveTable = baseclass.extend({
 
 			if (entry.tr.classList.contains('portico-ended')) {
 				entry.tr.classList.remove('portico-ended');
-				entry.tr.querySelectorAll('button').forEach(button => { button.disabled = false });
+				entry.tr.querySelectorAll('button').forEach(button => { button.disabled = !L.hasViewPermission() });
 			}
 
 			entry.row = row;
@@ -225,6 +228,26 @@ return baseclass.extend({
 			if (!uci.get('portico', name))
 				uci.add('portico', 'portico', name);
 		});
+	},
+
+	isTrue: function(value) {
+		return TRUE.indexOf(value) >= 0;
+	},
+
+	/* A flag of LuCI knows 1 and nothing else: a rule that is off by `yes` would be turned on by the next save. */
+	anyTruth: function(option) {
+		option.load = function(section_id) {
+			const value = uci.get('portico', this.ucisection || section_id, this.ucioption || this.option);
+
+			return value == null ? null : (TRUE.indexOf(value) >= 0 ? '1' : '0');
+		};
+
+		return option;
+	},
+
+	/* Devices to choose from; what they call themselves is a text node. */
+	offer: function(option, key, host) {
+		option.value(key, E('span', {}, [ host.name ? '%s (%s)'.format(host.name, key) : key ]));
 	},
 
 	/* Flags, and lists with a default, are written although nothing changed; that would be a change to apply. */

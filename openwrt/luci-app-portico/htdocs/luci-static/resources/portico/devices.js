@@ -1,6 +1,7 @@
 'use strict';
 'require baseclass';
 'require uci';
+'require portico.common as common';
 
 /*
  * One switch for a device, on top of ordered `config permission` sections of which the first that matches decides.
@@ -12,7 +13,6 @@
  */
 
 const USUAL = '1024-65535';
-const TRUE = [ '1', 'on', 'true', 'yes', 'enabled' ];
 
 /* Matches this device: 'yes', 'no', or 'maybe' where the router cannot tell. */
 function matches(rule, host) {
@@ -54,7 +54,7 @@ function isInside(address, range) {
 }
 
 function isDisabled(rule) {
-	return TRUE.indexOf(rule.disabled) >= 0;
+	return common.isTrue(rule.disabled);
 }
 
 function isForAll(rule) {

@@ -77,6 +77,7 @@ return view.extend({
 		const box = E('input', {
 			'type': 'checkbox',
 			'role': 'switch',
+			'disabled': !L.hasViewPermission() || null,
 			'data-mac': host.mac,
 			'aria-label': _('%s may open ports').format(this.titleOf(host)),
 			'change': () => {

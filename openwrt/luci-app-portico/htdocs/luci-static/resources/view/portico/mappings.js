@@ -200,11 +200,13 @@ return view.extend({
 		const pin = E('button', {
 			'class': 'btn cbi-button cbi-button-neutral',
 			'title': _('Keep this port open for good'),
+			'disabled': !L.hasViewPermission() || null,
 			'click': () => this.askToPin(current)
 		}, [ _('Pin') ]);
 		const remove = E('button', {
 			'class': 'btn cbi-button cbi-button-remove',
 			'title': _('Close this port now'),
+			'disabled': !L.hasViewPermission() || null,
 			'click': () => this.remove(current, remove)
 		}, [ _('Remove') ]);
 
@@ -232,7 +234,7 @@ return view.extend({
 		}).catch(error => {
 			common.warn(ui, _('The port was not closed'), error.message);
 		}).finally(() => {
-			button.disabled = false;
+			button.disabled = !L.hasViewPermission();
 			button.blur();
 
 			return this.refresh();

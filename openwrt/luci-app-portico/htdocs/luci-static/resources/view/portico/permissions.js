@@ -24,6 +24,7 @@ return view.extend({
 		const m = new form.Map('portico', _('Permissions'),
 			_('Who may open which port. The first rule that fits decides, from top to bottom; drag rules to change their order. What a rule leaves empty fits everything.'));
 
+		m.readonly = !L.hasViewPermission();
 		this.rules(m, data[0]);
 		this.otherwise(m);
 
@@ -53,7 +54,7 @@ return view.extend({
 
 		o = s.option(form.Value, 'mac', _('Device'), _('By its MAC address.'));
 		o.datatype = 'macaddr';
-		hosts.forEach(host => o.value(host.mac, host.name ? '%s (%s)'.format(names.get(host.mac), host.mac) : host.mac));
+		hosts.forEach(host => common.offer(o, host.mac, host));
 		o.textvalue = function(section_id) {
 			const mac = this.cfgvalue(section_id);
 
@@ -95,7 +96,7 @@ return view.extend({
 		o = s.option(form.Value, 'comment', _('Comment'), _('The journal shows it where this rule decides.'));
 		o.optional = true;
 
-		o = s.option(form.Flag, 'disabled', _('Ignore'));
+		o = common.anyTruth(s.option(form.Flag, 'disabled', _('Ignore')));
 		o.editable = true;
 	},
 

@@ -19,12 +19,8 @@ function inSection(option, section, name) {
 	return common.onlyChanges(option, section, name);
 }
 
-function isTrue(value) {
-	return [ '1', 'on', 'true', 'yes', 'enabled' ].indexOf(value) >= 0;
-}
-
 function isEnabled(section) {
-	return isTrue(uci.get('portico', section, 'enabled'));
+	return common.isTrue(uci.get('portico', section, 'enabled'));
 }
 
 return view.extend({
@@ -40,6 +36,7 @@ return view.extend({
 		const m = new form.Map('portico', _('Portico'),
 			_('Lets games, consoles and programs in your network open the ports they need, and closes them in time.'));
 
+		m.readonly = !L.hasViewPermission();
 		this.networks = data[0].filter(network => network.interface !== 'loopback');
 		this.services(m);
 		this.roles(m);
@@ -105,7 +102,7 @@ return view.extend({
 		const put = (kind, section, name, title, descr) =>
 			inSection(s.taboption('advanced', kind, '_%s_%s'.format(section, name), title, descr), section, name);
 		const flag = (section, name, standard, title, descr) => {
-			const o = put(form.Flag, section, name, title, descr);
+			const o = common.anyTruth(put(form.Flag, section, name, title, descr));
 
 			o.default = standard;
 		};
@@ -221,7 +218,7 @@ return view.extend({
 	isMasqueraded: function(name, network) {
 		const names = [ name ].concat(network ? [ network.interface, network.l3_device ] : []);
 
-		return uci.sections('firewall', 'zone').some(zone => isTrue(zone.masq) &&
+		return uci.sections('firewall', 'zone').some(zone => common.isTrue(zone.masq) &&
 			L.toArray(zone.network).concat(L.toArray(zone.device)).some(each => names.indexOf(each) >= 0));
 	},
 
@@ -253,7 +250,7 @@ return view.extend({
 		o.datatype = 'ip4addr("nomask")';
 		o.rmempty = false;
 		hosts.forEach(host => host.addresses.filter(address => address.indexOf(':') < 0).forEach(address =>
-			o.value(address, host.name ? '%s (%s)'.format(host.name, address) : address)));
+			common.offer(o, address, host)));
 
 		o = s.option(form.Value, 'internal_port', _('Port of the device'));
 		o.datatype = 'port';
@@ -265,7 +262,7 @@ return view.extend({
 		o = s.option(form.Value, 'comment', _('Comment'));
 		o.optional = true;
 
-		o = s.option(form.Flag, 'disabled', _('Ignore'));
+		o = common.anyTruth(s.option(form.Flag, 'disabled', _('Ignore')));
 		o.editable = true;
 	}
 });
