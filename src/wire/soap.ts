@@ -20,6 +20,9 @@ export interface SoapCall extends SoapAction {
 
 export type SoapArgument = readonly [name: string, value: string]
 
+/** `xml`: a document of ours as a value. It goes as a CDATA section: miniupnpc (2.2.4) reads no other form of it. */
+export type SoapResult = readonly [name: string, value: string | { readonly xml: string }]
+
 export const SOAP_TYPE = 'text/xml; charset="utf-8"'
 
 /**
@@ -49,9 +52,11 @@ export function decodeCall(body: Uint8Array): SoapCall {
 }
 
 /** The answer to a call: the service as the request wrote it, the arguments in the order of the description. */
-export function encodeAnswer({ service, action }: SoapAction, args: readonly SoapArgument[]): Uint8Array {
+export function encodeAnswer({ service, action }: SoapAction, args: readonly SoapResult[]): Uint8Array {
   const name = `u:${action}Response`
-  const inside = args.map(([argument, value]) => element(argument, value)).join('')
+  const inside = args
+    .map(([name, value]) => (typeof value === 'string' ? element(name, value) : document(name, value.xml)))
+    .join('')
   return envelope(`<${name} xmlns:u="${service}">${inside}</${name}>`)
 }
 
@@ -74,5 +79,8 @@ const envelope = (body: string): Uint8Array =>
   utf8Encode(
     `<?xml version="1.0"?>\n<s:Envelope xmlns:s="${ENVELOPE}" s:encodingStyle="${ENCODING}"><s:Body>${body}</s:Body></s:Envelope>\n`,
   )
+
+/** Text in XML never holds `]]>`: its `>` is escaped. */
+const document = (name: string, xml: string): string => `<${name}><![CDATA[${xml}]]></${name}>`
 
 const hasNoText = ({ text }: XmlElement): boolean => /^[ \t\n]*$/.test(text)

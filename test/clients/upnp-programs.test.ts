@@ -53,8 +53,11 @@ describe.each(SUBJECTS)('on %s', subject => {
         )
         await expectReach(lab, transport, 4001, lab.a)
 
+        // It shows text as it travels.
         expect(await upnpc('-l')).toMatch(
-          new RegExp(`${transport.toUpperCase()}\\s+4001->${lab.a.ip}:4000\\s+'a game & "more"' '' 1[12]\\d\\d`),
+          new RegExp(
+            `${transport.toUpperCase()}\\s+4001->${lab.a.ip}:4000\\s+'a game &amp; &quot;more&quot;' '' 1[12]\\d\\d`,
+          ),
         )
         expect(await upnpc('-d', '4001', transport)).toContain('returned : 0')
         await expectNoReach(lab, transport, 4001)

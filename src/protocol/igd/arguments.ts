@@ -3,7 +3,7 @@
  * else, so 70610, +80, 0x50, 1e3 and -1 are "Invalid Args" and are never cut to something that fits.
  */
 import { utf8Encode } from '../../base/text.ts'
-import type { SoapArgument } from '../../wire/soap.ts'
+import type { SoapArgument, SoapResult } from '../../wire/soap.ts'
 import type { Arguments, ServiceTable, Variable } from './service.ts'
 
 export type Value = string | number | boolean
@@ -42,8 +42,11 @@ export function readArguments(
 }
 
 /** In the order of the table, as UDA 1.1 §3.2.1 asks. */
-export const writeArguments = (order: Arguments, values: Values): readonly SoapArgument[] =>
-  Object.keys(order).map((name): SoapArgument => [name, writeValue(values[name] as Value)])
+export const writeArguments = ({ variables }: ServiceTable, order: Arguments, values: Values): readonly SoapResult[] =>
+  Object.keys(order).map((name): SoapResult => {
+    const text = writeValue(values[name] as Value)
+    return [name, variables[order[name] as string]?.document === true ? { xml: text } : text]
+  })
 
 /** UDA 1.1 §2.5: `1` and `0` are what is sent. */
 export const writeValue = (value: Value): string => (typeof value === 'boolean' ? (value ? '1' : '0') : String(value))

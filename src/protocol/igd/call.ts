@@ -107,7 +107,7 @@ export function readCall(request: ControlRequest): ControlReading {
 export function encodeResult<C extends Call>(call: C, results: ResultOf<C>): Uint8Array {
   const table = tableOf(call)
   const out = table.actions[call.action]?.out ?? {}
-  return encodeAnswer(soapAction(call), writeArguments(out, results as Values))
+  return encodeAnswer(soapAction(call), writeArguments(table, out, results as Values))
 }
 
 /** The body of an answer with status 500. */

@@ -120,10 +120,7 @@ export interface PortMappingEntry {
   readonly NewLeaseDuration: number
 }
 
-/**
- * A_ARG_TYPE_PortListing (§2.3.25): the value of NewPortListing, which is escaped once more on its way. Two names differ
- * from those of the arguments.
- */
+/** A_ARG_TYPE_PortListing (§2.3.25): the value of NewPortListing. Two names differ from those of the arguments. */
 export function portListing(entries: readonly PortMappingEntry[]): string {
   const listed = entries.map(entry => {
     const parts = LISTING.map(([name, key]) => element(`p:${name}`, writeValue(entry[key])))

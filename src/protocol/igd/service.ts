@@ -25,6 +25,8 @@ export interface Variable {
   /** Blanks around it mean nothing: addresses. */
   readonly trimmed?: true
   readonly evented?: true
+  /** The value is XML, a document of its own. */
+  readonly document?: true
 }
 
 /** Argument name -> name of its variable, in the order of the standard. */

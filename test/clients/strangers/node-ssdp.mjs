@@ -1,4 +1,4 @@
-// npm node-ssdp: searches for TARGET for two seconds and prints what answers, one line of JSON each.
+// npm node-ssdp: searches for TARGET for as long as its MX of three seconds allows and prints what answers, one line of JSON each.
 import ssdp from 'node-ssdp'
 
 const client = new ssdp.Client()
@@ -8,4 +8,4 @@ client.on('response', (headers, status, from) => {
   )
 })
 await client.search(process.argv[2])
-setTimeout(() => process.exit(0), 2000)
+setTimeout(() => process.exit(0), 3500)

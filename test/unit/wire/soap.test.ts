@@ -91,6 +91,11 @@ describe('what is answered', () => {
     )
   })
 
+  test('encodeAnswer() sends a document as a CDATA section', () => {
+    const bytes = encodeAnswer({ service: URN, action: 'X' }, [['A', { xml: '<b>&lt;]]&gt;</b>' }]])
+    expect(utf8Decode(bytes)).toContain('<A><![CDATA[<b>&lt;]]&gt;</b>]]></A>')
+  })
+
   test('encodeFault() has exactly the structure of UDA check 41', () => {
     expect(utf8Decode(encodeFault(402, 'Invalid Args'))).toBe(
       `<?xml version="1.0"?>\n<s:Envelope xmlns:s="${ENVELOPE}" s:encodingStyle="http://schemas.xmlsoap.org/soap/encoding/"><s:Body><s:Fault><faultcode>s:Client</faultcode><faultstring>UPnPError</faultstring><detail><UPnPError xmlns="urn:schemas-upnp-org:control-1-0"><errorCode>402</errorCode><errorDescription>Invalid Args</errorDescription></UPnPError></detail></s:Fault></s:Body></s:Envelope>\n`,

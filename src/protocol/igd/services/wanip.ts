@@ -120,7 +120,7 @@ export const WANIP2 = {
     // §2.3.23: in one event with PortMappingNumberOfEntries.
     SystemUpdateID: { type: 'ui4', evented: true },
     A_ARG_TYPE_Manage: { type: 'boolean' },
-    A_ARG_TYPE_PortListing: { type: 'string' },
+    A_ARG_TYPE_PortListing: { type: 'string', document: true },
   },
   actions: {
     ...ACTIONS,
