@@ -26,12 +26,14 @@ try {
   const server = await startServer(lab, engine)
   await nobodyGetsIn(lab)
   await clientAsks(lab)
+  await gameAsks(lab)
   await worldGetsIn(lab)
+  await showPage(lab)
   await showTable(server)
   await showKernel(lab)
   const lasted = await leaseEnds(lab)
   await server.stop()
-  summary = `one UDP and one TCP port opened by NAT-PMP on ${ENGINE_NAME[engine]}, a lease of ${LEASE} s ended after ${lasted} s`
+  summary = `two ports opened by NAT-PMP and one by UPnP on ${ENGINE_NAME[engine]}, a lease of ${LEASE} s ended after ${lasted} s`
 } catch (error) {
   failures += 1
   summary = error instanceof Error ? error.message : String(error)
@@ -60,7 +62,7 @@ async function makeNetwork(): Promise<Lab> {
 async function startServer(lab: Lab, engine: Engine): Promise<Server> {
   title(`The router starts Portico, on ${ENGINE_NAME[engine]}`)
   const from = monotonic()
-  const server = await startDaemon(lab, { engine, uci: defaultUci() })
+  const server = await startDaemon(lab, { engine, uci: defaultUci({ upnp: { enabled: '1' } }) })
   tick(true, `ready after ${milliseconds(from)}`)
   note("It took its roles from the router's own configuration: lan is internal, wan is external.")
   return server
@@ -70,6 +72,7 @@ async function nobodyGetsIn(lab: Lab): Promise<void> {
   title('Before: the world knocks, and the router does not let it in')
   await knock(lab, 'udp', 4001, false)
   await knock(lab, 'tcp', 8081, false)
+  await knock(lab, 'tcp', 8082, false)
 }
 
 async function clientAsks(lab: Lab): Promise<void> {
@@ -78,17 +81,50 @@ async function clientAsks(lab: Lab): Promise<void> {
   await natpmpc(lab, '8081', '8080', 'tcp', '3600')
 }
 
+async function gameAsks(lab: Lab): Promise<void> {
+  title('It asks for a third by UPnP, with upnpc, whose library many games and torrent programs use')
+  const command = ['upnpc', '-e', 'a game', '-a', lab.a.ip, '8080', '8082', 'TCP', '3600']
+  process.stdout.write(`   $ ${command.map(word => (word.includes(' ') ? `'${word}'` : word)).join(' ')}\n`)
+  const { stdout } = await lab.a.run(command)
+  const found = /Found valid IGD : (\S+)/.exec(stdout)?.[1]
+  tick(found !== undefined, found === undefined ? 'it found no gateway' : `it found the router by itself: ${found}`)
+  const answer = /external \S+ TCP is redirected.*/.exec(stdout)?.[0]
+  tick(answer !== undefined, answer ?? `no: ${stdout.trim().split('\n').at(-1)}`)
+}
+
 async function worldGetsIn(lab: Lab): Promise<void> {
   title('After: the world knocks again, and the client answers')
   await knock(lab, 'udp', 4001, true)
   await knock(lab, 'tcp', 8081, true)
+  await knock(lab, 'tcp', 8082, true)
+}
+
+/** The page as its client sees it, without the marks. */
+async function showPage(lab: Lab): Promise<void> {
+  const url = `http://${LAN}:5000/`
+  title(`What the client's owner sees: ${url}, a page of the router for every device of the LAN`)
+  const request = `GET / HTTP/1.1\r\nHost: ${LAN}:5000\r\nConnection: close\r\n\r\n`
+  const page = (await lab.a.must(['nc', '-w', '2', LAN, '5000'], { input: request })).replace(
+    /<style>[\s\S]*?<\/style>/g,
+    '',
+  )
+  const body = /<main[\s\S]*<\/main>|<body[\s\S]*<\/body>/.exec(page)?.[0] ?? ''
+  const words = body
+    .replace(/<[^>]+>/g, ' ')
+    .replace(/\s+/g, ' ')
+    .trim()
+  show(`${words.slice(0, 190)}${words.length > 190 ? ' ...' : ''}\n`)
+  tick(
+    words.includes('8082') && words.includes('a game'),
+    `open ${url} in a browser of the LAN to see it as it is meant`,
+  )
 }
 
 async function showTable(server: Server): Promise<void> {
   title("What the router's owner sees: portico /ip upnp mappings print")
   const { status, stdout, stderr } = await server.console('/ip upnp mappings print')
   show(stdout + stderr)
-  tick(status === 0 && stdout.includes('4001') && stdout.includes('8081'), 'both mappings are in the table')
+  tick(status === 0 && ['4001', '8081', '8082'].every(port => stdout.includes(port)), 'all three are in the table')
 }
 
 async function showKernel(lab: Lab): Promise<void> {
@@ -100,8 +136,8 @@ async function showKernel(lab: Lab): Promise<void> {
   const text = names[0] === undefined ? '' : await lab.router.must(['nft', 'list', 'map', 'inet', 'portico', names[0]])
   show(text)
   tick(
-    text.includes('4001') && text.includes('8081'),
-    'the kernel holds the same two, and counts down their leases itself',
+    text.includes('4001') && text.includes('8081') && text.includes('8082'),
+    'the kernel holds the same three, and counts down their leases itself',
   )
 }
 
