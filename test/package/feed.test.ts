@@ -27,7 +27,7 @@ function make(words: readonly string[], variant: string, out = 'out'): string {
     `OUT=${join(scratch, out)}`,
     `BUILD_VARIANT=${variant}`,
   ]
-  const options = { cwd: join(root, 'openwrt/portico'), encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] } as const
+  const options = { cwd: join(root, 'openwrt/portico'), encoding: 'utf8' } as const
   return execFileSync('make', ['-s', ...words, ...variables], options)
 }
 
