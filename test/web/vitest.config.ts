@@ -8,5 +8,7 @@ export default defineConfig({
     fileParallelism: false,
     testTimeout: 30_000,
     hookTimeout: 60_000,
+    // A busy machine draws late; what is waited for comes or fails.
+    expect: { poll: { timeout: 10_000 } },
   },
 })

@@ -31,7 +31,7 @@ export async function openLuci(browser: Browser, path: string, wanted: Wanted = 
   })
   const { page } = opened
   await page.goto(`http://router.test${path}`)
-  await page.waitForSelector('body[data-ready]', { timeout: 10_000 })
+  await page.waitForSelector('body[data-ready]', { timeout: 20_000 })
   return {
     ...opened,
     router,

@@ -4,6 +4,9 @@
 'require uci';
 'require portico.common as common';
 
+const NETWORK = /^[A-Za-z0-9_.@-]+$/;
+const ADDRESSES = /^[0-9.]+(\/[0-9]+|-[0-9.]+)?$/;
+
 function anyOr(option, any) {
 	option.textvalue = function(section_id) {
 		const value = this.cfgvalue(section_id);
@@ -63,8 +66,7 @@ return view.extend({
 
 		o = s.option(form.Value, 'internal_address', _('Address'),
 			_('Of the device: an address, a prefix such as 192.168.1.0/24 or a range such as 192.168.1.10-192.168.1.20.'));
-		o.validate = (section_id, value) =>
-			/^$|^[0-9.]+(\/[0-9]+|-[0-9.]+)?$/.test(value) || _('An IPv4 address, a prefix or a range.');
+		o.validate = (section_id, value) => value === '' || ADDRESSES.test(value) || _('An IPv4 address, a prefix or a range.');
 		anyOr(o, _('any'));
 
 		o = s.option(form.Value, 'dst_port', _('External port'), _('A port, or a range such as 1024-65535.'));
@@ -86,7 +88,7 @@ return view.extend({
 
 		o = s.option(form.Value, 'interface', _('Network'), _('The network that the device is in, such as lan, or a network device, such as br-lan.'));
 		o.modalonly = true;
-		o.validate = (section_id, value) => /^[A-Za-z0-9_.@-]*$/.test(value) || _('A network or a network device.');
+		o.validate = (section_id, value) => value === '' || NETWORK.test(value) || _('A network or a network device.');
 
 		o = s.option(form.MultiValue, 'service', _('Services'), _('None chosen: all of them.'));
 		o.value('upnp', 'UPnP');

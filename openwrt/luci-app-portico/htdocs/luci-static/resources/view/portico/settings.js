@@ -11,6 +11,10 @@ const callInterfaces = rpc.declare({
 	expect: { interface: [] }
 });
 
+const NETWORK = /^[A-Za-z0-9_.@-]+$/;
+const PLACE = /^(none|\/[A-Za-z0-9_.\/+-]{1,200})$/;
+const ON_FLASH = /^\//;
+
 /* The form is one, and its options live in several named sections. */
 function inSection(option, section, name) {
 	option.ucisection = section;
@@ -122,11 +126,11 @@ return view.extend({
 		o.value('/etc/portico.leases', _('on flash: /etc/portico.leases'));
 		o.value('none', _('not kept at all'));
 		o.placeholder = _('in memory');
-		o.validate = (section_id, value) => /^$|^none$|^\/[A-Za-z0-9_.\/+-]{1,200}$/.test(value) || _('The whole path of a file, or none.');
+		o.validate = (section_id, value) => value === '' || PLACE.test(value) || _('The whole path of a file, or none.');
 
 		o = put(form.Value, 'system', 'lease_file_interval', _('Written every'),
 			_('Minutes between two writings of that file, when something has changed. 0: only when the service stops.'));
-		o.depends({ 'portico.upnp._system_lease_file': /^\// });
+		o.depends({ 'portico.upnp._system_lease_file': ON_FLASH });
 		o.datatype = 'range(0,10080)';
 		o.placeholder = '30';
 
@@ -151,7 +155,7 @@ return view.extend({
 		o.rmempty = false;
 		this.networks.forEach(network => o.value(network.interface, network.l3_device
 			? '%s (%s)'.format(network.interface, network.l3_device) : network.interface));
-		o.validate = (section_id, value) => /^[A-Za-z0-9_.@-]+$/.test(value) || _('A network or a network device.');
+		o.validate = (section_id, value) => NETWORK.test(value) || _('A network or a network device.');
 
 		const role = s.option(form.ListValue, 'type', _('Role'));
 		role.value('internal', _('internal: devices are served here'));
