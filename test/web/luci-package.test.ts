@@ -111,7 +111,7 @@ describe('sentences of the daemon', () => {
   const source = readFileSync(join(root, 'src/control/check.ts'), 'utf8')
   const said = literals(source.slice(source.indexOf('const CHECKS')))
     .filter(text => text.includes(' ') && /[a-z]{2}/.test(text.replaceAll('%s', '')))
-    .flatMap(text => (text === '%s %s on' ? ['%s is on', '%s are on'] : [text]))
+    .flatMap(text => (text === '%s %s on' ? ['%s is on', '%s and %s are on'] : [text]))
 
   test('all that a check can say is known, and is still said', () => {
     const ends = ['by its client', 'by the operator']

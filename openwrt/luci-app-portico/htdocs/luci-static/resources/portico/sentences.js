@@ -8,7 +8,7 @@
 
 const SENTENCES = [
 	[ '%s is on', _('%s is on') ],
-	[ '%s are on', _('%s are on') ],
+	[ '%s and %s are on', _('%s and %s are on') ],
 	[ 'no service is enabled', _('no service is enabled') ],
 	[ 'Turn NAT-PMP or UPnP on in the settings.', _('Turn NAT-PMP or UPnP on in the settings.') ],
 	[ 'the files have no mistakes', _('the files have no mistakes') ],
