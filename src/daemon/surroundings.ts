@@ -1,11 +1,12 @@
 /** The router around the core: who may ask, and which ports are not ours to give. Answers without waiting. */
 import type { Endpoint, Ip, Port } from '../base/ip.ts'
-import { isEnabled } from '../config/config.ts'
+import { isIpv4 } from '../base/ip.ts'
 import type { Transport } from '../core/mapping.ts'
 import type { Surroundings } from '../core/surroundings.ts'
-import { barredHost, internalDeviceOf } from '../kernel/hosts.ts'
+import { barredHost, barredPinhole, internalDeviceOf } from '../kernel/hosts.ts'
 import type { LinkView } from '../kernel/link-table.ts'
 import { routerUses } from '../kernel/ports.ts'
+import { ipv6Uplink } from '../kernel/uplink.ts'
 import type { Platform } from '../platform/platform.ts'
 import type { Situation } from './situation.ts'
 
@@ -14,6 +15,7 @@ export class RouterSurroundings implements Surroundings {
   readonly #links: LinkView
   readonly #situation: () => Situation
   #internal: readonly string[] = []
+  #outward6: string | undefined
   /** Who was asked about last, until links or roles change: a client asks many times. */
   readonly #barred = new Map<Ip, { readonly device: string | undefined; readonly why: string | undefined }>()
 
@@ -26,14 +28,16 @@ export class RouterSurroundings implements Surroundings {
   /** Links or roles are others now. */
   refresh(): void {
     this.#barred.clear()
+    const uplink6 = ipv6Uplink(this.#situation().roles.external?.device, this.#links)
+    this.#outward6 = uplink6.is === 'up' ? uplink6.device : undefined
     this.#internal = this.#situation().roles.internal.map(({ device }) => device)
   }
 
   taken(transport: Transport, external: Port): 'router' | 'redirect' | undefined {
-    const { redirects, uplink, config } = this.#situation()
+    const { redirects, uplink, settings } = this.#situation()
     if (redirects.taken(transport, external) !== undefined) return 'redirect'
-    // Our own server listens inside only, and yet nobody shall mistake what the world reaches for it.
-    if (transport === 'tcp' && external === config.upnp.http_port && isEnabled(config, 'upnp')) return 'router'
+    // Our own servers listen inside only, and yet nobody shall mistake what the world reaches for them.
+    if (settings.guarded.some(own => own.port === external && own.transport === transport)) return 'router'
     if (uplink.is === 'down') return undefined
     return routerUses(this.#platform, transport, uplink.address, external) ? 'router' : undefined
   }
@@ -45,7 +49,8 @@ export class RouterSurroundings implements Surroundings {
   barred(host: Ip, device: string | undefined): string | undefined {
     const known = this.#barred.get(host)
     if (known !== undefined && known.device === device) return known.why
-    const why = barredHost(host, device, this.#internal, this.#links)
+    const bars = isIpv4(host) ? barredHost : barredPinhole
+    const why = bars(host, device, this.#internal, this.#links)
     // Bounded: a sender may invent addresses.
     if (this.#barred.size >= 4096) this.#barred.clear()
     this.#barred.set(host, { device, why })
@@ -53,8 +58,7 @@ export class RouterSurroundings implements Surroundings {
   }
 
   outward6(): string | undefined {
-    const device = this.#situation().roles.external?.device
-    return device !== undefined && this.#links.carriesDefaultRoute(device, 6) ? device : undefined
+    return this.#outward6
   }
 
   deviceOf(host: Ip): string | undefined {
