@@ -102,6 +102,20 @@ describe('what the firewall is told', () => {
     expect(output).not.toContain('firewall.2.')
   })
 
+  test('up to 23.05 it has to be told, and is told only when the rules are others', async () => {
+    const ubus = '#!/bin/sh\n[ "$3" = get_data ] && cat /tmp/procd/portico/data 2>/dev/null\n'
+    const count = 'procd_set_config_changed() { echo "$1" >>/tmp/changed; }'
+    router.write('bin/ubus', ubus, 0o755)
+    router.write('lib/functions/procd.sh', `${router.read('lib/functions/procd.sh')}\n${count}\n`)
+    const remark = `printf "config portico 'system'\\n\\toption mark '0x20000000'\\n" >>/etc/config/portico`
+    const told = 'grep -c firewall /tmp/changed'
+    // Each time twice: the double of procd tells it too, as procd from 24.10 on does.
+    const output = await router.run(
+      `${START}; ${told}; ${INIT} reload; ${told}; ${remark}; ${INIT} reload; ${told}; ${INIT} stop; ${told}`,
+    )
+    expect(output).toBe('2\n2\n4\n6\n')
+  })
+
   test('nothing once the service has stopped', async () => {
     expect(await router.run(`${START}; ${INIT} stop; ls /tmp/procd`)).toBe('')
   })
