@@ -154,8 +154,12 @@ export class UbusClient implements Timed {
     platform.connect({ unix: path }).then(
       stream => {
         this.#connecting = false
-        if (this.#isClosed) stream.close()
-        else this.#link = new UbusLink(stream, this.#linkParts())
+        if (this.#isClosed) {
+          stream.close()
+          return
+        }
+        this.#link = new UbusLink(stream, this.#linkParts())
+        this.#parts.rearm() // it may never greet us
       },
       (error: unknown) => {
         this.#connecting = false

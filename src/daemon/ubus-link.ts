@@ -59,7 +59,6 @@ export class UbusLink {
       bytes => this.#receive(bytes),
       () => this.#end('ubusd has closed the connection'),
     )
-    parts.rearm()
   }
 
   /** Bytes that ubusd has not taken yet. */

@@ -5,7 +5,7 @@ import { utf8Decode } from '../base/text.ts'
 import { secondsBetween } from '../base/time.ts'
 import { isEnabled } from '../config/config.ts'
 import type { OldLease } from '../control/leases-file.ts'
-import type { ControlWorld, InterfaceRole, Question, RefusedLately, Status, Traffic } from '../control/world.ts'
+import type { Check, ControlWorld, InterfaceRole, Question, RefusedLately, Status, Traffic } from '../control/world.ts'
 import type { Engine } from '../core/engine.ts'
 import type { Answer, Mapping, Refusal } from '../core/mapping.ts'
 import { ANYBODY } from '../core/mapping.ts'
@@ -25,6 +25,7 @@ import type { Situation } from './situation.ts'
 export function controlWorld(running: Running): ControlWorld {
   const { engine } = running
   const { platform, diary } = running.daemon
+  let checking: Promise<readonly Check[]> | undefined
   return {
     now: () => platform.clock.now(),
     status: () => statusOf(running),
@@ -44,7 +45,13 @@ export function controlWorld(running: Running): ControlWorld {
       return pinned
     },
     take: lease => take(running, lease),
-    checks: () => runChecks(platform, statusOf(running), running.situation.config.system.mark),
+    checks: () => {
+      // They start programs: who asks often waits for the same answer.
+      checking ??= runChecks(platform, statusOf(running), running.situation.config.system.mark).finally(() => {
+        checking = undefined
+      })
+      return checking
+    },
   }
 }
 

@@ -1,5 +1,6 @@
 /** The daemon on ubus, whatever ubusd does. On the other side is a double of ubusd (test/support/ubusd.ts). */
-import { readFileSync } from 'node:fs'
+import { readFileSync, rmSync } from 'node:fs'
+import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { LAN, type Lab, makeLab, WAN } from '../support/lab.ts'
@@ -239,6 +240,41 @@ describe.each(ENGINES)('on %s', engine => {
     await until('it says so', async () => (server.output.includes('does not take the object') ? true : undefined))
     expect((await ask({ transport: 'tcp', internal: 5004 })).result).toBe(0)
     expect((await server.console('status')).stdout).toContain('status 6')
+  })
+
+  test('an ubusd that accepts and never speaks: the daemon starts without it, and is there when it recovers', async () => {
+    await bus.stop()
+    const mute = createServer(() => undefined)
+    rmSync(bus.path, { force: true })
+    await new Promise<void>(resolve => mute.listen(bus.path, () => resolve()))
+    const server = await start()
+    expect((await ask({ transport: 'tcp', internal: 5006 })).result).toBe(0)
+    expect((await server.console('status')).stdout).toContain('nobody speaks ubus there')
+    mute.close()
+    rmSync(bus.path, { force: true })
+    await bus.start()
+    server.process.signal('SIGHUP')
+    await published()
+  })
+
+  test('an ubusd that hangs up at once is not asked again without end', async () => {
+    await bus.stop()
+    let asked = 0
+    const rude = createServer(socket => {
+      asked++
+      socket.on('error', () => undefined)
+      socket.resume()
+      socket.end(Buffer.of(0, 0, 0, 0, 0, 0, 0, 9, 0, 0, 0, 4))
+    })
+    rmSync(bus.path, { force: true })
+    await new Promise<void>(resolve => rude.listen(bus.path, () => resolve()))
+    const server = await start()
+    await sleep(4000)
+    expect(asked).toBeGreaterThan(1)
+    expect(asked).toBeLessThan(8)
+    expect((await ask({ transport: 'tcp', internal: 5007 })).result).toBe(0)
+    expect(server.output).not.toContain('fault of this program')
+    await new Promise<void>(resolve => rude.close(() => resolve()))
   })
 
   test('without ubusd it starts as fast, says so in its status, and not in the log', async () => {
