@@ -16,6 +16,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -184,6 +185,8 @@ int main(int argc, char **argv) {
     }
     words = 3;
   }
+  /* A reload that arrives before the script listens must not end the daemon; it reads its files afterwards anyway. */
+  if (argc > words && strcmp(argv[words], "daemon") == 0) signal(SIGHUP, SIG_IGN);
   JSRuntime *runtime = JS_NewRuntime2(engine_memory(), NULL);
   JSContext *ctx = runtime ? JS_NewContext(runtime) : NULL;
   if (!ctx) return fputs("porticod: no memory\n", stderr), 1;

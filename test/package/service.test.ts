@@ -144,6 +144,15 @@ describe('reload', () => {
     expect(output).not.toContain('not started')
   })
 
+  test('a signal that comes before the daemon listens does not end it', async () => {
+    const output = await router.run(`
+      portico daemon >/tmp/out 2>&1 & pid=$!; n=0
+      until [ "$(cat /proc/$pid/comm)" = portico ]; do :; done; usleep 500
+      while [ $n -lt 60 ]; do kill -HUP $pid 2>/dev/null; n=$((n + 1)); usleep 1000; done
+      soon grep -q ready: /tmp/out && kill -0 $pid && echo alive`)
+    expect(output).toBe('alive\n')
+  })
+
   test('switched off: the daemon ends, and nothing of it is left in the kernel', async () => {
     const output = await router.run(`
       ${START}; echo "config portico 'nat_pmp'" >/etc/config/portico; ${INIT} reload; usleep 300000
