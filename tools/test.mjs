@@ -50,6 +50,8 @@ const SUITES = [
   vitest('clients', 'test/clients/vitest.config.ts'),
   vitest('web', 'test/web/vitest.config.ts'),
   vitest('faults', 'test/faults/vitest.config.ts'),
+  step('ipk', 'make', '--no-print-directory', 'ipk', 'ARCH=x86_64'),
+  vitest('package', 'test/package/vitest.config.ts'),
   step('demo', 'make', '--no-print-directory', 'demo'),
   step('demo-node', 'make', '--no-print-directory', 'demo', 'ENGINE=node'),
 ]
@@ -68,7 +70,7 @@ report(results)
 async function setUp() {
   rmSync('build/test', { recursive: true, force: true })
   mkdirSync('build/test', { recursive: true })
-  const { status } = await execute(['tools/setup.sh', 'npm', 'build', 'cross', 'lab', 'clients', 'strangers', 'web'])
+  const { status } = await execute(['tools/setup.sh', 'npm', 'build', 'cross', 'lab', 'clients', 'strangers', 'web', 'package'])
   if (status !== 0) process.exit(status)
 }
 
