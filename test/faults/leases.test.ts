@@ -6,10 +6,11 @@ import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } 
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { differences, kernelView, tableView } from '../support/kernel.ts'
-import { type Lab, makeLab, WAN } from '../support/lab.ts'
+import { LAN, type Lab, makeLab, WAN } from '../support/lab.ts'
 import { askMap } from '../support/natpmp.ts'
 import { until } from '../support/process.ts'
 import { defaultUci, type PorticoUci, type Server, startDaemon } from '../support/server.ts'
+import { addMapping, httpRaw, soap, statusOf, upnpUci } from '../support/upnp.ts'
 import { ENGINES } from './agreement.ts'
 
 /** Seconds since this machine was booted. */
@@ -70,6 +71,43 @@ describe.each(ENGINES)('on %s', engine => {
     expect(short).toBeLessThanOrEqual(590)
     expect((await askMap(lab.b, { transport: 'udp', internal: 5001, lifetime: 0 })).result).toBe(0)
     expect(await ports(after)).toEqual(['5000'])
+  })
+
+  test('of UPnP too: for one remote host, disabled, with its name', async () => {
+    const configured = upnpUci({ more: `config portico 'system'\n\toption lease_file '${file}'\n` })
+    const add = (port: number) => addMapping(lab.a.ip, port, 80 + 8000)
+    const before = await boot(configured)
+    const said = [
+      await httpRaw(lab.a, LAN, add(7000)),
+      await httpRaw(lab.a, LAN, add(7001).replace('<NewEnabled>1', '<NewEnabled>0')),
+      await httpRaw(
+        lab.a,
+        LAN,
+        soap('AddPortMapping', {
+          NewRemoteHost: '203.0.113.5',
+          NewExternalPort: 7002,
+          NewProtocol: 'UDP',
+          NewInternalPort: 8080,
+          NewInternalClient: lab.a.ip,
+          NewEnabled: 1,
+          NewPortMappingDescription: 'a &lt;b&gt; "c"',
+          NewLeaseDuration: 0,
+        }),
+      ),
+    ]
+    expect(said.map(statusOf)).toEqual([200, 200, 200])
+    await before.stop()
+    const after = await boot(configured)
+    await back(after, 3)
+    const rows = (await after.json('/ip upnp mappings print')) as readonly Readonly<Record<string, unknown>>[]
+    expect(rows).toMatchObject([
+      { 'dst-port': 7000, service: 'upnp', disabled: false, comment: 'test', client: lab.a.ip },
+      { 'dst-port': 7001, service: 'upnp', disabled: true },
+      { 'dst-port': 7002, 'src-address': '203.0.113.5', comment: 'a <b> "c"', 'internal-port': 8080 },
+    ])
+    const key = { NewRemoteHost: '', NewExternalPort: 7000, NewProtocol: 'TCP' }
+    expect(statusOf(await httpRaw(lab.a, LAN, soap('DeletePortMapping', key)))).toBe(200)
+    expect(await ports(after)).toEqual(['7001', '7002'])
   })
 
   test('a rule, a static mapping and a port that is taken decide anew, and the log says so', async () => {

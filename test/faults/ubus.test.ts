@@ -3,11 +3,13 @@ import { readFileSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { A6, addIpv6, LAN6 } from '../support/ipv6.ts'
 import { LAN, type Lab, makeLab, WAN } from '../support/lab.ts'
 import { mapReply, mapRequest, PORT, type Request } from '../support/natpmp.ts'
 import { sleep, until } from '../support/process.ts'
 import { defaultUci, type Server, type StartOptions, startDaemon } from '../support/server.ts'
 import { type Table, Ubusd } from '../support/ubusd.ts'
+import { addMapping, httpRaw, request, upnpUci } from '../support/upnp.ts'
 import { ENGINES } from './agreement.ts'
 
 const HOST = '192.168.88.10'
@@ -142,6 +144,43 @@ describe.each(ENGINES)('on %s', engine => {
     ])
     const { entries } = (await call('journal', { what: 'refused' })) as { entries: Table[] }
     expect(entries).toMatchObject([{ why: 'not-allowed', internal_port: 22, client: HOST }])
+  })
+
+  test('a pinhole, and a mapping for one remote host: shown as what they are, not pinned, removed by id', async () => {
+    await addIpv6(lab)
+    await start({ uci: upnpUci() })
+    await published()
+    const arguments6 = `<RemoteHost></RemoteHost><RemotePort>0</RemotePort><InternalClient>${A6}</InternalClient><InternalPort>6881</InternalPort><Protocol>17</Protocol><LeaseTime>600</LeaseTime>`
+    const service6 = 'urn:schemas-upnp-org:service:WANIPv6FirewallControl:1'
+    const body = `<?xml version="1.0"?><s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/" s:encodingStyle="http://schemas.xmlsoap.org/soap/encoding/"><s:Body><u:AddPinhole xmlns:u="${service6}">${arguments6}</u:AddPinhole></s:Body></s:Envelope>`
+    const fields = { 'Content-Type': 'text/xml', SOAPAction: `"${service6}#AddPinhole"` }
+    const made = await httpRaw(lab.a, LAN6, request('POST', '/ctl/IP6FCtl', fields, body, `[${LAN6}]:5000`))
+    const unique = Number(/<UniqueID>(\d+)</.exec(made)?.[1])
+    const single = addMapping(lab.a.ip, 7000, 8080).replace('<NewRemoteHost>', '<NewRemoteHost>203.0.113.5')
+    await httpRaw(
+      lab.a,
+      LAN,
+      single.replace(/Content-Length: (\d+)/, (_, n) => `Content-Length: ${Number(n) + 11}`),
+    )
+    const held = await mappings()
+    expect(held).toMatchObject([
+      { dst_port: 7000, remote_address: '203.0.113.5', service: 'upnp', dynamic: true },
+      {
+        pinhole: unique,
+        protocol: 'udp',
+        dst_address: A6,
+        internal_address: A6,
+        internal_port: 6881,
+        client: A6,
+        lifetime: 600,
+      },
+    ])
+    const [remote, hole] = held.map(({ id }) => id as string) as [string, string]
+    expect(await call('pin', { id: hole })).toMatchObject({ ok: false, why: 'pinhole' })
+    expect(await call('pin', { id: remote })).toMatchObject({ ok: false, why: 'remote' })
+    expect(await call('remove', { id: hole })).toEqual({ ok: true })
+    expect(await call('remove', { id: remote })).toEqual({ ok: true })
+    expect(await mappings()).toEqual([])
   })
 
   test('a pinned mapping stands in the configuration, and no client can remove it', async () => {
