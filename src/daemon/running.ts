@@ -102,6 +102,7 @@ export class Running {
       links,
       isInternal: device => this.#situation.roles.internal.some(role => role.device === device),
       seen: (host, mac) => void this.engine.deviceSeen(host, mac),
+      rearm,
     })
     const noise = new Noise(journal)
     const rate = new Rate()
@@ -118,7 +119,7 @@ export class Running {
     this.#netifd = new NetifdQuestions(daemon.configuration, log, () => this.#refresher.want('links'))
     this.upnp = new Upnp(upnpParts(this, { noise, rate }))
     timers.add(this.engine, this.keeper, this.#epochKeeper, this.#announcer, this.#refresher, this.doors, this.upnp)
-    timers.add(noise, journal, this.leases)
+    timers.add(noise, journal, this.leases, this.neighbourhood)
   }
 
   get situation(): Situation {

@@ -55,6 +55,7 @@ export function upnpParts(running: Running, { noise, rate }: Shared): UpnpParts 
       connectedSince: () => running.connectedSince,
       link: device => readLink(running, device),
       setLinkUp: (device, up) => running.linkControl.setLinkUp(device, up),
+      isAlsoAt: ({ mac, device }, host) => running.neighbourhood.isAt(mac, host, device),
       traffic: async mapping => (await counted([mapping])).get(mapping),
     }),
     server: `${systemToken(platform)} UPnP/1.1 Portico/${RELEASE}`,

@@ -21,6 +21,7 @@ export interface UpnpWorldParts {
   /** Rejects when the kernel refuses. */
   readonly setLinkUp: (device: string, up: boolean) => Promise<void>
   readonly traffic: (mapping: Mapping) => Promise<Counted | undefined>
+  readonly isAlsoAt: GatewayWorld['isAlsoAt']
 }
 
 /** netifd and the kernel answer in milliseconds. */
@@ -48,6 +49,7 @@ export function upnpWorld(parts: UpnpWorldParts): Omit<GatewayWorld, 'defaultCon
     noise,
     rate,
     connectedSince,
+    isAlsoAt: parts.isAlsoAt,
     // "Packets going through the pinhole" (WANIPv6FirewallControl §2.5.7): of both directions.
     async traffic(mapping) {
       const counted = await parts.traffic(mapping)

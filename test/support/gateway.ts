@@ -60,6 +60,8 @@ export class Igd {
   traffic: Traffic | undefined = { packets: 0, bytes: 0 }
   connectedSince: Instant | undefined = 0 as Instant
   firewallEnabled = true
+  /** Another address that every caller is at as well. */
+  alsoAt: Ip | undefined
   options: GatewayOptions
   redirects: readonly ListedRedirect[]
 
@@ -77,6 +79,7 @@ export class Igd {
       engine: router.engine,
       noise: router.noise,
       rate: new Rate(),
+      isAlsoAt: async (_from, host) => host === this.alsoAt,
       options: () => this.options,
       connectedSince: () => this.connectedSince,
       link: async () => this.link,

@@ -39,7 +39,33 @@ export class PinholeActions {
     this.#world = world
   }
 
+  /** A client that is also at the address in question speaks for that one. */
   answer(call: PinholeCall, from: Caller, out: Out): void {
+    const host = this.#hostOf(call)
+    if (host === undefined || host === from.ip || isIpv4(host) || isIpv4(from.ip)) this.#answer(call, from, out)
+    else {
+      later(this.#world.isAlsoAt(from, host), call, out, isSame =>
+        this.#answer(call, isSame ? { ...from, ip: host } : from, out),
+      )
+    }
+  }
+
+  /** Where the pinhole leads, or would lead. */
+  #hostOf(call: PinholeCall): Ip | undefined {
+    switch (call.action) {
+      case 'GetFirewallStatus':
+      case 'GetOutboundPinholeTimeout':
+        return undefined
+      case 'AddPinhole': {
+        const flow = this.#flow(call)
+        return typeof flow === 'number' ? undefined : flow.internal.ip
+      }
+      default:
+        return this.#world.engine.mappings.pinhole(call.args.UniqueID)?.internal.ip
+    }
+  }
+
+  #answer(call: PinholeCall, from: Caller, out: Out): void {
     switch (call.action) {
       case 'GetFirewallStatus':
         out.result(call, {

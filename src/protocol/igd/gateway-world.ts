@@ -25,6 +25,11 @@ export interface GatewayWorld {
   redirects(): readonly ListedRedirect[]
   /** Of one mapping, since it was granted; `undefined` where it is not known. */
   traffic(mapping: Mapping): Promise<Traffic | undefined>
+  /**
+   * Whether the device that calls is also at another IPv6 address of its network: clients speak to a gateway by their
+   * link-local address and ask for their global one. Only what the neighbour table shows counts.
+   */
+  isAlsoAt(from: Caller, host: Ip): Promise<boolean>
   /** Whether IPv6 from the world is stopped at all. */
   isFirewallEnabled(): boolean
   /** How long the kernel keeps a flow that a host began and that has fallen silent. */

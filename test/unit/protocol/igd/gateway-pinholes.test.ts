@@ -1,5 +1,6 @@
 /** IPv6 pinholes: checks 73 to 84 of the IGD sheet. */
 import { describe, expect, test } from 'vitest'
+import type { Ip } from '../../../../src/base/ip.ts'
 import { currentValues } from '../../../../src/protocol/igd/gateway-events.ts'
 import { PINHOLE } from '../../../../src/protocol/igd/services/pinhole.ts'
 import { WANIP1 } from '../../../../src/protocol/igd/services/wanip.ts'
@@ -26,6 +27,22 @@ describe('AddPinhole', () => {
     const igd = await Igd.start()
     expect(await igd.from(A).code(PINHOLE, 'AddPinhole', { InternalClient: A6 })).toBe(606)
     expect(igd.kernel).toEqual([])
+  })
+
+  test('a client that calls from another address of its own speaks for the one in question, and for no other', async () => {
+    const igd = await Igd.start()
+    const link = 'fe80::6' as Ip
+    const ask = (changes: Changes) => igd.from(link).call(PINHOLE, 'AddPinhole', changes)
+    expect(await ask({ InternalClient: A6 })).toMatchObject({ code: 606 })
+    igd.alsoAt = A6
+    const { values } = await ask({ InternalClient: A6 })
+    expect(values['UniqueID']).toBe('1')
+    expect(await igd.from(link).code(PINHOLE, 'UpdatePinhole', { UniqueID: '1' })).toBe(0)
+    expect(await igd.from(B6).code(PINHOLE, 'DeletePinhole', { UniqueID: '1' })).toBe(0) // B6 is there too
+    expect(await ask({ InternalClient: B6 })).toMatchObject({ code: 606 })
+    await ask({ InternalClient: A6 })
+    igd.alsoAt = undefined
+    expect(await igd.from(link).code(PINHOLE, 'DeletePinhole', { UniqueID: '2' })).toBe(606)
   })
 
   test('check 75: the same flow with another lease is the same pinhole, extended', async () => {
