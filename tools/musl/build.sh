@@ -22,7 +22,7 @@ folder_of() {
 }
 
 work=$out/work
-rm -rf "$out/bin" "$out/include" "$out/lib" "$work"
+rm -rf "${out:?}/bin" "$out/include" "${out:?}/lib" "$work"
 mkdir -p "$work"
 cd "$work"
 # The paths of this machine stay out of the library, so that the same source gives the same bytes everywhere.
