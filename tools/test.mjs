@@ -70,7 +70,17 @@ report(results)
 async function setUp() {
   rmSync('build/test', { recursive: true, force: true })
   mkdirSync('build/test', { recursive: true })
-  const { status } = await execute(['tools/setup.sh', 'npm', 'build', 'cross', 'lab', 'clients', 'strangers', 'web', 'package'])
+  const { status } = await execute([
+    'tools/setup.sh',
+    'npm',
+    'build',
+    'cross',
+    'lab',
+    'clients',
+    'strangers',
+    'web',
+    'package',
+  ])
   if (status !== 0) process.exit(status)
 }
 
