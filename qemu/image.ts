@@ -37,7 +37,8 @@ const PROGRAMS = ['usr/sbin/nft', 'usr/sbin/conntrack', 'usr/sbin/miniupnpd']
 const BUILD = join(root, 'build/qemu')
 
 export function buildImage(name: string): Image {
-  const facts = imageFacts(name)
+  const described = imageFacts(name)
+  const facts = { ...described, memory: Number(process.env['MEMORY'] ?? described.memory) }
   const debs = fetchPackages(facts.release, facts, facts.kernel)
   const busybox = facts.busybox === undefined ? debs : fetchPackages(facts.busybox, facts, undefined)
   const directory = join(BUILD, 'images', `${name}-${hashOf(facts, debs, busybox)}`)
@@ -99,13 +100,13 @@ function makeStage1(work: string, debs: string, busybox: string): void {
   copyFileSync(join(root, 'qemu/stage1.sh'), join(tree, 'init'))
   chmodSync(join(tree, 'init'), 0o755)
   copyFileSync(busyboxOf(busybox), join(tree, 'bin/busybox'))
-  for (const applet of 'sh mount mkdir insmod switch_root usleep echo mknod ls cat dmesg'.split(' ')) {
+  for (const applet of 'sh mount mkdir insmod switch_root usleep echo mknod ls cat dmesg grep dd printf'.split(' ')) {
     symlinkSync('busybox', join(tree, 'bin', applet))
   }
   const below = existsSync(join(debs, 'lib/modules')) ? join(debs, 'lib/modules') : join(debs, 'usr/lib/modules')
   const modules = modulesOf(below)
-  for (const { name, content } of modules) writeFileSync(join(tree, 'modules', name), content)
-  writeFileSync(join(tree, 'modules/order'), modules.map(({ name }) => `${name}\n`).join(''))
+  for (const { name, content } of modules) writeFileSync(join(tree, 'modules', `${name}.ko`), content)
+  writeFileSync(join(tree, 'modules/order'), modules.map(({ name }) => `${name}.ko\n`).join(''))
   shell(`cd '${tree}' && find . | cpio --quiet -o -H newc -R 0:0 | gzip -1 > ../stage1.cpio.gz`)
   rmSync(tree, { recursive: true })
 }

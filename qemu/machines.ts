@@ -10,6 +10,8 @@ export interface MachineFacts {
   readonly console: string
   /** Bus of the virtio devices. */
   readonly bus: 'pci' | 'ccw'
+  /** Where the agent's port is plugged in, if that matters. */
+  readonly portAt?: string
   /** Debian's name of the processor. */
   readonly debian: string
   /** Architecture of the package that goes in. */
@@ -42,6 +44,8 @@ export const MACHINES: Readonly<Record<Machine, MachineFacts>> = {
     qemu: ['qemu-system-mipsel', '-M', 'malta', '-cpu', '24Kf'],
     console: 'ttyS0',
     bus: 'pci',
+    // Malta's kernel gives interrupts to four slots (0x12 to 0x15) and to that of the board's own network card.
+    portAt: 'addr=0x0b',
     debian: 'mipsel',
     package: 'mipsel_emulated',
   },

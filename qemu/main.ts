@@ -54,12 +54,12 @@ function prepare(name: string): Given {
   const began = Date.now()
   const image = buildImage(name)
   const arch = MACHINES[image.facts.machine].package
-  const share = makeShare(image, arch)
+  const rom = makeShare(image, arch)
   const directory = join(BUILD, 'run', name)
   rmSync(directory, { recursive: true, force: true })
   mkdirSync(directory, { recursive: true })
   console.log(`qemu: ${name} is built (${((Date.now() - began) / 1000).toFixed(1)} s)`)
-  return { image, share, directory }
+  return { image, rom, directory }
 }
 
 async function suite(name: string): Promise<Result> {

@@ -1,9 +1,7 @@
 /** The router as most tests want it: the package installed and switched on by its owner. */
 import type { Vm } from './vm.ts'
 
-export const INSTALL = `mkdir -p /mnt/share
-grep -q /mnt/share /proc/mounts || mount -t squashfs -o ro /dev/vdc /mnt/share
-opkg install /mnt/share/portico.ipk`
+export const INSTALL = 'opkg install /share/portico.ipk'
 
 /** What an owner does after installing. */
 export const SWITCH_ON = `uci -q set portico.nat_pmp.enabled=1

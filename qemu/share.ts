@@ -1,4 +1,4 @@
-/** A disk that the router finds as /dev/vdc: the package, an older one, and what else goes in. */
+/** The image's read-only root with a folder /share more: the package and an older one. */
 import { execFileSync } from 'node:child_process'
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -8,7 +8,8 @@ import type { Image } from './image.ts'
 /** What the suite is told of the router it runs on. */
 export interface Given {
   readonly image: Image
-  readonly share: string
+  /** The root file system, with the packages in /share. */
+  readonly rom: string
   /** Where the machine keeps its disk, its sockets and its log. */
   readonly directory: string
 }
@@ -16,23 +17,25 @@ export interface Given {
 const BUILT = join(root, 'build/ipk')
 
 /** `IPKS=directory` takes the packages from there, as they are; otherwise they are built from this tree. */
-export function makeShare({ name }: Image, arch: string): string {
+export function makeShare({ name, directory }: Image, arch: string): string {
   const packages = process.env['IPKS'] ?? BUILT
   if (packages === BUILT) build(arch)
   const work = join(root, 'build/qemu/share', name)
   rmSync(work, { recursive: true, force: true })
-  mkdirSync(join(work, 'files'), { recursive: true })
+  mkdirSync(join(work, 'share'), { recursive: true })
   const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
   const begin = packages === BUILT ? `portico_${version}-` : 'portico_'
   const file = readdirSync(packages).find(each => each.startsWith(begin) && each.endsWith(`_${arch}.ipk`))
   if (file === undefined) throw new Error(`${packages} has no package for ${arch}`)
-  copyFileSync(join(packages, file), join(work, 'files/portico.ipk'))
-  makeOlder(join(work, 'files/portico.ipk'), join(work, 'files/portico-old.ipk'), join(work, 'old'))
-  const share = join(work, 'share.sqfs')
-  execFileSync('mksquashfs', [join(work, 'files'), share, '-all-root', '-noappend', '-no-progress', '-quiet'], {
+  copyFileSync(join(packages, file), join(work, 'share/portico.ipk'))
+  makeOlder(join(work, 'share/portico.ipk'), join(work, 'share/portico-old.ipk'), join(work, 'old'))
+  // mksquashfs adds to what is there. A disk of its own would be one device too many for malta's four interrupt lines.
+  const rom = join(work, 'rom.sqfs')
+  copyFileSync(join(directory, 'rom.sqfs'), rom)
+  execFileSync('mksquashfs', [join(work, 'share'), rom, '-keep-as-directory', '-all-root', '-no-progress', '-quiet'], {
     stdio: 'ignore',
   })
-  return share
+  return rom
 }
 
 function build(arch: string): void {

@@ -7,7 +7,7 @@ import { Vm } from './vm.ts'
 
 export async function shell(given: Given): Promise<void> {
   const lab = await makeSurroundings()
-  const vm = new Vm(given.image, { directory: given.directory, share: given.share, taps: lab.taps })
+  const vm = new Vm(given.image, { directory: given.directory, rom: given.rom, taps: lab.taps })
   await ready(vm)
   const hosts = { a: lab.a, b: lab.b, iot: lab.iot, guest: lab.guest, world: lab.world }
   console.log(

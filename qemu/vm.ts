@@ -10,8 +10,8 @@ import { Qmp } from './qmp.ts'
 export interface VmOptions {
   /** Where its disk, its sockets and its log are. */
   readonly directory: string
-  /** A squashfs the router finds as /dev/vdc: the packages under test. */
-  readonly share: string
+  /** The root file system. */
+  readonly rom: string
   /** Virtual time: the clock jumps over what is idle. */
   readonly virtualTime?: boolean
   /** Taps of the LAN and the WAN; without them the links lead nowhere. */
@@ -152,7 +152,7 @@ export class Vm {
   async #launch(more: readonly string[]): Promise<void> {
     for (const name of ['qmp.sock', 'ctl.sock']) rmSync(this.#file(name), { force: true })
     const { facts, directory } = this.image
-    const { qemu, console, bus } = MACHINES[facts.machine]
+    const { qemu, console, bus, portAt } = MACHINES[facts.machine]
     const disk = (id: string, file: string, readonly: boolean) => [
       '-drive',
       `if=none,id=${id},file=${file},format=raw,cache=unsafe${readonly ? ',readonly=on' : ''}`,
@@ -177,14 +177,13 @@ export class Vm {
       ...['-qmp', `unix:${this.#file('qmp.sock')},server=on,wait=off`],
       ...[
         '-device',
-        `virtio-serial-${bus}`,
+        `virtio-serial-${bus}${portAt === undefined ? '' : `,${portAt}`}`,
         '-chardev',
         `socket,id=ctl,path=${this.#file('ctl.sock')},server=on,wait=off`,
       ],
       ...['-device', 'virtserialport,chardev=ctl,name=ctl'],
-      ...disk('rom', join(directory, 'rom.sqfs'), true),
+      ...disk('rom', this.#options.rom, true),
       ...disk('overlay', this.#disk, false),
-      ...disk('share', this.#options.share, true),
       ...this.#network(bus),
       ...(this.#options.virtualTime ? ['-icount', 'shift=auto,sleep=off'] : []),
       ...more,

@@ -51,7 +51,7 @@ test('an upgrade over an older package keeps the configuration and the mappings'
   const { a, world } = it.lab
   await map(a, 'tcp', 6101)
   const configuration = await it.vm.must('cat /etc/config/portico')
-  const said = await it.vm.must('opkg install /mnt/share/portico.ipk', 60_000)
+  const said = await it.vm.must('opkg install /share/portico.ipk', 60_000)
   expect(said).toMatch(/Upgraded portico from 0\.0\.1-r1 to \d/)
   await it.vm.must(SERVES, 60_000)
   expect(await it.vm.must('cat /etc/config/portico')).toBe(configuration)

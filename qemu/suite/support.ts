@@ -69,12 +69,20 @@ export const upnpc = (host: Host, ...words: readonly string[]): Promise<Finished
 
 const gatewayOf = (host: Host): string => host.ip.replace(/\d+$/, '1')
 
-/** Asks by natpmpc for the port, outside and inside alike. */
+/**
+ * Asks by natpmpc for the port, outside and inside alike; the external port that was granted. A slow answer to its first
+ * question makes natpmpc repeat it, and then it takes the second answer to that for the answer to the next: such a run
+ * names another local port and is repeated.
+ */
 export async function map(host: Host, transport: Transport, port: number, lifetime = 3600): Promise<number> {
-  const { stdout } = await natpmpc(host, '-a', String(port), String(port), transport, String(lifetime))
-  const granted = /Mapped public port (\d+) protocol \w+ to local port (\d+) li\w+ (\d+)/.exec(stdout)
-  if (granted === null) throw new Error(`natpmpc was not given ${transport} ${port}:\n${stdout}`)
-  return Number(granted[1])
+  let said = ''
+  for (let attempt = 0; attempt < 3; attempt++) {
+    const { stdout } = await natpmpc(host, '-a', String(port), String(port), transport, String(lifetime))
+    const granted = /Mapped public port (\d+) protocol \w+ to local port (\d+) li\w+ (\d+)/.exec(stdout)
+    if (granted?.[2] === String(port)) return Number(granted[1])
+    said += stdout
+  }
+  throw new Error(`natpmpc was not given ${transport} ${port}:\n${said}`)
 }
 
 export async function expectReach(

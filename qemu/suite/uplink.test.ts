@@ -25,6 +25,7 @@ test('the cable out and in again: the mapping is still there', async () => {
   const { a, world } = it.lab
   await map(a, 'udp', 6401)
   await it.vm.plug('wan', false)
+  await it.vm.must('until [ "$(cat /sys/class/net/eth1/carrier)" = 0 ]; do usleep 50000; done; sleep 1')
   await it.vm.plug('wan', true)
   await serving(a, 'udp', 6401, () =>
     until('packets flow', async () => ((await reaches(6401)) ? true : undefined), 15_000, 200),

@@ -1,0 +1,61 @@
+/**
+ * Hours in seconds: the router runs in virtual time, its clock jumps over what is idle. Clients ask from outside, so
+ * their answers come while its clock stands nearly still; between the questions it runs ahead.
+ */
+import { expect, test } from 'vitest'
+import { until } from '../../test/support/process.ts'
+import { INSTALL, SERVES, SWITCH_ON } from '../ready.ts'
+import { figure, given, machine, router } from './support.ts'
+
+const it = router('off', { virtualTime: true, directory: `${given.directory}-virtual` })
+
+/** Seconds since the router was switched on, by its own clock. */
+const uptime = async () => Number((await it.vm.must("cut -d' ' -f1 /proc/uptime")).trim())
+
+const listed = async (port: number) => (await it.vm.must('nft list ruleset')).includes(`${port}`)
+
+/** A map request, RFC 6886 §3.3; the granted lifetime. */
+async function ask(port: number, lifetime: number): Promise<number> {
+  const bytes = Buffer.alloc(12)
+  bytes[1] = 1
+  bytes.writeUInt16BE(port, 4)
+  bytes.writeUInt16BE(port, 6)
+  bytes.writeUInt32BE(lifetime, 8)
+  const heard = await until('an answer', async () => {
+    const reply = await it.lab.a.udpAsk(['192.168.88.1', 5351], bytes, 1000)
+    return reply.got === 'reply' ? reply : undefined
+  })
+  return Buffer.from(heard.hex, 'hex').readUInt32BE(12)
+}
+
+test('a lease ends on time, hours later, and what is renewed goes on', async () => {
+  await it.vm.boot(true)
+  await it.vm.must(INSTALL, 120_000)
+  await it.vm.must(SWITCH_ON, 120_000)
+  await it.vm.must(SERVES, 120_000)
+  const began = Date.now()
+  const start = await uptime()
+  expect(await ask(6600, 3600)).toBe(3600)
+  expect(await ask(6601, 3600)).toBe(3600)
+  // Renewed each half hour, as clients do, until two hours have passed.
+  let now = start
+  while (now < start + 7200) {
+    await it.vm.sh(`sleep ${machine === 'mipsel' ? 600 : 1500}`, 120_000)
+    expect(await ask(6601, 3600)).toBe(3600)
+    now = await uptime()
+    if (now < start + 3500) expect(await listed(6600)).toBe(true)
+    if (now > start + 3700) expect(await listed(6600)).toBe(false)
+    expect(await listed(6601)).toBe(true)
+  }
+  figure('virtual seconds passed in one second', Math.round((now - start) / ((Date.now() - began) / 1000)))
+})
+
+test('a lease ends on time though the daemon is dead', async () => {
+  await ask(6602, 3600)
+  await it.vm.must('/etc/init.d/portico stop; pidof portico && exit 1; true', 120_000)
+  const start = await uptime()
+  expect(await listed(6602)).toBe(true)
+  await it.vm.must('sleep 3700', 170_000)
+  expect((await uptime()) - start).toBeGreaterThan(3690)
+  expect(await listed(6602)).toBe(false)
+})
