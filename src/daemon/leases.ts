@@ -6,7 +6,7 @@
 import type { Log } from '../base/log.ts'
 import { utf8Decode } from '../base/text.ts'
 import type { Instant } from '../base/time.ts'
-import { after, afterMs, milliseconds, seconds, secondsBetween } from '../base/time.ts'
+import { after, afterMs, earliest, milliseconds, seconds, secondsBetween } from '../base/time.ts'
 import type { LeaseFileStatus } from '../control/world.ts'
 import type { Engine } from '../core/engine.ts'
 import type { LeaseRecord, Stamp } from '../core/leases.ts'
@@ -42,6 +42,10 @@ const BOOT_ID = '/proc/sys/kernel/random/boot_id'
 const NAMED = 5
 /** So long a host's network may take to come up after the uplink did. */
 const PATIENCE = seconds(600)
+/** When nothing has changed that we hear of, but the kernel may have time now. */
+const RETRY = milliseconds(30_000)
+/** Wishes at one time: clients want their turn, too. */
+const ONE_TIME = 64
 /** Answers that another moment may change. */
 const PASSING: ReadonlySet<Refusal> = new Set(['no-uplink', 'busy', 'kernel'])
 
@@ -56,6 +60,7 @@ export class LeaseKeeper implements Timed {
   #readAt: Instant
   #isRead = false
   #asking = false
+  #retryAt: Instant | undefined
   #writtenAt: Instant | undefined
   /** The table's version when the file was written. */
   #writtenVersion = 0
@@ -73,6 +78,10 @@ export class LeaseKeeper implements Timed {
   }
 
   get wakeAt(): Instant | undefined {
+    return earliest([this.#retryAt, this.#writeAt])
+  }
+
+  get #writeAt(): Instant | undefined {
     const interval = this.#place?.interval ?? 0
     if (interval === 0 || !this.#isRead || this.#parts.engine.mappings.version === this.#writtenVersion)
       return undefined
@@ -80,7 +89,10 @@ export class LeaseKeeper implements Timed {
   }
 
   wake(now: Instant): void {
-    if (this.wakeAt !== undefined && this.wakeAt <= now) this.write()
+    if (this.#writeAt !== undefined && this.#writeAt <= now) this.write()
+    if (this.#retryAt === undefined || this.#retryAt > now) return
+    this.#retryAt = undefined
+    this.restore()
   }
 
   configure(place: LeasePlace | undefined): void {
@@ -132,7 +144,7 @@ export class LeaseKeeper implements Timed {
     if (this.#place === undefined || !this.#isRead) return
     const now = this.#now
     const passed = secondsBetween(this.#readAt, now)
-    const waiting = this.#waiting.flatMap(record => later(record, passed) ?? [])
+    const waiting = this.#waiting.filter(each => !this.#isThere(each)).flatMap(record => later(record, passed) ?? [])
     this.#writtenAt = now
     this.#writtenVersion = engine.mappings.version
     try {
@@ -162,12 +174,15 @@ export class LeaseKeeper implements Timed {
 
   async #ask(): Promise<void> {
     await undefined
-    const asked = this.#waiting
-    this.#waiting = []
-    const answers = await Promise.all(asked.map(record => this.#askFor(record)))
+    const asked = this.#waiting // they wait until they are answered: a stop in between must not forget them
+    const answers: Outcome[] = []
+    for (let at = 0; at < asked.length; at += ONE_TIME) {
+      answers.push(...(await Promise.all(asked.slice(at, at + ONE_TIME).map(record => this.#askFor(record)))))
+    }
     const again = asked.filter((_, index) => isPassing(answers[index]))
     const inTime = this.#now < after(this.#readAt, PATIENCE)
-    this.#waiting = inTime ? [...this.#waiting, ...again] : this.#waiting
+    this.#waiting = inTime ? again : []
+    this.#retryAt = this.#waiting.length === 0 ? undefined : afterMs(this.#now, RETRY)
     const back = answers.filter(answer => typeof answer === 'object' && answer.ok).length
     if (back > 0) this.#parts.log('info', 'leases', `${back} mappings of the lease file are back`)
     for (const [index, answer] of answers.entries()) {
@@ -179,10 +194,14 @@ export class LeaseKeeper implements Timed {
     }
   }
 
+  #isThere({ transport, external }: LeaseRecord): boolean {
+    return this.#parts.engine.mappings.at(transport, external) !== undefined
+  }
+
   async #askFor(record: LeaseRecord): Promise<Outcome> {
     const { engine, surroundings } = this.#parts
     const left = later(record, secondsBetween(this.#readAt, this.#now))
-    if (left === undefined || engine.mappings.at(record.transport, record.external) !== undefined) return 'settled'
+    if (left === undefined || this.#isThere(record)) return 'settled'
     const device = surroundings.deviceOf(record.internal.ip)
     if (device === undefined) return 'early'
     return engine.submit(wishOf(left, device))

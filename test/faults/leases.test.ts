@@ -110,6 +110,18 @@ describe.each(ENGINES)('on %s', engine => {
     expect(await ports(after)).toEqual(['7001', '7002'])
   })
 
+  test('three hundred of one host, more than the engine takes from it at one time', async () => {
+    const configured = uci({ lease_file: file }, '', { limits: { per_host: 400, requests_per_second: 100000 } })
+    const before = await boot(configured)
+    await Promise.all(Array.from({ length: 300 }, (_, n) => map(10_000 + n)))
+    await before.stop()
+    const after = await boot(configured)
+    await back(after, 300)
+    const table = await tableView(after)
+    expect(table).toHaveLength(300)
+    expect(differences(table, await kernelView(lab))).toEqual([])
+  })
+
   test('a rule, a static mapping and a port that is taken decide anew, and the log says so', async () => {
     const before = await boot()
     for (const port of [5000, 5001, 5002]) await map(port)

@@ -180,6 +180,17 @@ describe('what comes back', () => {
     expect(world.wishes).toEqual([])
   })
 
+  test('is not forgotten by a stop while the engine is still asked', async () => {
+    const world = new World()
+    world.put(mapping({ port: 5000 }), mapping({ port: 5001 }))
+    world.keeper.read()
+    world.keeper.restore()
+    world.held = [mapping({ port: 5000 })]
+    world.keeper.write()
+    expect(world.stored).toEqual([5000, 5001])
+    await settle()
+  })
+
   test('waits for the uplink, and is written again meanwhile', async () => {
     const world = new World()
     world.uplink = DOWN
@@ -210,6 +221,22 @@ describe('what comes back', () => {
     await world.restore()
     expect(world.wishes).toHaveLength(again ? 2 : 1)
     expect(world.said).toHaveLength(again ? 0 : 1)
+  })
+
+  test('more than the engine takes at one time ask in parts, and a busy kernel is asked again by itself', async () => {
+    const world = new World(0)
+    world.put(...Array.from({ length: 200 }, (_, n) => mapping({ port: 5000 + n })))
+    world.keeper.read()
+    world.answer = () =>
+      world.wishes.length === 200 ? { ok: false, why: 'busy', because: 'so' } : { ok: true, mapping: undefined }
+    await world.restore()
+    expect(world.wishes).toHaveLength(200)
+    expect(world.keeper.wakeAt).toBe(30_000)
+    world.clock.set(30_000)
+    world.keeper.wake(world.clock.now())
+    await settle()
+    expect(world.wishes).toHaveLength(201)
+    expect(world.keeper.wakeAt).toBeUndefined()
   })
 
   test('a host whose network does not come is given up after ten minutes', async () => {
