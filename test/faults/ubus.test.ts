@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { A6, addIpv6, LAN6 } from '../support/ipv6.ts'
 import { LAN, type Lab, makeLab, WAN } from '../support/lab.ts'
-import { mapReply, mapRequest, PORT, type Request } from '../support/natpmp.ts'
+import { askMap, type Request } from '../support/natpmp.ts'
 import { sleep, until } from '../support/process.ts'
 import { defaultUci, type Server, type StartOptions, startDaemon } from '../support/server.ts'
 import { type Table, Ubusd } from '../support/ubusd.ts'
@@ -38,11 +38,7 @@ describe.each(ENGINES)('on %s', engine => {
   const start = (options: StartOptions = {}): Promise<Server> =>
     startDaemon(lab, { engine, environment: { PORTICO_UBUS: bus.path }, ...options })
   const published = () => until('the object is there', async () => bus.listed('portico'))
-  const ask = async (request: Request) => {
-    const heard = await lab.a.udpAsk([LAN, PORT], mapRequest(request), 2000)
-    if (heard.got !== 'reply') throw new Error(`no reply: ${JSON.stringify(heard)}`)
-    return mapReply(heard.hex)
-  }
+  const ask = (request: Request) => askMap(lab.a, request)
   const call = async (method: string, args: Table = {}) => {
     const { status, data } = await bus.call('portico', method, args)
     return status === 0 ? (data as Table) : status
