@@ -1,6 +1,6 @@
 /** UPnP on the wire, as far as strangers' programs do not show it: announcements, events, and who hears nothing. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { A6, addIpv6, LAN6 } from '../support/ipv6.ts'
+import { A6, addIpv6, B6, expectNoReach6, expectReach6, LAN6 } from '../support/ipv6.ts'
 import { GUEST, LAN, type Lab, makeLab, moveWan, WAN } from '../support/lab.ts'
 import { sleep, until } from '../support/process.ts'
 import { expectNoReach, expectReach } from '../support/reach.ts'
@@ -141,6 +141,18 @@ describe.each(ENGINES)('on %s', engine => {
     await until('the initial event', async () => subscriber.events.length === 1 || undefined)
     expect(subscriber.events[0]).toMatchObject({ seq: 0, from: LINK_LOCAL, values: { PhysicalLinkStatus: 'Up' } })
     await subscriber.close()
+  })
+
+  test('an IPv6 pinhole for the own global address, asked for by the link-local one; never for another host', async () => {
+    await lab.a.tcpEcho(4206, '::')
+    await expectNoReach6(lab, 'tcp', A6, 4206)
+    const ask = (client: string) => lab.a.must(['upnpc', '-6', '-A', '', '0', client, '4206', '6', '600'])
+    expect(await ask(B6)).toContain('failed with code 606')
+    const id = /Pinhole ID = (\d+)/.exec(await ask(A6))?.[1]
+    expect(Number(id)).toBeGreaterThan(0)
+    await expectReach6(lab, 'tcp', A6, 4206)
+    await lab.a.must(['upnpc', '-6', '-D', String(id)])
+    await expectNoReach6(lab, 'tcp', A6, 4206)
   })
 
   test('status and the ready line say where UPnP is', async () => {

@@ -26,7 +26,7 @@ describe.each(SUBJECTS)('on %s', subject => {
     await addIpv6(lab)
     await startSubject(lab, subject, { uci: UPNP_ONLY, service: 'upnp' })
     await Promise.all([lab.a.udpEcho(4000), lab.a.tcpEcho(4000), lab.a.tcpEcho(8080), lab.a.udpEcho(8080)])
-    await Promise.all([lab.a.udpEcho(4000, '::'), lab.a.tcpEcho(4000, '::')].map(echo => echo.catch(() => undefined)))
+    await Promise.all([lab.a.udpEcho(4000, A6), lab.a.tcpEcho(4000, A6)].map(echo => echo.catch(() => undefined)))
   })
   afterAll(() => lab?.close())
 
@@ -126,7 +126,7 @@ describe.each(SUBJECTS)('on %s', subject => {
       expect(Number(id)).toBeGreaterThan(0)
       await expectReach6(lab, transport, A6, 4000)
       expect(await upnpc('-6', '-U', id, '900')).toContain('with Lease Time: 900')
-      expect(await upnpc('-6', '-C', id)).toContain('IsWorking = 1')
+      expect(await upnpc('-6', '-C', id)).toContain('IsWorking = Yes')
       expect(Number(/PinholePackets = (\d+)/.exec(await upnpc('-6', '-K', id))?.[1])).toBeGreaterThan(0)
       await upnpc('-6', '-D', id)
       await expectNoReach6(lab, transport, A6, 4000)

@@ -113,8 +113,9 @@ async function connect({ a, b, guest, router, world }: Hosts): Promise<void> {
       `route add default via ${WORLD}`,
     ])
       .then(() => router.must(['sysctl', '-q', ...ROUTER_SYSCTLS]))
-      // As on OpenWrt: what stays within the bridge is not the firewall's. Absent where br_netfilter is.
-      .then(() => router.must(['sysctl', '-q', '-e', 'net.bridge.bridge-nf-call-iptables=0'])),
+      // As on OpenWrt: flows are counted, and what stays within the bridge is not the firewall's (absent where
+      // br_netfilter is).
+      .then(() => router.must(['sysctl', '-q', '-e', ...OPENWRT_SYSCTLS])),
     batch(a, station(a.ip, LAN)),
     batch(b, station(b.ip, LAN)),
     batch(guest, station(guest.ip, GUEST)),
@@ -150,6 +151,8 @@ const ROUTER_SYSCTLS = [
   'net.ipv4.conf.br-guest.rp_filter=0',
   'net.ipv4.conf.wan0.rp_filter=0',
 ]
+
+const OPENWRT_SYSCTLS = ['net.netfilter.nf_conntrack_acct=1', 'net.bridge.bridge-nf-call-iptables=0']
 
 const station = (ip: string, gateway?: string): string[] => [
   'link set lo up',
