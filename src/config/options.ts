@@ -100,6 +100,34 @@ const upnp = {
     extension: true,
     example: '5000',
   }),
+  friendly_name: withDefault(text, 'Portico', {
+    help: 'Name under which UPnP clients and their users see this gateway; at most 63 bytes are shown.',
+    since: WITH_UPNP,
+    routeros: 'friendly-name',
+    extension: true,
+    example: 'Router in the hall',
+  }),
+  model_name: withDefault(text, 'Portico', {
+    help: 'Model that UPnP clients see; at most 31 bytes are shown.',
+    since: WITH_UPNP,
+    routeros: 'model-name',
+    extension: true,
+    example: 'OpenWrt One',
+  }),
+  serial_number: optional(text, {
+    help: 'Serial number that UPnP clients see. Unset: none.',
+    since: WITH_UPNP,
+    routeros: 'serial-number',
+    extension: true,
+    example: '0123456789',
+  }),
+  presentation_url: optional(text, {
+    help: "Where UPnP clients lead their users. Unset: this gateway's own page, which shows a user what is open to the own device.",
+    since: WITH_UPNP,
+    routeros: 'presentation-url',
+    extension: true,
+    example: 'http://192.168.1.1/',
+  }),
 }
 
 const limits = {

@@ -45,9 +45,24 @@ return errors === 0;
 }
 
 const kind_2 = validate_kind_12;
-const schema_kind_13 = {"$id":"kind_2","type":"integer","minimum":1,"maximum":131070};
+const schema_kind_13 = {"$id":"kind_2","type":"string"};
 
 function validate_kind_12(data, {instancePath=""}={}){
+
+let vErrors = null;
+let errors = 0;
+if(typeof data !== "string"){
+
+return false;
+}
+
+return errors === 0;
+}
+
+const kind_3 = validate_kind_13;
+const schema_kind_14 = {"$id":"kind_3","type":"integer","minimum":1,"maximum":131070};
+
+function validate_kind_13(data, {instancePath=""}={}){
 
 let vErrors = null;
 let errors = 0;
@@ -73,10 +88,10 @@ return false;
 return errors === 0;
 }
 
-const kind_3 = validate_kind_13;
-const schema_kind_14 = {"$id":"kind_3","type":"integer","minimum":1,"maximum":86400};
+const kind_4 = validate_kind_14;
+const schema_kind_15 = {"$id":"kind_4","type":"integer","minimum":1,"maximum":86400};
 
-function validate_kind_13(data, {instancePath=""}={}){
+function validate_kind_14(data, {instancePath=""}={}){
 
 let vErrors = null;
 let errors = 0;
@@ -102,10 +117,10 @@ return false;
 return errors === 0;
 }
 
-const kind_4 = validate_kind_14;
-const schema_kind_15 = {"$id":"kind_4","type":"integer","minimum":60,"maximum":31536000};
+const kind_5 = validate_kind_15;
+const schema_kind_16 = {"$id":"kind_5","type":"integer","minimum":60,"maximum":31536000};
 
-function validate_kind_14(data, {instancePath=""}={}){
+function validate_kind_15(data, {instancePath=""}={}){
 
 let vErrors = null;
 let errors = 0;
@@ -131,10 +146,10 @@ return false;
 return errors === 0;
 }
 
-const kind_5 = validate_kind_15;
-const schema_kind_16 = {"$id":"kind_5","type":"string","enum":["high-ports","allow","deny"]};
+const kind_6 = validate_kind_16;
+const schema_kind_17 = {"$id":"kind_6","type":"string","enum":["high-ports","allow","deny"]};
 
-function validate_kind_15(data, {instancePath=""}={}){
+function validate_kind_16(data, {instancePath=""}={}){
 
 let vErrors = null;
 let errors = 0;
@@ -150,10 +165,10 @@ return false;
 return errors === 0;
 }
 
-const kind_6 = validate_kind_16;
-const schema_kind_17 = {"$id":"kind_6","type":"integer","minimum":0,"maximum":1000000};
+const kind_7 = validate_kind_17;
+const schema_kind_18 = {"$id":"kind_7","type":"integer","minimum":0,"maximum":1000000};
 
-function validate_kind_16(data, {instancePath=""}={}){
+function validate_kind_17(data, {instancePath=""}={}){
 
 let vErrors = null;
 let errors = 0;
@@ -179,10 +194,10 @@ return false;
 return errors === 0;
 }
 
-const kind_7 = validate_kind_17;
-const schema_kind_18 = {"$id":"kind_7","type":"integer","enum":[1,2,4,8,16,32,64,128,256,512,1024,2048,4096,8192,16384,32768,65536,131072,262144,524288,1048576,2097152,4194304,8388608,16777216,33554432,67108864,134217728,268435456,536870912,1073741824,2147483648]};
+const kind_8 = validate_kind_18;
+const schema_kind_19 = {"$id":"kind_8","type":"integer","enum":[1,2,4,8,16,32,64,128,256,512,1024,2048,4096,8192,16384,32768,65536,131072,262144,524288,1048576,2097152,4194304,8388608,16777216,33554432,67108864,134217728,268435456,536870912,1073741824,2147483648]};
 
-function validate_kind_17(data, {instancePath=""}={}){
+function validate_kind_18(data, {instancePath=""}={}){
 
 let vErrors = null;
 let errors = 0;
@@ -198,10 +213,10 @@ return false;
 return errors === 0;
 }
 
-const kind_8 = validate_kind_18;
-const schema_kind_19 = {"$id":"kind_8","type":"string","enum":["error","warning","info","debug"]};
+const kind_9 = validate_kind_19;
+const schema_kind_20 = {"$id":"kind_9","type":"string","enum":["error","warning","info","debug"]};
 
-function validate_kind_18(data, {instancePath=""}={}){
+function validate_kind_19(data, {instancePath=""}={}){
 
 let vErrors = null;
 let errors = 0;
@@ -217,11 +232,11 @@ return false;
 return errors === 0;
 }
 
-const kind_9 = validate_kind_19;
-const schema_kind_20 = {"$id":"kind_9","type":"string","pattern":"^(none|/[A-Za-z0-9_./+-]{1,200})$"};
+const kind_10 = validate_kind_20;
+const schema_kind_21 = {"$id":"kind_10","type":"string","pattern":"^(none|/[A-Za-z0-9_./+-]{1,200})$"};
 const pattern_kind_0 = new RegExp("^(none|/[A-Za-z0-9_./+-]{1,200})$", "u");
 
-function validate_kind_19(data, {instancePath=""}={}){
+function validate_kind_20(data, {instancePath=""}={}){
 
 let vErrors = null;
 let errors = 0;
@@ -241,10 +256,10 @@ return false;
 return errors === 0;
 }
 
-const kind_10 = validate_kind_20;
-const schema_kind_21 = {"$id":"kind_10","type":"integer","minimum":0,"maximum":10080};
+const kind_11 = validate_kind_21;
+const schema_kind_22 = {"$id":"kind_11","type":"integer","minimum":0,"maximum":10080};
 
-function validate_kind_20(data, {instancePath=""}={}){
+function validate_kind_21(data, {instancePath=""}={}){
 
 let vErrors = null;
 let errors = 0;
@@ -270,11 +285,11 @@ return false;
 return errors === 0;
 }
 
-const kind_11 = validate_kind_21;
-const schema_kind_22 = {"$id":"kind_11","type":"string","pattern":"^[A-Za-z0-9_.@+-]{1,64}$"};
+const kind_12 = validate_kind_22;
+const schema_kind_23 = {"$id":"kind_12","type":"string","pattern":"^[A-Za-z0-9_.@+-]{1,64}$"};
 const pattern_kind_1 = new RegExp("^[A-Za-z0-9_.@+-]{1,64}$", "u");
 
-function validate_kind_21(data, {instancePath=""}={}){
+function validate_kind_22(data, {instancePath=""}={}){
 
 let vErrors = null;
 let errors = 0;
@@ -294,10 +309,10 @@ return false;
 return errors === 0;
 }
 
-const kind_12 = validate_kind_22;
-const schema_kind_23 = {"$id":"kind_12","type":"string","enum":["internal","external"]};
+const kind_13 = validate_kind_23;
+const schema_kind_24 = {"$id":"kind_13","type":"string","enum":["internal","external"]};
 
-function validate_kind_22(data, {instancePath=""}={}){
+function validate_kind_23(data, {instancePath=""}={}){
 
 let vErrors = null;
 let errors = 0;
@@ -313,10 +328,10 @@ return false;
 return errors === 0;
 }
 
-const kind_13 = validate_kind_23;
-const schema_kind_24 = {"$id":"kind_13","type":"array","minItems":1,"items":{"type":"string","enum":["upnp","nat-pmp"]}};
+const kind_14 = validate_kind_24;
+const schema_kind_25 = {"$id":"kind_14","type":"array","minItems":1,"items":{"type":"string","enum":["upnp","nat-pmp"]}};
 
-function validate_kind_23(data, {instancePath=""}={}){
+function validate_kind_24(data, {instancePath=""}={}){
 
 let vErrors = null;
 let errors = 0;
@@ -351,21 +366,6 @@ else {
 
 return false;
 }
-}
-
-return errors === 0;
-}
-
-const kind_14 = validate_kind_24;
-const schema_kind_25 = {"$id":"kind_14","type":"string"};
-
-function validate_kind_24(data, {instancePath=""}={}){
-
-let vErrors = null;
-let errors = 0;
-if(typeof data !== "string"){
-
-return false;
 }
 
 return errors === 0;
@@ -846,16 +846,16 @@ return errors === 0;
 /** By section and option: whether a value that was read is of the right type and in range. */
 export const validators = {
   nat_pmp: { enabled: kind_0, allow_port_forwarding: kind_0 },
-  upnp: { enabled: kind_0, allow_disable_external_interface: kind_0, allow_disable_internal_interface: kind_0, show_dummy_rule: kind_0, show_all_mappings: kind_0, nat_traversal: kind_0, http_port: kind_1 },
-  limits: { per_host: kind_2, total: kind_2, min_lease: kind_3, max_lease: kind_4, default_action: kind_5, requests_per_second: kind_6 },
-  system: { mark: kind_7, log_level: kind_8, lease_file: kind_9, lease_file_interval: kind_10 },
-  interface: { interface: kind_11, type: kind_12, service: kind_13, forced_ip: kind_14, disabled: kind_0 },
-  permission: { action: kind_15, interface: kind_11, protocol: kind_16, dst_port: kind_17, internal_port: kind_17, internal_address: kind_18, mac: kind_14, service: kind_13, comment: kind_14, disabled: kind_0 },
-  mapping: { protocol: kind_16, external_port: kind_1, internal_address: kind_14, internal_port: kind_1, comment: kind_14, disabled: kind_0 },
+  upnp: { enabled: kind_0, allow_disable_external_interface: kind_0, allow_disable_internal_interface: kind_0, show_dummy_rule: kind_0, show_all_mappings: kind_0, nat_traversal: kind_0, http_port: kind_1, friendly_name: kind_2, model_name: kind_2, serial_number: kind_2, presentation_url: kind_2 },
+  limits: { per_host: kind_3, total: kind_3, min_lease: kind_4, max_lease: kind_5, default_action: kind_6, requests_per_second: kind_7 },
+  system: { mark: kind_8, log_level: kind_9, lease_file: kind_10, lease_file_interval: kind_11 },
+  interface: { interface: kind_12, type: kind_13, service: kind_14, forced_ip: kind_2, disabled: kind_0 },
+  permission: { action: kind_15, interface: kind_12, protocol: kind_16, dst_port: kind_17, internal_port: kind_17, internal_address: kind_18, mac: kind_2, service: kind_14, comment: kind_2, disabled: kind_0 },
+  mapping: { protocol: kind_16, external_port: kind_1, internal_address: kind_2, internal_port: kind_1, comment: kind_2, disabled: kind_0 },
 }
 
 /** What `ubus call network.interface dump` prints; what is wrong stands in its member `errors`. */
 export const validateNetifd = dump_netifd
 
 /** What this file was made from; a test compares it with the table. */
-export const madeFrom = "{\"options\":{\"nat_pmp\":{\"enabled\":{\"type\":\"boolean\"},\"allow_port_forwarding\":{\"type\":\"boolean\"}},\"upnp\":{\"enabled\":{\"type\":\"boolean\"},\"allow_disable_external_interface\":{\"type\":\"boolean\"},\"allow_disable_internal_interface\":{\"type\":\"boolean\"},\"show_dummy_rule\":{\"type\":\"boolean\"},\"show_all_mappings\":{\"type\":\"boolean\"},\"nat_traversal\":{\"type\":\"boolean\"},\"http_port\":{\"type\":\"integer\",\"minimum\":1,\"maximum\":65535}},\"limits\":{\"per_host\":{\"type\":\"integer\",\"minimum\":1,\"maximum\":131070},\"total\":{\"type\":\"integer\",\"minimum\":1,\"maximum\":131070},\"min_lease\":{\"type\":\"integer\",\"minimum\":1,\"maximum\":86400},\"max_lease\":{\"type\":\"integer\",\"minimum\":60,\"maximum\":31536000},\"default_action\":{\"type\":\"string\",\"enum\":[\"high-ports\",\"allow\",\"deny\"]},\"requests_per_second\":{\"type\":\"integer\",\"minimum\":0,\"maximum\":1000000}},\"system\":{\"mark\":{\"type\":\"integer\",\"enum\":[1,2,4,8,16,32,64,128,256,512,1024,2048,4096,8192,16384,32768,65536,131072,262144,524288,1048576,2097152,4194304,8388608,16777216,33554432,67108864,134217728,268435456,536870912,1073741824,2147483648]},\"log_level\":{\"type\":\"string\",\"enum\":[\"error\",\"warning\",\"info\",\"debug\"]},\"lease_file\":{\"type\":\"string\",\"pattern\":\"^(none|/[A-Za-z0-9_./+-]{1,200})$\"},\"lease_file_interval\":{\"type\":\"integer\",\"minimum\":0,\"maximum\":10080}},\"interface\":{\"interface\":{\"type\":\"string\",\"pattern\":\"^[A-Za-z0-9_.@+-]{1,64}$\"},\"type\":{\"type\":\"string\",\"enum\":[\"internal\",\"external\"]},\"service\":{\"type\":\"array\",\"minItems\":1,\"items\":{\"type\":\"string\",\"enum\":[\"upnp\",\"nat-pmp\"]}},\"forced_ip\":{\"type\":\"string\"},\"disabled\":{\"type\":\"boolean\"}},\"permission\":{\"action\":{\"type\":\"string\",\"enum\":[\"allow\",\"deny\"]},\"interface\":{\"type\":\"string\",\"pattern\":\"^[A-Za-z0-9_.@+-]{1,64}$\"},\"protocol\":{\"type\":\"string\",\"enum\":[\"tcp\",\"udp\",\"both\"]},\"dst_port\":{\"type\":\"object\",\"properties\":{\"first\":{\"type\":\"integer\",\"minimum\":1,\"maximum\":65535},\"last\":{\"type\":\"integer\",\"minimum\":1,\"maximum\":65535}},\"required\":[\"first\",\"last\"],\"additionalProperties\":false},\"internal_port\":{\"type\":\"object\",\"properties\":{\"first\":{\"type\":\"integer\",\"minimum\":1,\"maximum\":65535},\"last\":{\"type\":\"integer\",\"minimum\":1,\"maximum\":65535}},\"required\":[\"first\",\"last\"],\"additionalProperties\":false},\"internal_address\":{\"type\":\"object\",\"properties\":{\"first\":{\"type\":\"string\"},\"last\":{\"type\":\"string\"}}},\"mac\":{\"type\":\"string\"},\"service\":{\"type\":\"array\",\"minItems\":1,\"items\":{\"type\":\"string\",\"enum\":[\"upnp\",\"nat-pmp\"]}},\"comment\":{\"type\":\"string\"},\"disabled\":{\"type\":\"boolean\"}},\"mapping\":{\"protocol\":{\"type\":\"string\",\"enum\":[\"tcp\",\"udp\",\"both\"]},\"external_port\":{\"type\":\"integer\",\"minimum\":1,\"maximum\":65535},\"internal_address\":{\"type\":\"string\"},\"internal_port\":{\"type\":\"integer\",\"minimum\":1,\"maximum\":65535},\"comment\":{\"type\":\"string\"},\"disabled\":{\"type\":\"boolean\"}}},\"netifd\":{\"type\":\"object\",\"required\":[\"interface\"],\"properties\":{\"interface\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"required\":[\"interface\",\"up\"],\"properties\":{\"interface\":{\"type\":\"string\"},\"up\":{\"type\":\"boolean\"},\"l3_device\":{\"type\":\"string\"},\"ipv4-address\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"required\":[\"address\",\"mask\"],\"properties\":{\"address\":{\"type\":\"string\"},\"mask\":{\"type\":\"integer\",\"minimum\":0,\"maximum\":128}}}},\"route\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"required\":[\"target\",\"mask\"],\"properties\":{\"target\":{\"type\":\"string\"},\"mask\":{\"type\":\"integer\",\"minimum\":0,\"maximum\":128},\"table\":{\"type\":[\"integer\",\"string\"]}}}},\"data\":{\"type\":\"object\",\"properties\":{\"zone\":{\"type\":\"string\"}}}}}}}}}"
+export const madeFrom = "{\"options\":{\"nat_pmp\":{\"enabled\":{\"type\":\"boolean\"},\"allow_port_forwarding\":{\"type\":\"boolean\"}},\"upnp\":{\"enabled\":{\"type\":\"boolean\"},\"allow_disable_external_interface\":{\"type\":\"boolean\"},\"allow_disable_internal_interface\":{\"type\":\"boolean\"},\"show_dummy_rule\":{\"type\":\"boolean\"},\"show_all_mappings\":{\"type\":\"boolean\"},\"nat_traversal\":{\"type\":\"boolean\"},\"http_port\":{\"type\":\"integer\",\"minimum\":1,\"maximum\":65535},\"friendly_name\":{\"type\":\"string\"},\"model_name\":{\"type\":\"string\"},\"serial_number\":{\"type\":\"string\"},\"presentation_url\":{\"type\":\"string\"}},\"limits\":{\"per_host\":{\"type\":\"integer\",\"minimum\":1,\"maximum\":131070},\"total\":{\"type\":\"integer\",\"minimum\":1,\"maximum\":131070},\"min_lease\":{\"type\":\"integer\",\"minimum\":1,\"maximum\":86400},\"max_lease\":{\"type\":\"integer\",\"minimum\":60,\"maximum\":31536000},\"default_action\":{\"type\":\"string\",\"enum\":[\"high-ports\",\"allow\",\"deny\"]},\"requests_per_second\":{\"type\":\"integer\",\"minimum\":0,\"maximum\":1000000}},\"system\":{\"mark\":{\"type\":\"integer\",\"enum\":[1,2,4,8,16,32,64,128,256,512,1024,2048,4096,8192,16384,32768,65536,131072,262144,524288,1048576,2097152,4194304,8388608,16777216,33554432,67108864,134217728,268435456,536870912,1073741824,2147483648]},\"log_level\":{\"type\":\"string\",\"enum\":[\"error\",\"warning\",\"info\",\"debug\"]},\"lease_file\":{\"type\":\"string\",\"pattern\":\"^(none|/[A-Za-z0-9_./+-]{1,200})$\"},\"lease_file_interval\":{\"type\":\"integer\",\"minimum\":0,\"maximum\":10080}},\"interface\":{\"interface\":{\"type\":\"string\",\"pattern\":\"^[A-Za-z0-9_.@+-]{1,64}$\"},\"type\":{\"type\":\"string\",\"enum\":[\"internal\",\"external\"]},\"service\":{\"type\":\"array\",\"minItems\":1,\"items\":{\"type\":\"string\",\"enum\":[\"upnp\",\"nat-pmp\"]}},\"forced_ip\":{\"type\":\"string\"},\"disabled\":{\"type\":\"boolean\"}},\"permission\":{\"action\":{\"type\":\"string\",\"enum\":[\"allow\",\"deny\"]},\"interface\":{\"type\":\"string\",\"pattern\":\"^[A-Za-z0-9_.@+-]{1,64}$\"},\"protocol\":{\"type\":\"string\",\"enum\":[\"tcp\",\"udp\",\"both\"]},\"dst_port\":{\"type\":\"object\",\"properties\":{\"first\":{\"type\":\"integer\",\"minimum\":1,\"maximum\":65535},\"last\":{\"type\":\"integer\",\"minimum\":1,\"maximum\":65535}},\"required\":[\"first\",\"last\"],\"additionalProperties\":false},\"internal_port\":{\"type\":\"object\",\"properties\":{\"first\":{\"type\":\"integer\",\"minimum\":1,\"maximum\":65535},\"last\":{\"type\":\"integer\",\"minimum\":1,\"maximum\":65535}},\"required\":[\"first\",\"last\"],\"additionalProperties\":false},\"internal_address\":{\"type\":\"object\",\"properties\":{\"first\":{\"type\":\"string\"},\"last\":{\"type\":\"string\"}}},\"mac\":{\"type\":\"string\"},\"service\":{\"type\":\"array\",\"minItems\":1,\"items\":{\"type\":\"string\",\"enum\":[\"upnp\",\"nat-pmp\"]}},\"comment\":{\"type\":\"string\"},\"disabled\":{\"type\":\"boolean\"}},\"mapping\":{\"protocol\":{\"type\":\"string\",\"enum\":[\"tcp\",\"udp\",\"both\"]},\"external_port\":{\"type\":\"integer\",\"minimum\":1,\"maximum\":65535},\"internal_address\":{\"type\":\"string\"},\"internal_port\":{\"type\":\"integer\",\"minimum\":1,\"maximum\":65535},\"comment\":{\"type\":\"string\"},\"disabled\":{\"type\":\"boolean\"}}},\"netifd\":{\"type\":\"object\",\"required\":[\"interface\"],\"properties\":{\"interface\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"required\":[\"interface\",\"up\"],\"properties\":{\"interface\":{\"type\":\"string\"},\"up\":{\"type\":\"boolean\"},\"l3_device\":{\"type\":\"string\"},\"ipv4-address\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"required\":[\"address\",\"mask\"],\"properties\":{\"address\":{\"type\":\"string\"},\"mask\":{\"type\":\"integer\",\"minimum\":0,\"maximum\":128}}}},\"route\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"required\":[\"target\",\"mask\"],\"properties\":{\"target\":{\"type\":\"string\"},\"mask\":{\"type\":\"integer\",\"minimum\":0,\"maximum\":128},\"table\":{\"type\":[\"integer\",\"string\"]}}}},\"data\":{\"type\":\"object\",\"properties\":{\"zone\":{\"type\":\"string\"}}}}}}}}}"

@@ -1,5 +1,6 @@
 /** What UPnP needs of the daemon, and how this gateway names itself. */
 import { utf8Decode } from '../base/text.ts'
+import type { Config } from '../config/config.ts'
 import type { Mapping } from '../core/mapping.ts'
 import type { Noise } from '../core/noise.ts'
 import type { Rate } from '../core/rate.ts'
@@ -24,6 +25,7 @@ export interface Shared {
 export function upnpParts(running: Running, { noise, rate }: Shared): UpnpParts {
   const { daemon, engine, links } = running
   const { platform, diary, places, timers } = daemon
+  const texts = () => textsOf(running.situation.config)
   const external = () => {
     const device = running.situation.roles.external?.device
     return device === undefined ? undefined : links.link(device)
@@ -70,14 +72,18 @@ export function upnpParts(running: Running, { noise, rate }: Shared): UpnpParts 
   }
 }
 
-const texts = (): DeviceTexts => ({
-  friendlyName: 'Portico',
-  manufacturer: 'Portico',
-  modelDescription: 'Automatic port mapping',
-  modelName: 'Portico',
-  modelNumber: RELEASE,
-  presentationUrl: PATHS.page,
-})
+function textsOf({ upnp }: Config): DeviceTexts {
+  const { friendly_name, model_name, serial_number, presentation_url } = upnp
+  return {
+    friendlyName: friendly_name,
+    manufacturer: 'Portico',
+    modelDescription: 'Automatic port mapping',
+    modelName: model_name,
+    modelNumber: RELEASE,
+    ...(serial_number === undefined ? {} : { serialNumber: serial_number }),
+    presentationUrl: presentation_url ?? PATHS.page,
+  }
+}
 
 /** A device that goes meanwhile has no counters; the gateway answers what it can. */
 async function readLink({ links, linkControl, daemon }: Running, device: string): Promise<LinkReading | undefined> {
