@@ -1,5 +1,5 @@
 # Emulated routers: qemu/README.md says what runs on them.
-.PHONY: qemu qemu-all qemu-shell qemu-program
+.PHONY: qemu qemu-all qemu-bench qemu-shell qemu-program
 
 # Processors and kernels of the default set: the usual one, the router's, the big-endian one.
 QEMU_DEFAULT := x86_64-6.1 mipsel-6.1 s390x-6.12
@@ -13,6 +13,9 @@ qemu-all: qemu-program ## on every processor and kernel of qemu/images.json
 
 qemu-shell: qemu-program ## a prompt at an emulated router with the package on (IMAGE=x86_64-6.1)
 	node build/qemu/main.mjs shell $(or $(IMAGE),x86_64-6.1)
+
+qemu-bench: qemu-program ## Portico beside miniupnpd on an emulated router (IMAGE=x86_64-6.1), about a minute each
+	BENCH=1 node build/qemu/main.mjs run $(or $(IMAGE),$(QEMU_DEFAULT))
 
 qemu-program:
 	@tools/setup.sh npm build qemu

@@ -12,7 +12,7 @@ test('killed, it is started again by procd; no packet is lost and no mapping', a
   await map(a, 'udp', 6300)
   await map(b, 'tcp', 6301)
   await serving(a, 'udp', 6300, async () => {
-    const stream = await startStream(world, WAN, 6300, 12)
+    const stream = await startStream(world, WAN, 6300, 10)
     const pid = Number(await it.vm.must('pidof portico'))
     await it.vm.must(`kill -9 ${pid}`)
     await expectReach(world, 'udp', 6300, a)

@@ -24,12 +24,12 @@ describe.each(EVENTS)('$what', ({ what, command, most }) => {
     const { a, world } = it.lab
     await serving(a, 'udp', 6200, async () => {
       await map(a, 'udp', 6200)
-      const stream = await startStream(world, WAN, 6200, 6)
+      const stream = await startStream(world, WAN, 6200, 4)
       const took = await it.vm.must(`cut -d' ' -f1 /proc/uptime; ${command}; cut -d' ' -f1 /proc/uptime`)
       const { sent, lost, gap } = await stream.done()
       const [from = 0, to = 0] = took.trim().split('\n').map(Number)
       figure(`${what}: lost of ${sent} datagrams (5 ms apart); took ${(to - from).toFixed(2)} s`, lost)
-      expect(sent).toBeGreaterThan(800)
+      expect(sent).toBeGreaterThan(700)
       expect(gap).toBeLessThan(most)
     })
   })
