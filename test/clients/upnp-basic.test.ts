@@ -162,6 +162,54 @@ describe.each(ENGINES)('on %s', engine => {
     expect(stdout).toContain(`[${LAN6}]:5000`)
   })
 
+  test('another name is announced with another CONFIGID (check 12)', async () => {
+    const [before] = await searchFor(lab.a, 'upnp:rootdevice')
+    const friendly_name = 'Hall <router> & "co"'
+    server.configure(
+      upnpUci({ upnp: { friendly_name, serial_number: '4711', presentation_url: 'http://192.168.88.1/' } }),
+    )
+    server.process.signal('SIGHUP')
+    const configOf = (heard: typeof before) => heard?.fields['CONFIGID.UPNP.ORG']
+    await until('another CONFIGID', async () => {
+      const [after] = await searchFor(lab.a, 'upnp:rootdevice', LAN, 0.5)
+      return (after !== undefined && configOf(after) !== configOf(before)) || undefined
+    })
+    const description = await httpRaw(lab.a, LAN, request('GET', '/rootDesc.xml'))
+    expect(description).toMatch(/<friendlyName>Hall &lt;router&gt; &amp; (?:"|&quot;)co(?:"|&quot;)<\/friendlyName>/)
+    expect(description).toContain('<serialNumber>4711</serialNumber>')
+    expect(description).toContain('<presentationURL>http://192.168.88.1/</presentationURL>')
+    server.configure(upnpUci({ upnp: { show_dummy_rule: '0' } }))
+    server.process.signal('SIGHUP')
+    await until('the old CONFIGID', async () => {
+      const [after] = await searchFor(lab.a, 'upnp:rootdevice', LAN, 0.5)
+      return configOf(after) === configOf(before) || undefined
+    })
+    await sleep(2500) // its announcements
+  })
+
+  test('S25: an address that another device takes over leads nowhere until the first one is back', async () => {
+    const macOf = async () =>
+      (JSON.parse(await lab.a.must(['ip', '-json', 'link', 'show', 'dev', 'eth0'])) as { address: string }[])[0]
+        ?.address
+    const become = async (mac: string) => {
+      await lab.a.must(['ip', 'link', 'set', 'eth0', 'address', mac])
+      await lab.a.must(['ip', 'route', 'replace', 'default', 'via', LAN])
+      // The kernel believes no other device within a second of the last (net.ipv4.neigh.*.locktime).
+      await sleep(1100)
+      await lab.a.run(['ip', 'neigh', 'flush', 'dev', 'eth0'])
+      await lab.a.udpAsk([LAN, 9], 'here I am', 200)
+    }
+    const mine = await macOf()
+    expect(statusOf(await httpRaw(lab.a, LAN, addMapping(lab.a.ip, 4125, 4100)))).toBe(200)
+    await expectReach(lab, 'tcp', 4125, lab.a)
+    await become('02:00:00:00:00:77')
+    await until('suspended', async () => (/suspended/.test(server.output) ? true : undefined))
+    await expectNoReach(lab, 'tcp', 4125)
+    await become(mine as string)
+    await until('resumed', async () => (/resumed/.test(server.output) ? true : undefined))
+    await expectReach(lab, 'tcp', 4125, lab.a)
+  })
+
   test('on and off by the configuration: announced, then gone with a goodbye, and nothing is bound', async () => {
     const ears = await listenTo(lab.b)
     server.configure(upnpUci({ upnp: { enabled: '0' } }))
