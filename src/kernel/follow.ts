@@ -16,6 +16,8 @@ import { Exchange } from './exchange.ts'
 export interface Request {
   readonly type: number
   readonly payload: Uint8Array
+  /** Of a change, beside NLM_F_REQUEST and NLM_F_ACK. */
+  readonly flags?: number
 }
 
 export interface Followed {
@@ -97,9 +99,9 @@ export class Follower {
   }
 
   /** One change. Rejects with `KernelError`. */
-  tell(doing: string, { type, payload }: Request): Promise<void> {
+  tell(doing: string, { type, payload, flags = 0 }: Request): Promise<void> {
     return this.#exchange.tell(doing, sequence =>
-      message({ type, flags: FLAG.request | FLAG.ack, sequence }, payload, NONE, this.#platform.littleEndian),
+      message({ type, flags: FLAG.request | FLAG.ack | flags, sequence }, payload, NONE, this.#platform.littleEndian),
     )
   }
 

@@ -11,13 +11,18 @@ import type { Ip, Mac } from '../base/ip.ts'
 import type { Log } from '../base/log.ts'
 import type { Platform } from '../platform/platform.ts'
 import type { Message } from '../wire/netlink.ts'
-import { dumpRequest, RTM, RTNLGRP, readNeighbour } from '../wire/rtnetlink.ts'
+import { dumpRequest, RTM, RTNLGRP, readNeighbour, resolveRequest } from '../wire/rtnetlink.ts'
 import { neighbourNews } from './filter.ts'
 import { Follower } from './follow.ts'
 
 export interface Neighbours {
   /** Of a host on the link with this index; `undefined` when the kernel does not know it (any more). */
   mac(ip: Ip, index: number): Mac | undefined
+  /**
+   * Has the kernel ask the link who has this address; an answer comes as `seen`. Resolves when the question is out (or
+   * was not necessary); rejects with `KernelError`.
+   */
+  resolve(ip: Ip, index: number): Promise<void>
   /** Hosts known now. */
   readonly size: number
   close(): void
@@ -51,6 +56,7 @@ export async function openNeighbours(platform: Platform, log: Log, seen: Seen = 
   )
   return {
     mac: (ip, index) => table.mac(ip, index),
+    resolve: (ip, index) => follower.tell(`asking who has ${ip}`, resolveRequest(ip, index, littleEndian)),
     get size() {
       return table.size
     },

@@ -9,7 +9,7 @@ import { Malformed } from '../base/fail.ts'
 import type { Ip, Mac } from '../base/ip.ts'
 import { ANY_IPV4, isIpv4, macFrom } from '../base/ip.ts'
 import type { Message } from './netlink.ts'
-import { dump } from './netlink.ts'
+import { dump, FLAG } from './netlink.ts'
 import { address, attributes, host32, raw, string, u8 } from './netlink-attributes.ts'
 import { format } from './netlink-format.ts'
 import { nextHops } from './rtnetlink-nexthop.ts'
@@ -69,6 +69,7 @@ const RT_SCOPE_LINK = 253
 const NUD_INCOMPLETE = 0x1 // linux/neighbour.h
 const NUD_FAILED = 0x20
 const NUD_NOARP = 0x40
+const NTF_USE = 0x1
 
 export interface Link {
   readonly index: number
@@ -239,6 +240,20 @@ export const countersRequest = (index: number, littleEndian: boolean) => ({
 export const switchRequest = (index: number, up: boolean, littleEndian: boolean) => ({
   type: RTM.newLink,
   payload: linkFormat.encode({ index, flags: up ? IFF_UP : 0, change: IFF_UP }, {}, littleEndian),
+})
+
+/**
+ * Has the kernel find out who has an address, as if a packet were to leave for it: NTF_USE sends the first question at
+ * once (neighbour.c, neigh_add), and makes the entry where there is none.
+ */
+export const resolveRequest = (ip: Ip, index: number, littleEndian: boolean) => ({
+  type: RTM.newNeighbour,
+  flags: FLAG.create,
+  payload: neighbourFormat.encode(
+    { family: isIpv4(ip) ? AF_INET : AF_INET6, index, flags: NTF_USE },
+    { ip },
+    littleEndian,
+  ),
 })
 
 /** Of RTM_NEWSTATS; `undefined` when the kernel said nothing of the link. */

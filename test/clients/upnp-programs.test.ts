@@ -126,10 +126,18 @@ describe.each(SUBJECTS)('on %s', subject => {
       expect(Number(id)).toBeGreaterThan(0)
       await expectReach6(lab, transport, A6, 4000)
       expect(await upnpc('-6', '-U', id, '900')).toContain('with Lease Time: 900')
-      expect(await upnpc('-6', '-C', id)).toContain('IsWorking = Yes')
-      expect(Number(/PinholePackets = (\d+)/.exec(await upnpc('-6', '-K', id))?.[1])).toBeGreaterThan(0)
+      // miniupnpd 2.3.1 counts no packets here: 709 to the one, 0 to the other.
+      if (ours) expect(await upnpc('-6', '-C', id)).toContain('IsWorking = Yes')
+      if (ours) expect(Number(/Packets = (\d+)/.exec(await upnpc('-6', '-K', id))?.[1])).toBeGreaterThan(0)
       await upnpc('-6', '-D', id)
       await expectNoReach6(lab, transport, A6, 4000)
+    })
+
+    test.runIf(ours)('-6 -A for a neighbour is refused', async () => {
+      const said = await lab.b.must(['upnpc', '-6', '-A', '', '0', A6, '4000', '17', '600'])
+      expect(said).toMatch(/Local LAN ip address : fe80:/)
+      expect(said).toContain('failed with code 606')
+      await expectNoReach6(lab, 'udp', A6, 4000)
     })
   })
 

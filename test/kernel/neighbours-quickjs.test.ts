@@ -16,6 +16,8 @@ beforeAll(async () => {
   await must(['node', join(root, 'tools/build.mjs'), 'test/support/links-watch.ts', bundle], { directory: root })
   host = `${newLabName()}-host`
   await addNamespaces([host])
+  // A search for routers would make it heard.
+  await must(['sysctl', '-q', 'net.ipv6.conf.default.router_solicitations=0'], { netns: host })
   const batch = (lines: readonly string[], netns?: string) =>
     must(['ip', ...(netns === undefined ? [] : ['-n', netns]), '-batch', '-'], { input: `${lines.join('\n')}\n` })
   await batch([
@@ -59,6 +61,19 @@ test('of a host that talks without rest few notices wake us, of a silent one non
   await watcher.stop()
 })
 
+test('a host that has not spoken is found by asking, and a link that is none is refused', async () => {
+  await must(['ip', 'addr', 'add', '2001:db8::1/64', 'dev', 'lan0', 'nodad'])
+  await must(['ip', '-n', host, 'addr', 'add', '2001:db8::10/64', 'dev', 'eth0', 'nodad'])
+  const watcher = new Background([porticod, '--bundle', bundle])
+  await watcher.waitFor('"because":"ready"')
+  const found = '2001:db8::10 02:00:00:00:00:0a'
+  expect((await ask(watcher)).neighbours).not.toContain(found)
+  expect((await ask(watcher, 'resolve lan0 2001:db8::10')).complaints).toEqual([])
+  await until('found', async () => (await ask(watcher)).neighbours.includes(found) || undefined)
+  expect((await ask(watcher, 'resolve lan7 2001:db8::11')).complaints).toHaveLength(1)
+  await watcher.stop()
+})
+
 /** Ten seconds, five datagrams in each; the answer is that nobody listens. */
 const TALK = `
 import socket, time
@@ -67,9 +82,9 @@ for _ in range(50):
     time.sleep(0.2)
 `
 
-async function ask(watcher: Background): Promise<Watched> {
+async function ask(watcher: Background, order = ''): Promise<Watched> {
   const start = watcher.output.length
-  watcher.write('\n')
+  watcher.write(`${order}\n`)
   const [line] = await watcher.waitFor(/\{"because":"asked".*\}\n/, 10_000, start)
   return JSON.parse(line) as Watched
 }

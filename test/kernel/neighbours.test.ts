@@ -31,7 +31,10 @@ beforeAll(async () => {
   sh('addr add 192.168.1.1/24 dev lan0')
   sh('link set lan0 up')
   sh(`-n ${host} addr add 192.168.1.10/24 dev eth0`)
+  sh(`-n ${host} addr add 192.168.1.11/24 dev eth0`)
   sh(`-n ${host} link set eth0 up`)
+  sh('addr add 2001:db8::1/64 dev lan0 nodad')
+  sh(`-n ${host} addr add 2001:db8::10/64 dev eth0 nodad`)
   lan = indexOf('lan0')
   sh('neigh add 192.168.1.50 lladdr 02:00:00:00:00:50 dev lan0 nud reachable')
   sh('neigh add 192.168.1.51 dev lan0 nud failed')
@@ -60,6 +63,30 @@ test('a host that asks for the router is known when its first datagram is here',
   await arrived
   await eventually('known', () => neighbours.mac(ip('192.168.1.10'), lan) === '02:00:00:00:00:0a')
   server.close()
+})
+
+test.each(['192.168.1.11', '2001:db8::10'].map(ip))('%s, which has not spoken, is found by asking', async address => {
+  seen.length = 0
+  expect(neighbours.mac(address, lan)).toBeUndefined()
+  await neighbours.resolve(address, lan)
+  await eventually('found', () => neighbours.mac(address, lan) === '02:00:00:00:00:0a')
+  expect(seen).toEqual([`${address} 02:00:00:00:00:0a`])
+  await neighbours.resolve(address, lan) // of one that is known there is nothing new
+  expect(seen).toHaveLength(1)
+})
+
+test('an address that nobody has stays unknown, and is found when somebody gets it', async () => {
+  const address = ip('2001:db8::12')
+  await neighbours.resolve(address, lan)
+  await until('given up', async () => sh('neigh show 2001:db8::12 dev lan0').toString().includes('FAILED') || undefined)
+  expect(neighbours.mac(address, lan)).toBeUndefined()
+  sh(`-n ${host} addr add 2001:db8::12/64 dev eth0 nodad`)
+  await neighbours.resolve(address, lan)
+  await eventually('found', () => neighbours.mac(address, lan) === '02:00:00:00:00:0a')
+})
+
+test('on a link that is none nobody can be asked', async () => {
+  await expect(neighbours.resolve(ip('2001:db8::13'), 4711)).rejects.toThrow('ENODEV')
 })
 
 test('another machine with the same address is told apart', async () => {

@@ -62,6 +62,7 @@ export class Igd {
   firewallEnabled = true
   /** Another address that every caller is at as well. */
   alsoAt: Ip | undefined
+  isAlsoAt: GatewayWorld['isAlsoAt'] = async (_from, host) => host === this.alsoAt
   options: GatewayOptions
   redirects: readonly ListedRedirect[]
 
@@ -79,7 +80,7 @@ export class Igd {
       engine: router.engine,
       noise: router.noise,
       rate: new Rate(),
-      isAlsoAt: async (_from, host) => host === this.alsoAt,
+      isAlsoAt: (from, host) => this.isAlsoAt(from, host),
       options: () => this.options,
       connectedSince: () => this.connectedSince,
       link: async () => this.link,

@@ -1,7 +1,9 @@
 /**
  * A program for tests: keeps the live tables of links and neighbours on the engine that runs it, and prints one line
- * of JSON at each change and at each line of input. An empty line of input asks for the state, `end` ends it.
+ * of JSON at each change and at each line of input. An empty line of input asks for the state, `resolve DEVICE ADDRESS`
+ * has the kernel ask who has an address, `end` ends it.
  */
+import type { Ip } from '../../src/base/ip.ts'
 import { openLinks } from '../../src/kernel/links.ts'
 import { openNeighbours } from '../../src/kernel/neighbours.ts'
 import type { Platform } from '../../src/platform/platform.ts'
@@ -46,7 +48,7 @@ async function watch(): Promise<void> {
   const heard = countingNotices(platform, () => {
     notices++
   })
-  await openNeighbours(
+  const hosts = await openNeighbours(
     heard,
     (_severity, topic, message) => complaints.push(`${topic}: ${message}`),
     (ip, mac) => neighbours.push(`${ip} ${mac}`),
@@ -55,6 +57,11 @@ async function watch(): Promise<void> {
   for (;;) {
     const line = await platform.readLine()
     if (line === undefined || line === 'end') break
+    const [word, device = '', address = ''] = line.split(' ')
+    if (word === 'resolve') {
+      const failed = (error: unknown) => complaints.push(`resolve: ${error}`)
+      await hosts.resolve(address as Ip, links.view.index(device) ?? 0).catch(failed)
+    }
     print('asked')
   }
   platform.exit(0)

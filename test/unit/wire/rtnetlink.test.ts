@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import type { Ip } from '../../../src/base/ip.ts'
 import { message, messages } from '../../../src/wire/netlink.ts'
 import {
   addressFormat,
@@ -13,6 +14,7 @@ import {
   readDefaultRoutes,
   readLink,
   readNeighbour,
+  resolveRequest,
   routeFormat,
   statisticsFormat,
   switchRequest,
@@ -228,6 +230,15 @@ describe('readNeighbour()', () => {
     const payload = neighbourFormat.encode(head, { ip: IPV4, mac: Uint8Array.of(2, 0, 0, 0, 0, 1) }, true)
     expect(readNeighbour(framed(RTM.newNeighbour, payload), true)).toBeUndefined()
   })
+})
+
+test('resolveRequest() is what `ip neigh add 2001:db8::10 dev lan0 use` sends, but for NLM_F_EXCL', () => {
+  const { type, flags, payload } = resolveRequest('2001:db8::10' as Ip, 3, true)
+  expect([type, flags, hexOf(payload)]).toEqual([
+    28,
+    0x400,
+    '0a0000000300000000000100' + '1400010020010db8000000000000000000000010',
+  ])
 })
 
 describe('formats', () => {

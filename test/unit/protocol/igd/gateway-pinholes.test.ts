@@ -1,11 +1,11 @@
 /** IPv6 pinholes: checks 73 to 84 of the IGD sheet. */
 import { describe, expect, test } from 'vitest'
-import type { Ip } from '../../../../src/base/ip.ts'
+import type { Ip, Mac } from '../../../../src/base/ip.ts'
 import { currentValues } from '../../../../src/protocol/igd/gateway-events.ts'
 import { PINHOLE } from '../../../../src/protocol/igd/services/pinhole.ts'
 import { WANIP1 } from '../../../../src/protocol/igd/services/wanip.ts'
 import { type Changes, Igd, POLICY } from '../../../support/gateway.ts'
-import { A, A6, B6, policy } from '../../../support/router.ts'
+import { A, A6, B6, policy, quiet } from '../../../support/router.ts'
 
 const id = async (igd: Igd, changes: Changes = {}) =>
   (await igd.from(A6).call(PINHOLE, 'AddPinhole', changes)).values['UniqueID'] ?? ''
@@ -156,6 +156,61 @@ describe('an existing pinhole', () => {
     expect((await check()).values).toEqual({ IsWorking: '1' })
     igd.traffic = undefined
     expect((await check()).code).toBe(501)
+  })
+})
+
+describe('a host that calls by another of its addresses', () => {
+  const LINK_LOCAL = 'fe80::10' as Ip
+  const MAC = '02:00:00:00:00:0a' as Mac
+  const actions = ['UpdatePinhole', 'DeletePinhole', 'GetPinholePackets', 'CheckPinholeWorking']
+  /** LINK_LOCAL and A6 are one device's, and nobody else's. */
+  const start = async () => {
+    const igd = await Igd.start()
+    igd.isAlsoAt = async ({ ip }, host) => [ip, host].every(each => each === LINK_LOCAL || each === A6)
+    igd.traffic = { packets: 1, bytes: 60 }
+    return igd
+  }
+  const add = (igd: Igd, from: Ip, internal: Ip = A6) =>
+    igd.from(from, MAC).call(PINHOLE, 'AddPinhole', { InternalClient: internal })
+
+  test('opens a pinhole that belongs to the address it leads to', async () => {
+    const igd = await start()
+    expect((await add(igd, LINK_LOCAL)).values).toEqual({ UniqueID: '1' })
+    expect(igd.router.kernel.elements.map(({ internal, owner, mac }) => [internal, owner, mac])).toEqual([
+      [{ ip: A6, port: 4001 }, { via: 'upnp', client: A6 }, MAC],
+    ])
+  })
+  test.each(actions)('%s by the one of a pinhole of the other', async action => {
+    const igd = await start()
+    const UniqueID = await id(igd)
+    expect(await igd.from(LINK_LOCAL, MAC).code(PINHOLE, action, { UniqueID })).toBe(0)
+  })
+  test('over IPv4 proves nothing, and an address of another device is refused in its own name', async () => {
+    const igd = await start()
+    igd.isAlsoAt = async ({ ip }) => ip === A
+    expect(await igd.from(A, MAC).code(PINHOLE, 'AddPinhole', { InternalClient: A6 })).toBe(606)
+    expect((await add(igd, LINK_LOCAL, B6)).code).toBe(606)
+    expect(igd.router.kernel.elements).toEqual([])
+    expect(igd.router.lines.join('\n')).toContain(`${LINK_LOCAL} may ask for itself only`)
+  })
+  test('waits for what the link says, and others do not wait for it', async () => {
+    const igd = await start()
+    let answer: (isSame: boolean) => void = () => undefined
+    igd.isAlsoAt = () =>
+      new Promise(resolve => {
+        answer = resolve
+      })
+    await expect(add(igd, LINK_LOCAL)).rejects.toThrow('0 answers')
+    expect((await add(igd, B6, B6)).code).toBeUndefined()
+    expect(igd.router.kernel.elements.map(({ internal }) => internal.ip)).toEqual([B6])
+    answer(true)
+    await quiet()
+    expect(igd.router.kernel.elements.map(({ internal }) => internal.ip)).toEqual([B6, A6])
+  })
+  test('whose question fails gets 501', async () => {
+    const igd = await start()
+    igd.isAlsoAt = () => Promise.reject(new Error('gone'))
+    expect((await add(igd, LINK_LOCAL)).code).toBe(501)
   })
 })
 
