@@ -12,7 +12,7 @@ import type { LinkView } from '../kernel/link-table.ts'
 import type { Platform } from '../platform/platform.ts'
 import type { Device, DeviceTexts } from '../protocol/igd/description.ts'
 import { configIdOf, defaultConnection, uuidsOf } from '../protocol/igd/description.ts'
-import type { Door as Announced, Offer, Verdict } from '../protocol/igd/discovery.ts'
+import type { Door as Announced, Arrival, Offer, Verdict } from '../protocol/igd/discovery.ts'
 import { Discovery } from '../protocol/igd/discovery.ts'
 import type { EventedService } from '../protocol/igd/evented.ts'
 import { EVENTED } from '../protocol/igd/evented.ts'
@@ -177,7 +177,7 @@ class Service implements Timed {
     this.#ssdp = new SsdpDoors({
       platform,
       log,
-      receive: (bytes, arrival) => this.#heard(this.#discovery.receive(bytes, arrival, this.#now()), arrival.from.ip),
+      receive: (bytes, arrival) => this.#heard(this.#discovery.receive(bytes, arrival, this.#now()), arrival),
       opened: () => this.#serve(),
       rearm,
     })
@@ -224,7 +224,8 @@ class Service implements Timed {
     if (isAnother) this.#discovery.offer(this.#offer(), this.#now())
     this.#serve()
     this.#ssdp.keep(plan.doors)
-    this.changed()
+    // The owner's options are among the values.
+    if (this.#eventing.size > 0) this.#publish()
   }
 
   changed(): void {
@@ -289,10 +290,13 @@ class Service implements Timed {
     })
   }
 
-  #heard(verdict: Verdict, from: Ip): void {
+  #heard(verdict: Verdict, { device, from: { ip } }: Arrival): void {
+    const { noise, links, rearm } = this.#parts
     const kind = NOISE[verdict]
-    if (kind !== undefined) this.#parts.noise.count(kind, from, this.#now())
-    this.#parts.rearm()
+    // On Node a group is heard from all internal devices by each of its sockets: only one of them is meant.
+    const isElsewhere = () => this.#plan.doors.some(door => door.device !== device && links.isHost(ip, door.device))
+    if (kind !== undefined && !isElsewhere()) noise.count(kind, ip, this.#now())
+    rearm()
   }
 
   #differs(): boolean {

@@ -1,0 +1,102 @@
+/** Where UPnP answers: which addresses of which devices. */
+import { describe, expect, test } from 'vitest'
+import type { Ip, Mac } from '../../../src/base/ip.ts'
+import type { Config } from '../../../src/config/config.ts'
+import { fileNames, load } from '../../../src/config/load.ts'
+import { situationOf } from '../../../src/daemon/situation.ts'
+import { LinkTable } from '../../../src/kernel/link-table.ts'
+import type { LinkAddress } from '../../../src/wire/rtnetlink.ts'
+
+const INTERFACES = `
+config interface
+	option interface 'br-lan'
+	option type 'internal'
+config interface
+	option interface 'br-guest'
+	option type 'internal'
+	list service 'nat_pmp'
+config interface
+	option interface 'wan'
+	option type 'external'
+`
+
+function configOf(portico: string): Config {
+  const bytes = Uint8Array.from(portico, char => char.charCodeAt(0))
+  const files = { portico: bytes, network: undefined, firewall: undefined }
+  const { config } = load(files, fileNames('/etc/config'))
+  if (config === undefined) throw new Error('no configuration')
+  return config
+}
+
+const upnp = (...options: readonly string[]) =>
+  configOf(`config portico 'upnp'\n${options.map(each => `\toption ${each}\n`).join('')}${INTERFACES}`)
+
+const address = (index: number, ip: string, bits: number, change: Partial<LinkAddress> = {}): LinkAddress => ({
+  index,
+  ip: ip as Ip,
+  bits,
+  peer: undefined,
+  broadcast: undefined,
+  scope: 'universe',
+  secondary: false,
+  deprecated: false,
+  usable: true,
+  ...change,
+})
+
+function links(...addresses: readonly LinkAddress[]): LinkTable {
+  const table = new LinkTable()
+  for (const [index, name] of [
+    [2, 'wan'],
+    [3, 'br-lan'],
+    [4, 'br-guest'],
+  ] as const) {
+    const mac = `02:00:00:00:00:0${index}` as Mac
+    table.setLink({ index, name, up: true, carrier: true, loopback: false, pointToPoint: false, mac })
+  }
+  for (const each of addresses) table.setAddress(each)
+  return table
+}
+
+const doorsOf = (table: LinkTable, config = upnp("enabled '1'")) =>
+  situationOf(config, undefined, table, []).upnp?.doors.map(({ device, address: ip }) => `${device} ${ip}`)
+
+describe('situationOf() plans UPnP', () => {
+  test('nothing while it is off', () => {
+    const situation = situationOf(upnp("enabled '0'"), undefined, links(address(3, '192.168.1.1', 24)), [])
+    expect([situation.upnp, situation.settings.guarded]).toEqual([undefined, []])
+  })
+
+  test('every IPv4 address of the devices that it serves, and of no other', () => {
+    const table = links(
+      address(2, '203.0.113.5', 24),
+      address(3, '192.168.1.1', 24),
+      address(3, '10.0.0.1', 24, { secondary: true }),
+      address(4, '192.168.2.1', 24),
+    )
+    expect(doorsOf(table)).toEqual(['br-lan 192.168.1.1', 'br-lan 10.0.0.1'])
+  })
+
+  test('of IPv6 the link-local address, and one that stays', () => {
+    const lan = [address(3, 'fe80::1', 64, { scope: 'link' }), address(3, '2001:db8::1', 64)]
+    expect(doorsOf(links(...lan))).toEqual(['br-lan fe80::1', 'br-lan 2001:db8::1'])
+    expect(doorsOf(links(...lan, address(3, 'fd00:1::1', 64)))).toEqual(['br-lan fe80::1', 'br-lan fd00:1::1'])
+  })
+
+  test.each([
+    ['tentative', { usable: false }],
+    ['deprecated', { deprecated: true }],
+    ['temporary', { secondary: true }],
+  ])('no %s address of IPv6', (_, change) => {
+    expect(doorsOf(links(address(3, '2001:db8::1', 64, change)))).toEqual([])
+  })
+
+  test('ports that are guarded, and what tells this gateway from others', () => {
+    const { upnp: plan, settings } = situationOf(upnp("enabled '1'", "http_port '8200'"), undefined, links(), [])
+    expect(settings.guarded).toEqual([
+      { transport: 'udp', port: 1900 },
+      { transport: 'tcp', port: 8200 },
+    ])
+    expect([plan?.httpPort, plan?.identity]).toEqual([8200, '02:00:00:00:00:03'])
+  })
+})
