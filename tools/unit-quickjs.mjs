@@ -4,7 +4,7 @@
  *   node tools/unit-quickjs.mjs run ENGINE...  runs it: porticod, qjs, mipsel, aarch64
  * The tests found by vitest on Node are the measure: an engine that ran another number of tests of a file has failed.
  */
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { relative } from 'node:path'
 import { build } from 'esbuild'
@@ -37,7 +37,7 @@ const rawText = () => ({
 
 const [task, ...engines] = process.argv.slice(2)
 if (task === 'bundle') await bundle()
-else if (task === 'run') run(engines)
+else if (task === 'run') await run(engines)
 else throw new Error('usage: node tools/unit-quickjs.mjs bundle | run ENGINE...')
 
 async function bundle() {
@@ -75,12 +75,13 @@ function entry(files) {
   return `import { runAll } from './test/support/unit-quickjs.ts'\nawait runAll([${list.join(',\n')}])\n`
 }
 
-function run(names) {
+/** Side by side: each runs on one processor, and the foreign ones take minutes. */
+async function run(names) {
   const wanted = JSON.parse(readFileSync(EXPECTED, 'utf8'))
   let passed = 0
   let failed = 0
-  for (const name of names) {
-    const result = runEngine(name, wanted)
+  const results = await Promise.all(names.map(async name => ({ name, ...(await runEngine(name, wanted)) })))
+  for (const { name, ...result } of results) {
     passed += result.passed
     failed += result.failed
     console.log(`${name}: ${result.passed} passed, ${result.failed} failed`)
@@ -89,15 +90,14 @@ function run(names) {
   process.exitCode = failed === 0 && passed > 0 ? 0 : 1
 }
 
-function runEngine(name, wanted) {
+async function runEngine(name, wanted) {
   const command = ENGINES[name]
   if (command === undefined) throw new Error(`no engine ${name}; there are ${Object.keys(ENGINES).join(' ')}`)
   const [program, ...words] = command
-  const options = { encoding: 'utf8', maxBuffer: 1 << 26, timeout: 600_000, env: { ...process.env, TZ: 'UTC' } }
-  const { stdout, stderr, status, signal, error } = spawnSync(program, words, options)
-  const last = (stdout ?? '').trimEnd().split('\n').pop() ?? ''
-  if (error !== undefined || !last.startsWith('{')) {
-    console.error(`${name}: ended without a result: ${error ?? `status ${status ?? signal}`}\n${stdout}${stderr}`)
+  const { stdout, stderr, ended } = await execute(program, words)
+  const last = stdout.trimEnd().split('\n').pop() ?? ''
+  if (!last.startsWith('{')) {
+    console.error(`${name}: ended without a result: ${ended}\n${stdout}${stderr}`)
     return { passed: 0, failed: 1 }
   }
   const { counts, passed, failures } = JSON.parse(last)
@@ -105,4 +105,16 @@ function runEngine(name, wanted) {
   const notes = missing.map(file => `${file}: ${counts[file] ?? 0} tests here, ${wanted[file] ?? 0} on Node`)
   for (const note of [...failures, ...notes]) console.error(`${name}: ${note}`)
   return { passed, failed: failures.length + notes.length }
+}
+
+/** `ended`: in words. */
+function execute(program, words) {
+  const options = { stdio: ['ignore', 'pipe', 'pipe'], timeout: 1_200_000, env: { ...process.env, TZ: 'UTC' } }
+  const child = spawn(program, words, options)
+  const said = { stdout: '', stderr: '' }
+  for (const name of ['stdout', 'stderr']) child[name].setEncoding('utf8').on('data', text => (said[name] += text))
+  return new Promise(resolve => {
+    child.on('error', error => resolve({ ...said, ended: String(error) }))
+    child.on('close', (status, signal) => resolve({ ...said, ended: `status ${status ?? signal}` }))
+  })
 }
