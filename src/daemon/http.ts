@@ -15,6 +15,7 @@ import {
   LAST_CHUNK,
   RequestReader,
 } from '../wire/http.ts'
+import { hasRoom } from './http-room.ts'
 import type { Timed } from './timers.ts'
 
 /** Who asks; `undefined` on a unix socket. */
@@ -89,7 +90,7 @@ export class HttpServer implements Timed {
 
   /** For `Platform.listen`; `handle`: what serves this connection, where it depends on the door. */
   accept(stream: Stream, handle: HttpHandler = this.#handle): void {
-    if (!this.#hasRoom(stream.peer)) {
+    if (!hasRoom(this.#open, stream.peer?.ip, this.#limits)) {
       stream.write(encodeResponse(refusal(503, 'too many connections'), undefined, false))
       stream.end()
       return
@@ -109,14 +110,6 @@ export class HttpServer implements Timed {
   /** Closes every connection at once. */
   close(): void {
     for (const connection of [...this.#open]) connection.close()
-  }
-
-  #hasRoom(peer: Peer): boolean {
-    if (this.#open.size >= this.#limits.connections) return false
-    if (peer === undefined) return true
-    let held = 0
-    for (const connection of this.#open) if (connection.peer?.ip === peer.ip) held++
-    return held < this.#limits.perPeer
   }
 }
 
@@ -166,6 +159,11 @@ class Connection {
 
   get isClosed(): boolean {
     return this.#phase.is === 'closed'
+  }
+
+  /** A whole request has come, and its answer is being made. */
+  get isWorking(): boolean {
+    return this.#phase.is === 'handling'
   }
 
   get peer(): Peer {

@@ -55,6 +55,9 @@ function listener(server: Server): Listener {
   }
 }
 
+/** Above what one host sends in a burst: a full queue costs everybody a second (the SYN is sent again). */
+const BACKLOG = 512
+
 function bound(server: Server, at: StreamAddress): Promise<Server> {
   return new Promise((resolve, reject) => {
     server.once('error', reject)
@@ -66,8 +69,8 @@ function bound(server: Server, at: StreamAddress): Promise<Server> {
     // The socket file is made inside listen(): mode 0600 from the first moment.
     const before = process.umask(0o177)
     try {
-      if ('unix' in at) server.listen({ path: nameOf(at.unix), backlog: 64, exclusive: true })
-      else server.listen({ ...hostOf(at), ipv6Only: true, backlog: 64, exclusive: true })
+      if ('unix' in at) server.listen({ path: nameOf(at.unix), backlog: BACKLOG, exclusive: true })
+      else server.listen({ ...hostOf(at), ipv6Only: true, backlog: BACKLOG, exclusive: true })
     } finally {
       process.umask(before)
     }

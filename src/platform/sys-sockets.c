@@ -295,7 +295,8 @@ static int unix_address(JSContext *ctx, JSValueConst value, struct sockaddr_un *
   return fits ? 0 : -1;
 }
 
-#define BACKLOG 64
+/* Above what one host sends in a burst: a full queue costs everybody a second (the SYN is sent again). */
+#define BACKLOG 512
 
 /* Whether the path is a socket that nobody listens on any more. */
 static int abandoned(const struct sockaddr_un *address, socklen_t length) {

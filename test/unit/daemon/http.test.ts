@@ -264,10 +264,37 @@ describe('HttpServer', () => {
     const mine = [1, 2, 3].map(() => room.connect('192.168.1.7'))
     expect(mine.map(({ state }) => state)).toEqual(['open', 'open', 'ended'])
     expect(firstLine((mine[2] as MemoryStream).read())).toBe('HTTP/1.1 503 Service Unavailable')
-    const others = [8, 9, 10, 11].map(n => room.connect(`192.168.1.${n}`))
-    expect(others.map(({ state }) => state)).toEqual(['open', 'open', 'open', 'ended'])
+    const others = [8, 9, 10].map(n => room.connect(`192.168.1.${n}`))
+    expect(others.map(({ state }) => state)).toEqual(['open', 'open', 'open'])
+    expect(room.connect('192.168.1.7').state).toBe('ended')
     mine[0]?.finish()
     expect(room.connect('192.168.1.7').state).toBe('open')
+  })
+
+  test('S14: when it is full, who has none gets the oldest of those who have the most', () => {
+    const room = new Room(undefined, { connections: 5, perPeer: 2 })
+    const [older, newer] = [room.connect('10.0.0.1'), room.connect('10.0.0.1')]
+    const others = [2, 3, 4].map(n => room.connect(`10.0.0.${n}`))
+    expect(room.connect('192.168.1.7').state).toBe('open')
+    expect([older.state, newer.state, ...others.map(({ state }) => state)]).toEqual([
+      'closed',
+      'open',
+      'open',
+      'open',
+      'open',
+    ])
+    // Now everybody has one: the first that came goes.
+    expect(room.connect('192.168.1.8').state).toBe('open')
+    expect([newer.state, ...others.map(({ state }) => state)]).toEqual(['closed', 'open', 'open', 'open'])
+    expect(room.server.connections).toBe(5)
+  })
+
+  test('S14: nobody loses a connection whose answer is being made', async () => {
+    const room = new Room(() => new Promise(() => undefined), { connections: 2, perPeer: 2 })
+    const working = [1, 2].map(n => room.connect(`10.0.0.${n}`))
+    for (const each of working) each.send(get('/'))
+    expect(room.connect('192.168.1.7').state).toBe('ended')
+    expect(working.map(({ state }) => state)).toEqual(['open', 'open'])
   })
 
   test('300 silent connections keep nobody out once their time is up', async () => {
