@@ -20,7 +20,7 @@ from natpmp_load import Latency, Load  # noqa: E402
 
 IP_RECVERR = 11  # linux/in.h
 IPV6_RECVERR = 25
-ETH_P_IP = 0x0800  # linux/if_ether.h
+ETH_P_IP, ETH_P_ALL = 0x0800, 0x0003  # linux/if_ether.h
 SO_BINDTODEVICE = 25  # asm-generic/socket.h
 SO_RCVBUFFORCE = 33  # asm-generic/socket.h
 NETLINK_NETFILTER = 12  # linux/netlink.h
@@ -201,22 +201,26 @@ def conversation(it, connect, hex):
 
 
 class Sniffer:
-    """Every UDP datagram on a device that comes from or goes to one of the ports, with its time."""
+    """Every UDP datagram on a device that comes from or goes to one of the ports, with its time.
+
+    Those that leave too: a socket for ETH_P_IP alone would never see them.
+    """
 
     def __init__(self, device, ports):
         self.ports = set(ports)
         self.seen = []
-        self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ETH_P_IP))
-        self.socket.bind((device, ETH_P_IP))
+        self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ETH_P_ALL))
+        self.socket.bind((device, ETH_P_ALL))
         threading.Thread(target=self.watch, daemon=True).start()
 
     def watch(self):
         while True:
             try:
-                packet = self.socket.recv(65535)
+                packet, (_, protocol, *_) = self.socket.recvfrom(65535)
             except OSError:
                 return
-            self.note(packet, time.monotonic())
+            if protocol == ETH_P_IP:
+                self.note(packet, time.monotonic())
 
     def note(self, packet, at):
         if len(packet) < 28 or packet[9] != socket.IPPROTO_UDP:
