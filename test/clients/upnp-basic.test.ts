@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { A6, addIpv6, B6, expectNoReach6, expectReach6, LAN6 } from '../support/ipv6.ts'
 import { GUEST, LAN, type Lab, makeLab, moveWan, WAN } from '../support/lab.ts'
-import { sleep, until } from '../support/process.ts'
+import { monotonic, sleep, until } from '../support/process.ts'
 import { expectNoReach, expectReach } from '../support/reach.ts'
 import type { Server } from '../support/server.ts'
 import {
@@ -246,6 +246,15 @@ describe.each(ENGINES)('on %s', engine => {
     await Promise.all([ears, ...outside].map(each => each.close()))
   })
 
+  test('S14: 300 connections of one host that say nothing keep nobody else waiting', async () => {
+    const holder = lab.b.start(['/usr/bin/python3', '-u', '-c', HOLD])
+    await holder.waitFor('held')
+    const begun = monotonic()
+    expect(statusOf(await httpRaw(lab.a, LAN, request('GET', '/rootDesc.xml')))).toBe(200)
+    expect(monotonic() - begun).toBeLessThan(1)
+    await holder.kill()
+  })
+
   test('a callback elsewhere is refused (S12)', async () => {
     const subscribeTo = (callback: string) =>
       httpRaw(lab.a, LAN, request('SUBSCRIBE', '/evt/IPConn', { CALLBACK: callback, NT: 'upnp:event' }))
@@ -260,6 +269,21 @@ describe.each(ENGINES)('on %s', engine => {
     }
   })
 })
+
+/** Half a request on each of 300 connections. */
+const HOLD = `
+import socket, time
+held = []
+for i in range(300):
+    s = socket.create_connection(('${LAN}', 5000), 2)
+    try:
+        s.sendall(b'POST /ctl/IPConn HTTP/1.1\\r\\nHost: ')
+    except OSError:
+        pass
+    held.append(s)
+print('held', flush=True)
+time.sleep(60)
+`
 
 /** One for every row on every address, and nothing else meanwhile. */
 async function goodbyes(ears: Ears): Promise<void> {
