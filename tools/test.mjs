@@ -1,5 +1,5 @@
 /**
- * `make test`: every suite that fits CI, one after the other, with its time and its count, and a last line that sums
+ * `make test`: every suite that fits CI, with its time and its count, and a last line that sums
  * them up: `N passed, N failed`. A suite that ends without a count, or with none run, is a failure: nothing is left
  * out silently. `node tools/test.mjs NAME...` runs the named suites only.
  */
@@ -35,7 +35,8 @@ const step = (name, ...command) => ({
   count: (_output, status) => ({ passed: status === 0 ? 1 : 0, failed: status === 0 ? 0 : 1, skipped: 0 }),
 })
 
-const SUITES = [
+/** One after the other, quick ones first: what everything else stands on. */
+const FIRST = [
   step('lint', 'make', '--no-print-directory', 'lint'),
   step('types', 'make', '--no-print-directory', 'check'),
   vitest('project', 'test/project/vitest.config.ts'),
@@ -43,17 +44,23 @@ const SUITES = [
   step('bundle', 'make', '--no-print-directory', 'bundle', 'host', 'qjs'),
   plain('unit-quickjs', 'make', '--no-print-directory', 'unit-quickjs'),
   step('cross', 'make', '--no-print-directory', 'cross'),
-  plain('unit-cross', 'make', '--no-print-directory', 'unit-cross'),
+]
+/** Those that wait for packets and leases more than they compute. */
+const WAITING = [
   vitest('engines', 'test/engines/vitest.config.ts'),
   vitest('fuzz', 'test/fuzz/vitest.config.ts'),
   vitest('kernel', 'test/kernel/vitest.config.ts'),
   vitest('clients', 'test/clients/vitest.config.ts'),
-  vitest('web', 'test/web/vitest.config.ts'),
   vitest('faults', 'test/faults/vitest.config.ts'),
-  step('ipk', 'make', '--no-print-directory', 'ipk', 'ARCH=x86_64'),
-  vitest('package', 'test/package/vitest.config.ts'),
   step('demo', 'make', '--no-print-directory', 'demo'),
   step('demo-node', 'make', '--no-print-directory', 'demo', 'ENGINE=node'),
+]
+/** Those that compute, meanwhile, with what the others leave of the processors; they show themselves when they end. */
+const BESIDE = [
+  plain('unit-cross', 'make', '--no-print-directory', 'unit-cross'),
+  vitest('web', 'test/web/vitest.config.ts'),
+  step('ipk', 'make', '--no-print-directory', 'ipk', 'ARCH=x86_64'),
+  vitest('package', 'test/package/vitest.config.ts'),
 ]
 
 // Who compares with another server, or runs one engine, does so by hand.
@@ -61,11 +68,10 @@ delete process.env.SERVER
 delete process.env.ENGINE
 await setUp()
 const wanted = process.argv.slice(2)
-const results = []
-for (const suite of SUITES) {
-  if (wanted.length === 0 || wanted.includes(suite.name)) results.push(await run(suite))
-}
-report(results)
+const isWanted = ({ name }) => wanted.length === 0 || wanted.includes(name)
+const first = await runAll(FIRST, 'shown')
+const [waiting, beside] = await Promise.all([runAll(WAITING, 'shown'), runAll(BESIDE, 'beside')])
+report([...first, ...waiting, ...beside])
 
 async function setUp() {
   rmSync('build/test', { recursive: true, force: true })
@@ -84,10 +90,21 @@ async function setUp() {
   if (status !== 0) process.exit(status)
 }
 
-async function run(suite) {
-  console.log(`\n=== ${suite.name}`)
+async function runAll(suites, how) {
+  const results = []
+  for (const suite of suites.filter(isWanted)) results.push(await run(suite, how))
+  return results
+}
+
+async function run(suite, how) {
+  const heading = `\n=== ${suite.name}`
+  if (how === 'shown') console.log(heading)
   const started = process.hrtime.bigint()
-  const { status, output } = await execute(suite.command)
+  const { status, output } = await execute(
+    how === 'shown' ? suite.command : ['nice', '-n', '19', ...suite.command],
+    how,
+  )
+  if (how === 'beside') console.log(`${heading}\n${output}`)
   const took = Number(process.hrtime.bigint() - started) / 1e9
   return { name: suite.name, took, ...judged(suite, output, status) }
 }
@@ -107,13 +124,13 @@ function judged(suite, output, status) {
   return counted
 }
 
-function execute(command) {
+function execute(command, how = 'shown') {
   return new Promise(resolve => {
     const child = spawn(command[0], command.slice(1), { stdio: ['ignore', 'pipe', 'pipe'] })
     let output = ''
     for (const stream of [child.stdout, child.stderr]) {
       stream.on('data', chunk => {
-        process.stdout.write(chunk)
+        if (how === 'shown') process.stdout.write(chunk)
         output = (output + chunk).slice(-200_000)
       })
     }

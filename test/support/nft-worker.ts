@@ -108,13 +108,11 @@ function perform(command: Command, { firewall, clock, traffic, heard }: Parts): 
     case 'restore':
       return firewall.restore()
     case 'adopt':
-      return firewall
-        .adopt()
-        .then(adopted => ({
-          ...adopted,
-          mappings: adopted?.mappings.length,
-          states: adopted?.mappings.map(kindOf).sort(),
-        }))
+      return firewall.adopt().then(adopted => ({
+        ...adopted,
+        mappings: adopted?.mappings.length,
+        states: adopted?.mappings.map(kindOf).sort(),
+      }))
   }
 }
 
