@@ -41,6 +41,10 @@ export class Vm {
     return Number(process.hrtime.bigint() - began) / 1e9
   }
 
+  get on(): boolean {
+    return this.#hand !== undefined
+  }
+
   async answers(timeout = 30_000): Promise<void> {
     await until(
       `the router answers; it said:\n${this.serial.slice(-2000)}`,

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { until } from '../../test/support/process.ts'
 import { SERVES } from '../ready.ts'
 import { startStream } from './stream.ts'
-import { expectReach, figure, map, natpmpc, router, serving, WAN } from './support.ts'
+import { expectNoReach, expectReach, figure, map, natpmpc, router, serving, WAN } from './support.ts'
 
 const it = router('ready')
 
@@ -40,3 +40,45 @@ test('stopped, what it granted goes on; started again, it takes that over', asyn
   await it.vm.must(SERVES, 60_000)
   await serving(a, 'udp', 6302, () => expectReach(world, 'udp', 6302, a))
 })
+
+test('with a lease file, mappings outlive a reboot; nobody has to ask again', async () => {
+  const { a, b, world } = it.lab
+  await it.vm.must(`uci -q batch <<'END'
+set portico.system=portico
+set portico.system.lease_file=/etc/portico/leases
+commit portico
+END
+mkdir -p /etc/portico
+/etc/init.d/portico reload`)
+  await it.vm.must(SERVES, 60_000)
+  await map(a, 'udp', 6310)
+  await map(b, 'tcp', 6311)
+  await it.vm.reboot()
+  await it.vm.must(SERVES, 60_000)
+  await serving(a, 'udp', 6310, () => expectReach(world, 'udp', 6310, a))
+  await serving(b, 'tcp', 6311, () => expectReach(world, 'tcp', 6311, b))
+  const left = /6310.*timeout 1h expires (\S+)/.exec(await it.vm.must('nft list map inet portico dnat4'))?.[1] ?? ''
+  expect(left === '' || /^5\dm/.test(left)).toBe(true)
+}, 240_000)
+
+test('without one, a reboot ends them, and clients are told by the epoch', async () => {
+  const { a, world } = it.lab
+  await it.vm.must(
+    'uci set portico.system.lease_file=none; uci commit portico; /etc/init.d/portico reload; rm -f /etc/portico/leases',
+  )
+  await it.vm.must(SERVES, 60_000)
+  await map(a, 'udp', 6312)
+  const before = await epoch()
+  await it.vm.reboot()
+  await it.vm.must(SERVES, 60_000)
+  await serving(a, 'udp', 6312, () => expectNoReach(world, 'udp', 6312))
+  expect(await epoch()).toBeLessThan(before)
+}, 240_000)
+
+/** Seconds since the epoch began, RFC 6886 §3.6. */
+async function epoch(): Promise<number> {
+  return until('an answer', async () => {
+    const heard = await it.lab.a.udpAsk(['192.168.88.1', 5351], Uint8Array.of(0, 0), 1000)
+    return heard.got === 'reply' ? Buffer.from(heard.hex, 'hex').readUInt32BE(4) : undefined
+  })
+}

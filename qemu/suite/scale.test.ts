@@ -74,16 +74,18 @@ test('ten thousand mappings', () => ask(9000, 11_000, 1000), 300_000)
 test('killed with ten thousand, it takes all of them over', async () => {
   const { a, world } = it.lab
   await it.vm.must('kill -9 $(pidof portico)')
+  const began = Date.now()
   await serving(a, 'udp', 15_000, () => expectReach(world, 'udp', 15_000, a, wan))
-  await it.vm.must('usleep 300000; until pidof portico; do usleep 200000; done >/dev/null', 60_000)
-  await it.vm.must(SERVES, 120_000)
+  // Not by its console, which would need the processor that the daemon is short of.
+  await it.vm.must(`until logread | tail -n 20 | grep -q 'ready:.* 10000 mappings'; do sleep 1; done`, 150_000)
+  figure('killed with 10000 mappings: until it is ready again (procd waits 5 s)', (Date.now() - began) / 1000, 's')
   await memory('10000 mappings taken over')
   const known = await it.vm.must('portico --json /ip/upnp/mappings/print count-only', 60_000)
   expect(known).toContain('10000')
   expect(await map(a, 'udp', 15_000)).toBe(15_000)
 }, 240_000)
 
-/** The kernel holds old and new at once: 10,000 took 120 MB in one batch, more than small routers have. */
-test.runIf(given.image.facts.memory >= 256)('a new WAN address moves ten thousand', () =>
-  move('11.22.33.77', 19_999, 10_000),
-)
+// The kernel holds old and new at once: 10,000 took 120 MB in one batch, more than small routers have.
+if (given.image.facts.memory >= 256) {
+  test('a new WAN address moves ten thousand', () => move('11.22.33.77', 19_999, 10_000))
+}

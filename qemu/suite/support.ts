@@ -1,7 +1,7 @@
 /** What the rows of the suite share: the router they run on, the programs of strangers, and whether packets arrive. */
 import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, afterEach, beforeAll, expect } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, expect } from 'vitest'
 import type { Host } from '../../test/support/host.ts'
 import type { Finished } from '../../test/support/process.ts'
 import { root } from '../../test/support/root.ts'
@@ -29,6 +29,11 @@ export function router(state: 'ready' | 'fresh' | 'off', options: Partial<VmOpti
     if (state === 'ready') await ready(situation.vm)
     if (state === 'fresh') await situation.vm.boot(true)
   })
+  // To see rows fail: a script that spoils something in the router before each of them.
+  beforeEach(async () => {
+    const spoil = process.env['BREAK']
+    if (spoil && situation.vm.on) await situation.vm.sh(spoil)
+  })
   afterEach(async ({ task }) => {
     if (task.result?.state === 'fail') await keepEvidence(situation.vm, task.name)
   })
@@ -45,7 +50,7 @@ async function keepEvidence(vm: Vm, test: string): Promise<void> {
   const file = join(directory, `${given.image.name} ${test.replace(/[^A-Za-z0-9 ]/g, '')}.txt`)
   const asked = await vm
     .sh(
-      'logread | tail -n 60; echo; nft list ruleset; echo; portico /ip/upnp/mappings/print; ps; ip addr; free',
+      'logread | tail -n 60; echo; nft -t list ruleset; echo; portico /ip/upnp/mappings/print; ps; ip addr; free',
       20_000,
     )
     .catch(error => ({ stdout: String(error), stderr: '' }))
