@@ -5,7 +5,7 @@
 import type { Clock, Instant, Milliseconds } from '../base/time.ts'
 import { afterMs, earliest, milliseconds } from '../base/time.ts'
 import type { Stream } from '../platform/platform.ts'
-import type { Fault, HttpEvent, HttpLimits, HttpPieces, HttpRequest, HttpResponse } from '../wire/http.ts'
+import type { Fault, HttpEvent, HttpLimits, HttpPieces, HttpReply, HttpRequest } from '../wire/http.ts'
 import {
   CONTINUE,
   encodeChunk,
@@ -21,7 +21,7 @@ import type { Timed } from './timers.ts'
 /** Who asks; `undefined` on a unix socket. */
 export type Peer = Stream['peer']
 
-export type HttpAnswer = (HttpResponse | HttpPieces) & {
+export type HttpAnswer = (HttpReply | HttpPieces) & {
   /** Nothing more is read from this connection. */
   readonly close?: boolean
   /** Called when the answer, or the first of its pieces, has been handed to the stream. Must not throw. */
@@ -362,8 +362,8 @@ function nextOf(pieces: Iterator<Uint8Array>): Uint8Array | 'end' | 'broken' {
   }
 }
 
-const refusal = (status: number, why: string): HttpResponse => ({
+const refusal = (status: number, why: string): HttpReply => ({
   status,
   fields: [['content-type', 'text/plain; charset=utf-8']],
-  body: Uint8Array.from(`${why}\n`, char => char.charCodeAt(0)),
+  body: `${why}\n`,
 })

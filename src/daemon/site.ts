@@ -3,7 +3,6 @@
  * `http-guard.ts` come first; who may connect at all was decided at the door.
  */
 import type { Ip, Mac } from '../base/ip.ts'
-import { utf8Encode } from '../base/text.ts'
 import type { Instant } from '../base/time.ts'
 import type { ControlRequest } from '../protocol/igd/call.ts'
 import { CONTROL } from '../protocol/igd/call.ts'
@@ -96,7 +95,7 @@ export class Site {
     }
     const language: Fields =
       fieldOf(request.fields, 'accept-language') === undefined ? [] : [['Content-Language', 'en']]
-    return { status: 200, fields: [...this.#common(SOAP_TYPE), ...language], body: utf8Encode(text) }
+    return { status: 200, fields: [...this.#common(SOAP_TYPE), ...language], body: text }
   }
 
   #control(request: HttpRequest, path: string, caller: Caller): Promise<HttpAnswer> {
@@ -119,7 +118,7 @@ export class Site {
     if (request.method === 'UNSUBSCRIBE') {
       const answer = firstKnown(services, service => eventing.unsubscribe(ask(service), now()))
       if (answer.status !== 200) return this.#refuse(answer.status, answer.why)
-      return { status: 200, fields: this.#common(undefined), body: new Uint8Array(0) }
+      return { status: 200, fields: this.#common(undefined), body: '' }
     }
     if (request.method !== 'SUBSCRIBE') return this.#notAllowed('SUBSCRIBE, UNSUBSCRIBE')
     publish()
@@ -149,7 +148,7 @@ export class Site {
   }
 
   #refuse(status: number, why: string): HttpAnswer {
-    const body = utf8Encode(`${why}\n`)
+    const body = `${why}\n`
     return { status, fields: this.#common('text/plain; charset=utf-8'), body, close: status === 400 || status === 403 }
   }
 }

@@ -169,9 +169,10 @@ function wrap(socket: Socket, call: Call): Stream {
       socket.once('close', tell)
       socket.resume()
     },
-    write(bytes) {
+    write(content) {
+      if (quiet() || content.length === 0 || !socket.writable) return
       // A copy: the caller may change its bytes afterwards.
-      if (!quiet() && bytes.length > 0 && socket.writable) socket.write(Buffer.from(bytes))
+      socket.write(typeof content === 'string' ? content : Buffer.from(content))
     },
     end() {
       if (quiet()) return

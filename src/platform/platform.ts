@@ -115,7 +115,8 @@ export interface Stream {
   readonly peer: { readonly ip: Ip; readonly port: Port } | undefined
   /** `ended` once, when the other side has finished or the connection broke. */
   take(each: (bytes: Uint8Array) => void, ended: () => void): void
-  write(bytes: Uint8Array): void
+  /** Text must be ASCII, and spares the engine that has no quick way to make bytes of it (QuickJS). */
+  write(content: Uint8Array | string): void
   /** Sends what is pending, then closes. */
   end(): void
   /** Closes at once. */

@@ -1,5 +1,6 @@
 /** TCP and unix streams on QuickJS. */
 import type { Ip, Port } from '../base/ip.ts'
+import { utf8Encode } from '../base/text.ts'
 import type { Dialing, DialOptions, InternetAddress, Listener, Stream, StreamAddress } from './platform.ts'
 import { SystemError } from './platform.ts'
 import type { Loop } from './quickjs-loop.ts'
@@ -154,11 +155,12 @@ function openStream(loop: Loop, fd: number, peer: Peer): Stream {
     pending = 0
   }
   /** Returns what the kernel did not take. */
-  function send(bytes: Uint8Array): Uint8Array | undefined {
-    const size = sys.write(fd, bytes.buffer, bytes.byteOffset, bytes.length)
-    if (size === bytes.length) return undefined
-    if (size >= 0) return bytes.subarray(size)
-    if (size === -sys.EAGAIN || size === -sys.EINTR) return bytes
+  function send(content: Uint8Array | string): Uint8Array | undefined {
+    const isText = typeof content === 'string'
+    const size = isText ? sys.writeText(fd, content) : sys.write(fd, content.buffer, content.byteOffset, content.length)
+    if (size === content.length) return undefined
+    if (size >= 0 || size === -sys.EAGAIN || size === -sys.EINTR)
+      return (isText ? utf8Encode(content) : content).subarray(Math.max(0, size))
     drop() // The other side has gone; reading tells so in its turn.
     return undefined
   }
@@ -198,11 +200,11 @@ function openStream(loop: Loop, fd: number, peer: Peer): Stream {
       reading = true
       watch()
     },
-    write(bytes) {
-      if (!open || ending || bytes.length === 0) return
-      // The caller may change its bytes afterwards, so what waits is a copy.
-      const rest = waiting.length > 0 ? bytes : send(bytes)
+    write(content) {
+      if (!open || ending || content.length === 0) return
+      const rest = waiting.length === 0 ? send(content) : typeof content === 'string' ? utf8Encode(content) : content
       if (rest === undefined) return
+      // The caller may change its bytes afterwards, so what waits is a copy.
       waiting.push(rest.slice())
       pending += rest.length
       watch()

@@ -30,6 +30,20 @@ static SYS_FUNCTION(write_some) {
   return sys_result(ctx, write(fd, bytes.at, bytes.length));
 }
 
+/* writeText(fd, text): one write of its UTF-8. */
+static SYS_FUNCTION(write_text) {
+  int fd;
+  size_t length;
+  if (sys_int(ctx, argv[0], &fd)) return JS_EXCEPTION;
+  const char *text = JS_ToCStringLen(ctx, &length, argv[1]);
+  if (!text) return JS_EXCEPTION;
+  ssize_t size = write(fd, text, length);
+  int why = errno;
+  JS_FreeCString(ctx, text);
+  errno = why;
+  return sys_result(ctx, size);
+}
+
 static SYS_FUNCTION(close_one) {
   int fd;
   if (sys_int(ctx, argv[0], &fd)) return JS_EXCEPTION;
@@ -246,6 +260,7 @@ static SYS_FUNCTION(spare) { return sys_result(ctx, open("/dev/null", O_RDONLY |
 
 const JSCFunctionListEntry sys_file_functions[] = {
     JS_CFUNC_DEF("read", 4, read_some),           JS_CFUNC_DEF("write", 4, write_some),
+    JS_CFUNC_DEF("writeText", 2, write_text),
     JS_CFUNC_DEF("close", 1, close_one),          JS_CFUNC_DEF("print", 2, print),
     JS_CFUNC_DEF("readFile", 1, read_file),       JS_CFUNC_DEF("writeFile", 4, write_file),
     JS_CFUNC_DEF("removeFile", 1, remove_file),   JS_CFUNC_DEF("makeDirectory", 1, make_directory),

@@ -74,6 +74,8 @@ export interface Sys {
 
   read(fd: number, into: ArrayBuffer, offset: number, length: number): number
   write(fd: number, bytes: ArrayBufferLike, offset: number, length: number): number
+  /** Bytes of UTF-8 that were written. */
+  writeText(fd: number, text: string): number
   close(fd: number): number
   print(fd: number, text: string): number
   readFile(path: string): ArrayBuffer | number

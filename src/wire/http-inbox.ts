@@ -29,13 +29,19 @@ export class Inbox {
 
   /** The same as text, one character a byte (ISO 8859-1). */
   takeText(length: number): string {
+    const text = this.peekText(length)
+    this.skip(length)
+    return text
+  }
+
+  /** The same, but they stay unread. */
+  peekText(length: number): string {
     let text = ''
     // In pieces, since arguments are pushed on a stack; one call a character is 30 times slower on QuickJS.
     for (let at = 0; at < length; at += PIECE) {
       const piece = this.#bytes.subarray(this.#start + at, this.#start + Math.min(length, at + PIECE))
       text += String.fromCharCode.apply(undefined, piece as unknown as number[])
     }
-    this.skip(length)
     return text
   }
 

@@ -6,12 +6,14 @@
  * Stricter than the RFC asks, on purpose: line ends are CRLF only, folded lines, repeated or conflicting lengths,
  * repeated or missing `Host` (HTTP/1.1), and blanks around names are refused.
  */
+import { Memo } from '../base/memo.ts'
 import { utf8Encode } from '../base/text.ts'
 import type { BodyReader } from './http-body.ts'
 import { bodyReader } from './http-body.ts'
-import type { Fault, Fields, RequestLine } from './http-head.ts'
+import type { Fault, Fields, Framing } from './http-head.ts'
 import { fault, fieldOf, framingOf, listHolds, parseFields, parseRequestLine, parseStatusLine } from './http-head.ts'
 import { Inbox } from './http-inbox.ts'
+import { HeadScanner } from './http-scanner.ts'
 
 export type { Fault, Fields } from './http-head.ts'
 export { fieldOf } from './http-head.ts'
@@ -34,6 +36,9 @@ export interface HttpResponse {
   readonly fields: Fields
   readonly body: Uint8Array
 }
+
+/** An answer of ours. Text is sent as UTF-8; as long as it is ASCII nobody has to make bytes of it here. */
+export type HttpReply = Omit<HttpResponse, 'body'> & { readonly body: Uint8Array | string }
 
 /** The same, made while it is sent: a body that would be long to make and large to hold. */
 export interface HttpPieces {
@@ -100,18 +105,15 @@ export class RequestReader {
   }
 
   #readHead(): HttpEvent | undefined {
-    const lines = this.#head.read(this.#inbox)
-    if (lines === undefined) return undefined
-    if ('is' in lines) return lines
-    const head = requestHead(lines, this.#limits.fields)
+    const text = this.#head.read(this.#inbox)
+    if (text === undefined) return undefined
+    if (typeof text !== 'string') return text
+    const head = requestHead(text, this.#limits.fields)
     if ('is' in head) return head
-    const framing = framingOf(head.fields, head.line.minor)
-    if (framing === undefined) return { is: 'request', request: whole(head, new Uint8Array(0)) }
-    if (framing.is === 'fault') return framing
-    const expect = fieldOf(head.fields, 'expect')
-    this.#body = { reader: bodyReader(framing, this.#limits.body), head }
+    if (head.framing === undefined) return { is: 'request', request: whole(head, new Uint8Array(0)) }
+    this.#body = { reader: bodyReader(head.framing, this.#limits.body), head }
     const event = this.#readBody(this.#body)
-    return event === undefined && head.line.minor === 1 && expect !== undefined ? { is: 'continue' } : event
+    return event === undefined && head.waits ? { is: 'continue' } : event
   }
 
   #readBody(body: { readonly reader: BodyReader; readonly head: RequestHead }): HttpEvent | undefined {
@@ -158,9 +160,10 @@ export class ResponseReader {
   }
 
   #readHead(): Fault | 'more' | undefined {
-    const lines = this.#head.read(this.#inbox)
-    if (lines === undefined) return 'more'
-    if ('is' in lines) return lines
+    const text = this.#head.read(this.#inbox)
+    if (text === undefined) return 'more'
+    if (typeof text !== 'string') return text
+    const lines = text.split('\r\n')
     const line = parseStatusLine(lines[0] as string)
     const fields = parseFields(lines.slice(1), this.#limits.fields)
     if (line === undefined) return fault(400, 'no status line')
@@ -177,15 +180,17 @@ export class ResponseReader {
 
 /** Head and body of an answer to `request` (`undefined`: to bytes that were none, and the connection closes). */
 export function encodeResponse(
-  response: HttpResponse,
+  { status, fields, body: given }: HttpReply,
   request: HttpRequest | undefined,
   keepAlive: boolean,
-): Uint8Array {
-  const empty = response.status === 204 || response.status === 304
-  const length: Fields = empty ? [] : [['Content-Length', String(response.body.length)]]
+): Uint8Array | string {
+  const empty = status === 204 || status === 304
+  const body = typeof given === 'string' && !ASCII.test(given) ? utf8Encode(given) : given
+  const length: Fields = empty ? [] : [['Content-Length', String(body.length)]]
   const connection: Fields = [['Connection', keepAlive ? 'keep-alive' : 'close']]
-  const head = headText(statusLine(response.status), [...response.fields, ...length, ...connection])
-  return withBody(head, empty || request?.method === 'HEAD' ? new Uint8Array(0) : response.body)
+  const head = headText(statusLine(status), [...fields, ...length, ...connection])
+  if (empty || request?.method === 'HEAD') return head
+  return typeof body === 'string' ? head + body : withBody(head, body)
 }
 
 /**
@@ -224,9 +229,11 @@ export function splitTarget(target: string): { readonly path: string; readonly q
   return mark < 0 ? { path: target, query: '' } : { path: target.slice(0, mark), query: target.slice(mark + 1) }
 }
 
-interface RequestHead {
-  readonly line: RequestLine
-  readonly fields: Fields
+/** All of a request but its body. */
+interface RequestHead extends Omit<HttpRequest, 'body'> {
+  readonly framing: Framing | undefined
+  /** The sender expects `100 Continue`. */
+  readonly waits: boolean
 }
 
 const REASON: Readonly<Record<number, string>> = {
@@ -258,75 +265,40 @@ const REASON: Readonly<Record<number, string>> = {
 const CR = 13
 const LF = 10
 
-/** Finds the empty line at the end of a head, looking at each byte once; faults as early as they show. */
-class HeadScanner {
-  readonly #most: number
-  /** Bytes of the inbox already looked at, and where the lines among them start and end. */
-  #seen = 0
-  #line = 0
-  #ends: number[] = []
+/** A client sends the same head with each call of one kind; so do all clients that use the same library. */
+const HEADS = new Memo<string, RequestHead>(32)
+const LONGEST_KNOWN = 512
 
-  constructor(most: number) {
-    this.#most = most
-  }
-
-  read(inbox: Inbox): readonly string[] | Fault | undefined {
-    // RFC 9112 §2.2: an empty line before a request is to be overlooked. One: who sends more is no HTTP client.
-    while (this.#seen < inbox.length) {
-      const byte = inbox.at(this.#seen)
-      if (this.#seen >= this.#most) return this.#tooLong()
-      this.#seen++
-      if (byte === LF) {
-        if (this.#seen < 2 || inbox.at(this.#seen - 2) !== CR) return fault(400, 'a bare line feed')
-        const end = this.#endLine()
-        if (end !== undefined) return this.#lines(inbox, end)
-      } else if (this.#seen >= 2 && inbox.at(this.#seen - 2) === CR) return fault(400, 'a bare carriage return')
-      else if ((byte < 0x20 && byte !== 0x09 && byte !== CR) || byte === 0x7f) return fault(400, 'a control character')
-    }
-    return undefined
-  }
-
-  /** The head's size when this line end is its last. */
-  #endLine(): number | undefined {
-    const isEmpty = this.#seen - this.#line === 2
-    this.#line = this.#seen
-    if (isEmpty && this.#ends.length > 0 && !(this.#ends.length === 1 && this.#ends[0] === 2)) return this.#seen
-    this.#ends.push(this.#seen)
-    return undefined
-  }
-
-  #lines(inbox: Inbox, size: number): readonly string[] | Fault {
-    const text = inbox.takeText(size)
-    const lines = text.slice(0, -4).split('\r\n')
-    this.#seen = 0
-    this.#line = 0
-    this.#ends = []
-    return lines[0] === '' ? lines.slice(1) : lines
-  }
-
-  #tooLong(): Fault {
-    return this.#ends.length === 0 ? fault(414, 'the request line is too long') : fault(431, 'the head is too long')
-  }
+function requestHead(text: string, most: number): RequestHead | Fault {
+  const known = HEADS.get(text)
+  if (known !== undefined && known.fields.length <= most) return known
+  const head = readRequestHead(text.split('\r\n'), most)
+  if (!('is' in head) && text.length <= LONGEST_KNOWN) HEADS.set(text, head)
+  return head
 }
 
-function requestHead(lines: readonly string[], most: number): RequestHead | Fault {
+function readRequestHead(lines: readonly string[], most: number): RequestHead | Fault {
   const line = parseRequestLine(lines[0] as string)
   if (line.is === 'fault') return line
   const fields = parseFields(lines.slice(1), most)
   if ('is' in fields) return fields
+  const { method, target, minor } = line
   const hosts = fields.filter(([name]) => name === 'host').length
-  if (hosts > 1 || (line.minor === 1 && hosts === 0)) return fault(400, 'exactly one Host is needed')
+  if (hosts > 1 || (minor === 1 && hosts === 0)) return fault(400, 'exactly one Host is needed')
   const expect = fieldOf(fields, 'expect')
-  if (line.minor === 1 && expect !== undefined && expect.toLowerCase() !== '100-continue') {
+  if (minor === 1 && expect !== undefined && expect.toLowerCase() !== '100-continue') {
     return fault(417, 'an unknown expectation')
   }
-  return { line, fields }
+  const framing = framingOf(fields, minor)
+  if (framing?.is === 'fault') return framing
+  const connection = fieldOf(fields, 'connection')
+  const keepAlive = minor === 1 ? !listHolds(connection, 'close') : listHolds(connection, 'keep-alive')
+  const waits = minor === 1 && expect !== undefined
+  return { method, target: withoutAuthority(target), minor, fields, keepAlive, framing, waits }
 }
 
-function whole({ line, fields }: RequestHead, body: Uint8Array): HttpRequest {
-  const connection = fieldOf(fields, 'connection')
-  const keepAlive = line.minor === 1 ? !listHolds(connection, 'close') : listHolds(connection, 'keep-alive')
-  return { method: line.method, target: withoutAuthority(line.target), minor: line.minor, fields, body, keepAlive }
+function whole({ method, target, minor, fields, keepAlive }: RequestHead, body: Uint8Array): HttpRequest {
+  return { method, target, minor, fields, body, keepAlive }
 }
 
 function withoutAuthority(target: string): string {
@@ -337,9 +309,14 @@ function withoutAuthority(target: string): string {
 
 /** Field values are ours, but may quote a stranger: what would end a line or the head becomes a blank. */
 function headText(line: string, fields: Fields): string {
-  const lines = fields.map(([name, value]) => `${name}: ${value.replace(/[^\t\x20-\x7e]/g, ' ')}`)
-  return `${[line, ...lines].join('\r\n')}\r\n\r\n`
+  let text = `${line}\r\n`
+  for (const [name, value] of fields) text += `${name}: ${CLEAN.test(value) ? value : value.replace(UNCLEAN, ' ')}\r\n`
+  return `${text}\r\n`
 }
+
+const CLEAN = /^[\t\x20-\x7e]*$/
+const UNCLEAN = /[^\t\x20-\x7e]/g
+const ASCII = /^[\0-\x7f]*$/
 
 const statusLine = (status: number): string => `HTTP/1.1 ${status} ${REASON[status] ?? 'Unknown'}`
 

@@ -4,7 +4,7 @@
  * protocol's business.
  */
 import { Malformed } from '../base/fail.ts'
-import { utf8Encode } from '../base/text.ts'
+import { readPlainCall } from './soap-plain.ts'
 import { element, parseXml, type XmlElement } from './xml.ts'
 
 export interface SoapAction {
@@ -36,7 +36,10 @@ export function parseSoapAction(value: string): SoapAction | undefined {
 }
 
 /** Throws `Malformed` (`XmlRefused` when it is the XML that we do not read) for what is no call. */
-export function decodeCall(body: Uint8Array): SoapCall {
+export const decodeCall = (body: Uint8Array): SoapCall => readPlainCall(body) ?? decodeByXml(body)
+
+/** The same by the reader of XML alone. */
+export function decodeByXml(body: Uint8Array): SoapCall {
   const envelope = parseXml(body)
   if (envelope.namespace !== ENVELOPE || envelope.name !== 'Envelope') throw new Malformed('no SOAP envelope')
   const bodies = envelope.children.filter(({ namespace, name }) => namespace === ENVELOPE && name === 'Body')
@@ -52,7 +55,7 @@ export function decodeCall(body: Uint8Array): SoapCall {
 }
 
 /** The answer to a call: the service as the request wrote it, the arguments in the order of the description. */
-export function encodeAnswer({ service, action }: SoapAction, args: readonly SoapResult[]): Uint8Array {
+export function encodeAnswer({ service, action }: SoapAction, args: readonly SoapResult[]): string {
   const name = `u:${action}Response`
   const inside = args
     .map(([name, value]) => (typeof value === 'string' ? element(name, value) : document(name, value.xml)))
@@ -61,7 +64,7 @@ export function encodeAnswer({ service, action }: SoapAction, args: readonly Soa
 }
 
 /** UDA §3.2.2: goes with HTTP status 500. `text` must be ours. */
-export function encodeFault(code: number, text: string): Uint8Array {
+export function encodeFault(code: number, text: string): string {
   const error = `${element('errorCode', String(code))}${element('errorDescription', text)}`
   const detail = `<UPnPError xmlns="urn:schemas-upnp-org:control-1-0">${error}</UPnPError>`
   return envelope(
@@ -75,10 +78,8 @@ const ENCODING = 'http://schemas.xmlsoap.org/soap/encoding/'
 const LONGEST_ACTION = 256
 const ACTION = /^("?)(urn:[\w.-]+(?::[\w.-]+)*)#([A-Za-z_]\w*)\1$/
 
-const envelope = (body: string): Uint8Array =>
-  utf8Encode(
-    `<?xml version="1.0"?>\n<s:Envelope xmlns:s="${ENVELOPE}" s:encodingStyle="${ENCODING}"><s:Body>${body}</s:Body></s:Envelope>\n`,
-  )
+const envelope = (body: string): string =>
+  `<?xml version="1.0"?>\n<s:Envelope xmlns:s="${ENVELOPE}" s:encodingStyle="${ENCODING}"><s:Body>${body}</s:Body></s:Envelope>\n`
 
 /** Text in XML never holds `]]>`: its `>` is escaped. */
 const document = (name: string, xml: string): string => `<${name}><![CDATA[${xml}]]></${name}>`

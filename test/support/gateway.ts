@@ -1,6 +1,8 @@
 /** A gateway on a whole router without sockets: calls go in as the bytes of SOAP, answers come out as they would leave. */
+
 import type { Ip, Mac, Port } from '../../src/base/ip.ts'
 import { isIpv4 } from '../../src/base/ip.ts'
+import { utf8Encode } from '../../src/base/text.ts'
 import { type Instant, seconds } from '../../src/base/time.ts'
 import type { Policy } from '../../src/core/policy.ts'
 import { Rate } from '../../src/core/rate.ts'
@@ -143,6 +145,6 @@ function said({ status, body, close }: ControlAnswer): Said {
   if (status !== 200 && status !== 500) return nothing
   const answer = answerOf(body)
   if (status === 200) return { ...nothing, values: texts(answer), service: answer.namespace }
-  const error = child(child(child(child(parseXml(body), 'Body'), 'Fault'), 'detail'), 'UPnPError')
+  const error = child(child(child(child(parseXml(utf8Encode(body)), 'Body'), 'Fault'), 'detail'), 'UPnPError')
   return { ...nothing, code: Number(child(error, 'errorCode').text) }
 }

@@ -117,4 +117,5 @@ export const texts = (parent: XmlElement): Given =>
   Object.fromEntries(parent.children.map(({ name, text }) => [name, text]))
 
 /** The element inside the body of a SOAP answer. */
-export const answerOf = (bytes: Uint8Array): XmlElement => child(parseXml(bytes), 'Body').children[0] as XmlElement
+export const answerOf = (text: string): XmlElement =>
+  child(parseXml(utf8Encode(text)), 'Body').children[0] as XmlElement

@@ -22,8 +22,9 @@ export class MemoryStream implements Stream {
     this.#ended = ended
   }
 
-  write(bytes: Uint8Array): void {
+  write(content: Uint8Array | string): void {
     if (this.state !== 'open') return
+    const bytes = typeof content === 'string' ? utf8Encode(content) : content
     this.#written.push(bytes)
     if (this.isStuck) this.pending += bytes.length
   }

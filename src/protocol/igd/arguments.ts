@@ -26,19 +26,34 @@ export function readArguments(
   given: readonly SoapArgument[],
 ): Values | BadArgument {
   const values: Record<string, Value> = {}
-  const said = new Map<string, string>()
-  for (const [name, text] of given) {
-    if (said.has(name) && Object.hasOwn(wanted, name)) return bad(402, `${name} comes twice`)
-    said.set(name, text)
-  }
-  for (const name in wanted) {
-    const text = said.get(name)
+  const names = Object.keys(wanted)
+  const said = isInOrder(names, given) ? undefined : textsOf(wanted, given)
+  if (said !== undefined && 'is' in said) return said
+  for (let i = 0; i < names.length; i++) {
+    const name = names[i] as string
+    const text = said === undefined ? given[i]?.[1] : said.get(name)
     if (text === undefined) return bad(402, `${name} is missing`)
     const value = readValue(table.variables[wanted[name] as string] as Variable, text)
     if (typeof value === 'object') return bad(value.code, `${name}: ${value.because}`)
     values[name] = value
   }
   return values
+}
+
+/** Nearly every client has them from the description: nothing needs to be looked for then. */
+function isInOrder(names: readonly string[], given: readonly SoapArgument[]): boolean {
+  if (names.length !== given.length) return false
+  for (let i = 0; i < names.length; i++) if (given[i]?.[0] !== names[i]) return false
+  return true
+}
+
+function textsOf(wanted: Arguments, given: readonly SoapArgument[]): ReadonlyMap<string, string> | BadArgument {
+  const said = new Map<string, string>()
+  for (const [name, text] of given) {
+    if (said.has(name) && Object.hasOwn(wanted, name)) return bad(402, `${name} comes twice`)
+    said.set(name, text)
+  }
+  return said
 }
 
 /** In the order of the table, as UDA 1.1 §3.2.1 asks. */

@@ -76,7 +76,7 @@ export type ControlReading =
       readonly is: 'fault'
       readonly code: 401 | 402 | 601 | 605
       readonly because: string
-      readonly body: Uint8Array
+      readonly body: string
       readonly close: boolean
     }
   /** No UPnP: the status of HTTP says it, and the connection ends. */
@@ -104,14 +104,14 @@ export function readCall(request: ControlRequest): ControlReading {
 }
 
 /** The body of an answer with status 200: service type and version are those of the request. */
-export function encodeResult<C extends Call>(call: C, results: ResultOf<C>): Uint8Array {
+export function encodeResult<C extends Call>(call: C, results: ResultOf<C>): string {
   const table = tableOf(call)
   const out = table.actions[call.action]?.out ?? {}
   return encodeAnswer(soapAction(call), writeArguments(table, out, results as Values))
 }
 
 /** The body of an answer with status 500. */
-export function encodeError<C extends Call>(call: C, code: ErrorOf<C>): Uint8Array {
+export function encodeError<C extends Call>(call: C, code: ErrorOf<C>): string {
   return encodeFault(code, errorText(call.service, call.version, code) ?? '')
 }
 

@@ -2,7 +2,6 @@
  * The gateway: what a control call is answered with (UPnP Device Architecture 1.1 §3). It knows the standard and no
  * socket: the caller hands over what came to a control URL and sends the answer back.
  */
-import { utf8Encode } from '../../base/text.ts'
 import { unmapped } from '../../wire/gena.ts'
 import { SOAP_TYPE } from '../../wire/soap.ts'
 import type { Call, ControlRequest, ErrorOf, ResultOf } from './call.ts'
@@ -20,7 +19,7 @@ export interface ControlAnswer {
   readonly status: 200 | 400 | 404 | 415 | 500 | 503
   /** Content type of the body: SOAP, or one line of plain text. */
   readonly type: string
-  readonly body: Uint8Array
+  readonly body: string
   /** Nothing more is read from this connection. */
   readonly close: boolean
 }
@@ -106,7 +105,7 @@ class Once implements Out {
     this.#say(500, encodeError(call, code))
   }
 
-  #say(status: 200 | 500, body: Uint8Array): void {
+  #say(status: 200 | 500, body: string): void {
     const reply = this.#reply
     this.#reply = undefined
     reply?.({ status, type: SOAP_TYPE, body, close: false })
@@ -131,6 +130,6 @@ const isOfMappings = (call: MappingCall | StateCall | OfConnection): call is Map
 const plain = (status: 400 | 404 | 415 | 503, line: string): ControlAnswer => ({
   status,
   type: 'text/plain; charset=utf-8',
-  body: utf8Encode(`${line}\n`),
+  body: `${line}\n`,
   close: true,
 })

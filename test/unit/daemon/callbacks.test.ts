@@ -1,6 +1,8 @@
 /** Events on their way: one connection each, and what its end means. */
+
 import { describe, expect, test } from 'vitest'
 import type { Ip, Port } from '../../../src/base/ip.ts'
+import { utf8Decode } from '../../../src/base/text.ts'
 import { Callbacks, outcomeOf } from '../../../src/daemon/callbacks.ts'
 import type { Dialing, DialOptions, Platform, Stream } from '../../../src/platform/platform.ts'
 import { SystemError } from '../../../src/platform/platform.ts'
@@ -36,7 +38,7 @@ class Wire {
         this.#each = each
         this.#ended = ended
       },
-      write: bytes => void this.said.push(`sent ${String.fromCharCode(...bytes)}`),
+      write: content => void this.said.push(`sent ${typeof content === 'string' ? content : utf8Decode(content)}`),
       end: () => undefined,
       close: () => void this.said.push('closed'),
     })

@@ -46,7 +46,7 @@ class Gateway {
     device: () => DEVICE,
     control: ({ path, soapAction }, { ip, device, mac }, reply) => {
       this.calls.push(`${path} ${soapAction} ${ip} ${device} ${mac}`)
-      reply({ status: 500, type: 'text/xml', body: new Uint8Array(3), close: true })
+      reply({ status: 500, type: 'text/xml', body: 'why', close: true })
     },
     eventing: this.eventing,
     publish: () => {
@@ -69,7 +69,10 @@ class Gateway {
 }
 
 const field = ({ fields }: HttpAnswer, name: string) => fields.find(([each]) => each.toLowerCase() === name)?.[1]
-const textOf = (answer: HttpAnswer) => ('body' in answer ? utf8Decode(answer.body) : '')
+const textOf = (answer: HttpAnswer) => {
+  if (!('body' in answer)) return ''
+  return typeof answer.body === 'string' ? answer.body : utf8Decode(answer.body)
+}
 const SUBSCRIBE = { callback: '<http://192.168.1.100:7000/x>', nt: 'upnp:event' }
 
 describe('paths and methods', () => {

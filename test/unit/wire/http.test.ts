@@ -202,25 +202,36 @@ describe('encodeResponse()', () => {
     ({ method, target: '/', minor: 1, fields: [], body: new Uint8Array(0), keepAlive: true }) as const
   const ok = { status: 200, fields: [['X', 'y']] as const, body: utf8Encode('hi') }
 
+  const sent = (...args: Parameters<typeof encodeResponse>) => {
+    const content = encodeResponse(...args)
+    return typeof content === 'string' ? content : utf8Decode(content)
+  }
+
   test('writes length and connection', () => {
-    expect(utf8Decode(encodeResponse(ok, request('GET'), true))).toBe(
+    expect(sent(ok, request('GET'), true)).toBe(
       'HTTP/1.1 200 OK\r\nX: y\r\nContent-Length: 2\r\nConnection: keep-alive\r\n\r\nhi',
     )
   })
   test('sends no body to HEAD, but its length', () => {
-    expect(utf8Decode(encodeResponse(ok, request('HEAD'), false))).toBe(
+    expect(sent(ok, request('HEAD'), false)).toBe(
       'HTTP/1.1 200 OK\r\nX: y\r\nContent-Length: 2\r\nConnection: close\r\n\r\n',
     )
   })
   test('sends neither body nor length with 204', () => {
-    const text = utf8Decode(encodeResponse({ ...ok, status: 204 }, request('DELETE'), true))
+    const text = sent({ ...ok, status: 204 }, request('DELETE'), true)
     expect(text).toBe('HTTP/1.1 204 No Content\r\nX: y\r\nConnection: keep-alive\r\n\r\n')
   })
   test('lets no value end the line', () => {
-    const text = utf8Decode(
-      encodeResponse({ ...ok, fields: [['X', 'a\r\nSet-Cookie: b\u2028']] }, request('GET'), true),
-    )
+    const text = sent({ ...ok, fields: [['X', 'a\r\nSet-Cookie: b\u2028']] }, request('GET'), true)
     expect(text).toContain('X: a  Set-Cookie: b \r\n')
+  })
+  test('leaves ASCII as it is, and counts the bytes of other text', () => {
+    expect(encodeResponse({ ...ok, body: 'hi' }, request('GET'), true)).toBe(sent(ok, request('GET'), true))
+    const bytes = encodeResponse({ ...ok, body: 'Müller' }, request('GET'), true)
+    expect(typeof bytes === 'string' ? bytes : utf8Decode(bytes)).toBe(
+      'HTTP/1.1 200 OK\r\nX: y\r\nContent-Length: 7\r\nConnection: keep-alive\r\n\r\nMüller',
+    )
+    expect(typeof bytes).toBe('object')
   })
 })
 

@@ -301,7 +301,7 @@ describe('what is answered', () => {
     const pinhole = callOf(ask(PINHOLE, 'DeletePinhole'))
     if (mapping.service !== 'WANIPConnection' || pinhole.service !== 'WANIPv6FirewallControl')
       throw new Error('another')
-    const said = (bytes: Uint8Array) => texts(child(child(answerOf(bytes), 'detail'), 'UPnPError'))
+    const said = (body: string) => texts(child(child(answerOf(body), 'detail'), 'UPnPError'))
     expect(said(encodeError(mapping, 705))).toEqual({ errorCode: '705', errorDescription: 'ConnectionSetupInProgress' })
     expect(said(encodeError(pinhole, 705))).toEqual({ errorCode: '705', errorDescription: 'ProtocolNotSupported' })
   })
