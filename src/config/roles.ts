@@ -17,6 +17,8 @@ export interface RoleFacts {
   readonly netifd: readonly NetifdInterface[] | undefined
   /** Devices that carry an IPv4 default route of the main table, the best first. */
   readonly defaultRoute: readonly string[]
+  /** The same of IPv6. */
+  readonly defaultRoute6: readonly string[]
   /** Devices that exist and are up; `undefined`: not known, so that each counts as usable. */
   readonly usable: ReadonlySet<string> | undefined
 }
@@ -35,7 +37,7 @@ export interface ExternalRole extends Role {
 }
 
 export interface Roles {
-  /** One entry a device. None of them carries the default route, none is external. */
+  /** One entry a device. None of them carries a default route, of IPv4 or IPv6; none is external. */
   readonly internal: readonly Role[]
   /** The first usable one; where none is usable, the first whose device is known, so that its return is noticed. */
   readonly external: ExternalRole | undefined
@@ -176,9 +178,10 @@ function dangerOf(
     const message = `${what}: it is the external interface '${outside.name}'`
     return { weight: 'error', message, hint: 'give internal and external interfaces different devices' }
   }
-  if (!facts.defaultRoute.includes(role.device)) return undefined
+  const family = facts.defaultRoute.includes(role.device) ? '' : ' of IPv6'
+  if (family !== '' && !facts.defaultRoute6.includes(role.device)) return undefined
   const hint = "if the internet is there, write option type 'external'; if not, remove its default route"
-  return { weight: 'error', message: `${what}: it carries the default route`, hint }
+  return { weight: 'error', message: `${what}: it carries the default route${family}`, hint }
 }
 
 /** A masqueraded zone is nearly always the outside; some owners masquerade their LAN too, so it is served. */

@@ -41,7 +41,7 @@ export function servicePlan(
   netifd: readonly NetifdInterface[] | undefined,
 ): ServicePlan {
   const closed = closedZones(firewall)
-  const { internal } = resolveRoles(config, { netifd, defaultRoute: [], usable: undefined })
+  const { internal } = resolveRoles(config, { netifd, defaultRoute: [], defaultRoute6: [], usable: undefined })
   const inputs = new Map<string, Input>()
   for (const role of internal) {
     const zones = [...zonesOf(config.firewall, netifd, role)].filter(zone => closed.has(zone))

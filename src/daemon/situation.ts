@@ -60,10 +60,14 @@ export function situationOf(
   links: LinkView,
   found: readonly Problem[],
 ): Situation {
-  const defaultRoute = links.defaultRoutes(4).flatMap(({ index }) => links.device(index) ?? [])
   const up = links.links().filter(link => link.up && link.carrier)
   const usable = new Set(up.map(({ name }) => name))
-  const roles = resolveRoles(config, { netifd, defaultRoute, usable })
+  const roles = resolveRoles(config, {
+    netifd,
+    defaultRoute: routed(4, links),
+    defaultRoute6: routed(6, links),
+    usable,
+  })
   const { policy, problems } = resolvePolicy(config, roles, netifd)
   const { external } = roles
   const uplink = uplinkOf({ device: external?.device, forced: external?.forcedIp }, links)
@@ -92,6 +96,10 @@ export function situationOf(
     problems: [...found, ...roles.problems, ...problems],
   }
 }
+
+/** Devices that carry a default route, the best first. */
+const routed = (family: 4 | 6, links: LinkView): readonly string[] =>
+  links.defaultRoutes(family).flatMap(({ index }) => links.device(index) ?? [])
 
 const served = ({ internal }: Roles, service: Service): readonly string[] =>
   internal.filter(({ services }) => services.includes(service)).map(({ device }: Role) => device)

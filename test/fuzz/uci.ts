@@ -25,7 +25,12 @@ export function target(bytes: Uint8Array): void {
   const { config, problems } = load({ portico: bytes, network: bytes, firewall: bytes }, NAMES)
   for (const problem of problems) if (/[\n\r]/.test(describe(problem))) throw new Error('a problem of several lines')
   if (config !== undefined) {
-    const roles = resolveRoles(config, { netifd: undefined, defaultRoute: ['eth1'], usable: undefined })
+    const roles = resolveRoles(config, {
+      netifd: undefined,
+      defaultRoute: ['eth1'],
+      defaultRoute6: [],
+      usable: undefined,
+    })
     if (roles.internal.some(({ device }) => device === 'eth1')) throw new Error('serves the default route')
     resolvePolicy(config, roles, undefined)
     staticMappings(config)

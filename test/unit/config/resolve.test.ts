@@ -15,7 +15,7 @@ function resolved(portico: string, dumped = netifd) {
   const files = { portico: utf8Encode(portico), network: utf8Encode(networkText) }
   const { config, problems } = load(files, fileNames('/etc/config'))
   if (config === undefined) throw new Error(problems.map(inWords).join('\n'))
-  const roles = resolveRoles(config, { netifd: dumped, defaultRoute: [], usable: undefined })
+  const roles = resolveRoles(config, { netifd: dumped, defaultRoute: [], defaultRoute6: [], usable: undefined })
   return { config, ...resolvePolicy(config, roles, dumped) }
 }
 

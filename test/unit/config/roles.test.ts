@@ -11,7 +11,7 @@ import networkText from '../../vectors/uci/network.txt?raw'
 
 const ON = "config portico 'nat_pmp'\n\toption enabled '1'\n"
 const netifd = parseNetifd(utf8Encode(dump))
-const NOTHING: RoleFacts = { netifd: undefined, defaultRoute: [], usable: undefined }
+const NOTHING: RoleFacts = { netifd: undefined, defaultRoute: [], defaultRoute6: [], usable: undefined }
 
 function config(portico: string, network?: string, firewall?: string): Config {
   const files = {
@@ -133,6 +133,13 @@ describe('resolveRoles() refuses to serve the internet', () => {
     expect(internal).toEqual([])
     expect(problems[0]).toBe(
       "/etc/config/portico:3: interface 'wan' (pppoe-wan) is not served as internal: it carries the default route (if the internet is there, write option type 'external'; if not, remove its default route)",
+    )
+  })
+  test('on an interface that carries the default route of IPv6 alone', () => {
+    const { internal, problems } = roles(config(BOTH), { netifd, defaultRoute6: ['br-lan'] })
+    expect(internal).toEqual([])
+    expect(problems[0]).toBe(
+      "/etc/config/portico:3: interface 'lan' (br-lan) is not served as internal: it carries the default route of IPv6 (if the internet is there, write option type 'external'; if not, remove its default route)",
     )
   })
   test('on the device of the external interface, under another name', () => {
