@@ -1,4 +1,4 @@
-/** What Portico needs of `/etc/config/firewall`: zones and the owner's port redirects, read as firewall4 does. */
+/** What Portico needs of `/etc/config/firewall`: zones, what is forwarded, and port redirects, read as firewall4 does. */
 import type { Ip, IpRange, Port, PortRange } from '../base/ip.ts'
 import { isIpv4, parseIpRange } from '../base/ip.ts'
 import { oneLine } from '../base/text.ts'
@@ -32,7 +32,16 @@ export interface Redirect {
   readonly restricted: boolean
 }
 
+/** A `config forwarding` that lets IPv6 pass: from one zone to another, or `*`. */
+export interface Forwarding {
+  readonly from: string
+  readonly to: string
+}
+
 export interface FirewallFile {
+  /** What becomes of a forwarded packet that nothing else decides about: `config defaults`, `option forward`. */
+  readonly forward: 'accept' | 'reject' | 'drop'
+  readonly forwardings: readonly Forwarding[]
   readonly zones: readonly Zone[]
   readonly redirects: readonly Redirect[]
 }
@@ -40,6 +49,8 @@ export interface FirewallFile {
 export function firewallFile(file: UciFile): FirewallFile {
   const enabled = file.sections.filter(section => isTrue(section, 'enabled', '1'))
   return {
+    forward: policy(file.sections.find(({ type }) => type === 'defaults')),
+    forwardings: enabled.filter(({ type }) => type === 'forwarding').flatMap(section => forwarding(section) ?? []),
     zones: enabled.filter(({ type }) => type === 'zone').flatMap(section => zone(section) ?? []),
     redirects: enabled.filter(({ type }) => type === 'redirect').flatMap(section => redirect(section) ?? []),
   }
@@ -57,6 +68,21 @@ function zone(section: UciSection): Zone | undefined {
     networks: words(section, 'network'),
     devices: words(section, 'device'),
   }
+}
+
+/** fw4.uc parse_policy: any beginning of the word, in either case; `drop` where there is none. */
+function policy(defaults: UciSection | undefined): FirewallFile['forward'] {
+  const text = defaults && single(defaults, 'forward')?.toLowerCase()
+  return (text ? POLICIES.find(each => each.startsWith(text)) : undefined) ?? 'drop'
+}
+
+const POLICIES = ['accept', 'reject', 'drop'] as const
+
+/** fw4.uc parse_forwarding. */
+function forwarding(section: UciSection): Forwarding | undefined {
+  const from = single(section, 'src')
+  const to = single(section, 'dest')
+  return from === undefined || to === undefined || isIpv4Only(section) ? undefined : { from, to }
 }
 
 /** fw4.uc parse_redirect; what it skips with a warning is skipped here too. */
@@ -98,6 +124,8 @@ const RESTRICTIONS = [
   'weekdays',
   'monthdays',
 ]
+
+const isIpv4Only = (section: UciSection): boolean => ['4', 'ipv4', 'inet'].includes(single(section, 'family') ?? '')
 
 const isIpv6Only = (section: UciSection): boolean => ['6', 'ipv6', 'inet6'].includes(single(section, 'family') ?? '')
 

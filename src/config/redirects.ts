@@ -61,16 +61,16 @@ export function staticRedirects(
   }
 }
 
-/** Names of the firewall zones that own the external interface, by network, by device or by netifd's `data.zone`. */
+/** Names of the firewall zones that own an interface, by network, by device or by netifd's `data.zone`. */
 export function zonesOf(
   firewall: FirewallFile | undefined,
   netifd: readonly NetifdInterface[] | undefined,
-  external: { readonly name: string; readonly device: string },
+  role: { readonly name: string; readonly device: string },
 ): ReadonlySet<string> {
-  const here = (netifd ?? []).filter(({ name, device }) => name === external.name || device === external.device)
-  const networks = new Set([external.name, ...here.map(({ name }) => name)])
+  const here = (netifd ?? []).filter(({ name, device }) => name === role.name || device === role.device)
+  const networks = new Set([role.name, ...here.map(({ name }) => name)])
   const zones = (firewall?.zones ?? []).filter(
-    zone => zone.devices.includes(external.device) || zone.networks.some(name => networks.has(name)),
+    zone => zone.devices.includes(role.device) || zone.networks.some(name => networks.has(name)),
   )
   return new Set([...zones.map(({ name }) => name), ...here.flatMap(({ zone }) => zone ?? [])])
 }

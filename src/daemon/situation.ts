@@ -6,6 +6,7 @@ import type { Ip, Port } from '../base/ip.ts'
 import { isIpv4, isLinkLocal } from '../base/ip.ts'
 import type { Config } from '../config/config.ts'
 import { isEnabled } from '../config/config.ts'
+import { stopsInbound } from '../config/inbound.ts'
 import type { NetifdInterface } from '../config/netifd.ts'
 import type { Problem } from '../config/problems.ts'
 import type { StaticRedirects } from '../config/redirects.ts'
@@ -30,6 +31,8 @@ export interface Situation {
   readonly policy: Policy
   readonly statics: readonly StaticMapping[]
   readonly redirects: StaticRedirects
+  /** Whether the owner's firewall stops IPv6 from the world, so that pinholes mean something. */
+  readonly isFirewallEnabled: boolean
   /** Where NAT-PMP answers: every IPv4 address of every internal device that it serves. */
   readonly doors: readonly Door[]
   /** Where UPnP answers; `undefined` while it is off. */
@@ -72,18 +75,16 @@ export function situationOf(
   const { external } = roles
   const uplink = uplinkOf({ device: external?.device, forced: external?.forcedIp }, links)
   const address = uplink.is === 'up' ? uplink.address : undefined
-  const redirects = staticRedirects(
-    config.firewall,
-    external === undefined ? new Set() : zonesOf(config.firewall, netifd, external),
-    address,
-  )
+  const zones = (of: readonly Role[]) => new Set(of.flatMap(role => [...zonesOf(config.firewall, netifd, role)]))
+  const outside = zones(external === undefined ? [] : [external])
   return {
     config,
     roles,
     uplink,
     policy,
     statics: staticMappings(config),
-    redirects,
+    redirects: staticRedirects(config.firewall, outside, address),
+    isFirewallEnabled: stopsInbound(config.firewall, outside, zones(roles.internal)),
     doors: isEnabled(config, 'nat-pmp') ? served(roles, 'nat-pmp').flatMap(device => ipv4Doors(device, links)) : [],
     upnp: isEnabled(config, 'upnp') ? upnpPlan(config, roles, links) : undefined,
     settings: {

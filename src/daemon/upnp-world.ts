@@ -71,8 +71,7 @@ export function upnpWorld(parts: UpnpWorldParts): Omit<GatewayWorld, 'defaultCon
     },
     setUplink: up => setUplink(parts, up),
     redirects: () => situation().redirects.listed,
-    // What fw4 forwards from outside is what its zones allow, and Portico opens what they do not.
-    isFirewallEnabled: () => true,
+    isFirewallEnabled: () => situation().isFirewallEnabled,
     outboundTimeout: transport => outboundTimeout(platform, transport),
   }
 }

@@ -20,9 +20,13 @@ config interface
 	option type 'external'
 `
 
-function configOf(portico: string): Config {
-  const bytes = Uint8Array.from(portico, char => char.charCodeAt(0))
-  const files = { portico: bytes, network: undefined, firewall: undefined }
+function configOf(portico: string, firewall?: string): Config {
+  const bytes = (text: string) => Uint8Array.from(text, char => char.charCodeAt(0))
+  const files = {
+    portico: bytes(portico),
+    network: undefined,
+    firewall: firewall === undefined ? undefined : bytes(firewall),
+  }
   const { config } = load(files, fileNames('/etc/config'))
   if (config === undefined) throw new Error('no configuration')
   return config
@@ -99,4 +103,19 @@ describe('situationOf() plans UPnP', () => {
     ])
     expect([plan?.httpPort, plan?.identity]).toEqual([8200, '02:00:00:00:00:03'])
   })
+})
+
+describe('situationOf() looks at the firewall', () => {
+  const zone = (name: string, device: string) =>
+    `config zone\n\toption name '${name}'\n\tlist device '${device}'\nconfig forwarding\n\toption src '${name}'\n\toption dest 'lan'\n`
+  const isFirewallEnabled = (firewall: string) =>
+    situationOf(
+      configOf(INTERFACES, `config zone\n\toption name 'lan'\n\tlist device 'br-lan'\n${firewall}`),
+      undefined,
+      links(),
+      [],
+    ).isFirewallEnabled
+
+  test('which stops IPv6 from the world', () => expect(isFirewallEnabled(zone('vpn', 'tun0'))).toBe(true))
+  test('or lets all of it in', () => expect(isFirewallEnabled(zone('world', 'wan'))).toBe(false))
 })
