@@ -166,7 +166,7 @@ const limits = {
     },
   ),
   requests_per_second: withDefault(count(0, 1000000), 100, {
-    help: 'Requests a second that one host may send, with a burst of twice as many; what exceeds it is dropped in silence. 0 is no limit.',
+    help: 'Requests a second that one host may send, with a burst of twice as many. What exceeds it is dropped in silence; over HTTP it is answered with 503. 0 is no limit.',
     since: FIRST,
     routeros: 'requests-per-second',
     example: '100',

@@ -37,7 +37,11 @@ export function migrateUpnpd(file: UciFile, { firewall, enable }: MigrationConte
   const rules = file.sections.filter(({ type }) => type === 'perm_rule')
   const sections = [
     named('nat_pmp', { enabled: yesNo(enable && services.includes('nat_pmp')) }),
-    named('upnp', { enabled: yesNo(enable && services.includes('upnp')), ...httpPort(settings, say) }),
+    named('upnp', {
+      enabled: yesNo(enable && services.includes('upnp')),
+      ...httpPort(settings, say),
+      ...shownAs(settings),
+    }),
     ...interfaces(settings, firewall, say),
     ...rules.flatMap((rule, number) => permission(rule, number, say) ?? []),
   ]
@@ -70,6 +74,15 @@ function httpPort(settings: UciSection, say: Report): Readonly<Record<string, st
   if (isPort(text)) return { http_port: text }
   say(`option port '${text}' is no port and is left out`)
   return {}
+}
+
+/** How the gateway presents itself: the options have the names that they had. */
+function shownAs(settings: UciSection): Readonly<Record<string, string>> {
+  const found = ['serial_number', 'presentation_url'].flatMap(name => {
+    const text = single(settings, name)
+    return text === undefined || text === '' ? [] : [[name, oneLine(text, 256)] as const]
+  })
+  return Object.fromEntries(found)
 }
 
 /** Roles in the order in which miniupnpd names them; where it names none, Portico finds them itself, as it does. */
@@ -195,6 +208,8 @@ const OTHERS: Readonly<Record<string, ((value: string) => string | undefined) | 
   external_zone: undefined,
   external_ip: undefined,
   port: undefined,
+  serial_number: undefined,
+  presentation_url: undefined,
   secure_mode: text =>
     flag.read(text) === false ? 'a host can open ports for itself only in Portico, always' : undefined,
   system_uptime: () => undefined,
@@ -215,11 +230,9 @@ const OTHERS: Readonly<Record<string, ((value: string) => string | undefined) | 
   upload: () => 'clients are told the speed of the link itself',
   download: () => 'clients are told the speed of the link itself',
   config_file: path => `miniupnpd read ${path} instead of this file; what stands there was not read`,
-  serial_number: () => 'Portico shows clients its own',
   model_number: () => 'Portico shows clients its own',
   uuid: () => 'Portico makes its own, which stays the same',
   notify_interval: () => 'Portico announces itself as the standard asks',
-  presentation_url: () => 'Portico has a page of its own',
   upnp_lease_file: () => undefined,
   upnp_lease_file6: () => undefined,
   clean_ruleset_threshold: () => 'mappings end with their leases',

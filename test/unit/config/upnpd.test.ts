@@ -165,6 +165,14 @@ describe('the port of the description', () => {
   })
 })
 
+describe('what clients see', () => {
+  test.each(["option serial_number '0123'", "option presentation_url 'http://192.168.1.1/'"])('%s stays', option => {
+    const { config, report } = about(option)
+    expect(config).toContain(`config portico 'upnp'\n\toption enabled '0'\n\t${option}\n`)
+    expect(report).toEqual([])
+  })
+})
+
 describe('every other option of miniupnpd.init', () => {
   test.each([
     "option system_uptime '1'",
@@ -191,11 +199,9 @@ describe('every other option of miniupnpd.init', () => {
     ["option upload '512'", 'speed of the link'],
     ["option download '512'", 'speed of the link'],
     ["option config_file '/etc/my.conf'", 'miniupnpd read /etc/my.conf'],
-    ["option serial_number '1'", 'its own'],
     ["option model_number '1'", 'its own'],
     ["option uuid 'abc'", 'makes its own'],
     ["option notify_interval '60'", 'as the standard asks'],
-    ["option presentation_url 'http://x/'", 'a page of its own'],
     ["option clean_ruleset_threshold '20'", 'end with their leases'],
     ["option something 'x'", 'is not known'],
   ])('%s is reported', (option, words) => {
