@@ -8,6 +8,7 @@ import type { Journal } from './journal.ts'
 
 export type NoiseKind =
   | 'malformed' // not what the protocol allows
+  | 'senseless' // well formed, and means nothing: arguments of UPnP
   | 'reflected' // a response sent to the server
   | 'stranger' // from an address that is no host of an internal network
   | 'too-many' // above the limit of one host

@@ -101,16 +101,17 @@ const TEXT: { readonly [W in What]: (event: Extract<Event, { readonly what: W }>
   'static-refused': ({ transport, external, because }) =>
     `static mapping ${transport} ${external} is left out: ${oneLine(because, 160)}`,
   kernel: ({ doing, said }) => `${doing}: ${oneLine(said, 240)}`,
-  noise: ({ kind, from, count, seconds }) => `dropped ${count} ${NOISE[kind]} from ${from} in ${seconds} s`,
+  noise: ({ kind, from, count, seconds }) => `${NOISE[kind](count)} from ${from} in ${seconds} s`,
   quiet: ({ count }) => `${count} more lines left out here; /log print has the latest`,
 }
 
-const NOISE: Record<NoiseKind, string> = {
-  malformed: 'malformed datagrams',
-  reflected: 'datagrams that are responses',
-  stranger: 'datagrams of no internal host',
-  'too-many': 'requests above the limit',
-  busy: 'requests for which there was no place',
+const NOISE: Readonly<Record<NoiseKind, (count: number) => string>> = {
+  malformed: count => `dropped ${count} malformed datagrams`,
+  senseless: count => `refused ${count} UPnP calls that mean nothing`,
+  reflected: count => `dropped ${count} datagrams that are responses`,
+  stranger: count => `dropped ${count} datagrams of no internal host`,
+  'too-many': count => `dropped ${count} requests above the limit`,
+  busy: count => `dropped ${count} requests for which there was no place`,
 }
 
 const REACH: Record<Extract<Uplink, { readonly is: 'up' }>['reach'], string> = {

@@ -57,7 +57,7 @@ export class MappingActions {
   #add(call: AddCall, from: Caller, out: Out): void {
     const wanted = portMappingOf(call)
     if (isSenseless(wanted)) {
-      out.error(call, wanted.code)
+      out.senseless(call, wanted.code)
       return
     }
     const { transport, internal, external, lifetime, enabled } = wanted
@@ -85,7 +85,7 @@ export class MappingActions {
   #delete(call: KeyCall & { action: 'DeletePortMapping' }, from: Caller, out: Out): void {
     const key = portMappingKeyOf(call)
     if (isSenseless(key)) {
-      out.error(call, key.code)
+      out.senseless(call, key.code)
       return
     }
     const { transport, external, remote } = key
@@ -99,7 +99,7 @@ export class MappingActions {
   #deleteRange(call: RangeCall & { action: 'DeletePortMappingRange' }, from: Caller, out: Out): void {
     const range = portRangeOf(call)
     if (isSenseless(range)) {
-      out.error(call, range.code)
+      out.senseless(call, range.code)
       return
     }
     const { transport, last } = range
@@ -129,7 +129,7 @@ export class MappingActions {
   #specific(call: KeyCall & { action: 'GetSpecificPortMappingEntry' }, from: Caller, out: Out): void {
     const key = portMappingKeyOf(call)
     if (isSenseless(key)) {
-      out.error(call, key.code)
+      out.senseless(call, key.code)
       return
     }
     const read = this.#listing.of(key, from.ip)
@@ -140,7 +140,7 @@ export class MappingActions {
   #list(call: RangeCall & { action: 'GetListOfPortMappings' }, from: Caller, out: Out): void {
     const range = portRangeOf(call)
     if (isSenseless(range)) {
-      out.error(call, range.code)
+      out.senseless(call, range.code)
       return
     }
     const now = this.#world.clock.now()

@@ -100,7 +100,7 @@ export class PinholeActions {
   #add(call: PinholeCall & { action: 'AddPinhole' }, from: Caller, out: Out): void {
     const flow = this.#flow(call)
     if (typeof flow === 'number') {
-      out.error(call, flow)
+      out.senseless(call, flow)
       return
     }
     const closed = this.#closed()
@@ -139,7 +139,7 @@ export class PinholeActions {
   /** The kernel's own timeouts: what it keeps open after a host's last packet, for whoever it spoke to. */
   #outboundTimeout(call: PinholeCall & { action: 'GetOutboundPinholeTimeout' }, out: Out): void {
     const flow = this.#flow(call)
-    if (typeof flow === 'number') out.error(call, flow)
+    if (typeof flow === 'number') out.senseless(call, flow)
     else if (!this.#world.isFirewallEnabled()) out.error(call, 702)
     else out.result(call, { OutboundPinholeTimeout: this.#world.outboundTimeout(flow.transport) })
   }

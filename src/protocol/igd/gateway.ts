@@ -54,13 +54,16 @@ export class Gateway {
     const reading = readCall(request)
     switch (reading.is) {
       case 'status':
+        noise.count('senseless', caller.ip, now)
         reply(plain(reading.status, reading.because))
         return
       case 'fault':
+        // Clients try actions that not every gateway has.
+        if (reading.code !== 401) noise.count('senseless', caller.ip, now)
         reply({ status: 500, type: SOAP_TYPE, body: reading.body, close: reading.close })
         return
       case 'call':
-        this.#answer(reading.call, caller, new Once(reply))
+        this.#answer(reading.call, caller, new Once(reply, () => noise.count('senseless', caller.ip, now)))
         return
     }
   }
@@ -92,9 +95,11 @@ export class Gateway {
 /** The first answer counts: a fault after it has nobody to hear of it. */
 class Once implements Out {
   #reply: ((answer: ControlAnswer) => void) | undefined
+  readonly #heardNonsense: () => void
 
-  constructor(reply: (answer: ControlAnswer) => void) {
+  constructor(reply: (answer: ControlAnswer) => void, heardNonsense: () => void) {
     this.#reply = reply
+    this.#heardNonsense = heardNonsense
   }
 
   result<C extends Call>(call: C, values: ResultOf<C>): void {
@@ -103,6 +108,11 @@ class Once implements Out {
 
   error<C extends Call>(call: C, code: ErrorOf<C>): void {
     this.#say(500, encodeError(call, code))
+  }
+
+  senseless<C extends Call>(call: C, code: ErrorOf<C>): void {
+    this.#heardNonsense()
+    this.error(call, code)
   }
 
   #say(status: 200 | 500, body: string): void {

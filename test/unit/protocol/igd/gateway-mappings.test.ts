@@ -533,3 +533,26 @@ test('a lease that NAT-PMP was granted for longer is a week to version 2', async
   expect((await igd.from(A).call(WANIP2, SPECIFIC)).values['NewLeaseDuration']).toBe('604800')
   expect((await igd.from(A).call(WANIP1, SPECIFIC)).values['NewLeaseDuration']).toBe('1000000')
 })
+
+describe('calls that mean nothing', () => {
+  const lines = async (igd: Igd) => {
+    await igd.router.pass(120)
+    return igd.router.lines.filter(line => line.includes('mean nothing'))
+  }
+
+  test('are one line a minute, however many they are', async () => {
+    const igd = await Igd.start()
+    for (let i = 0; i < 40; i++) await igd.from(A).call(WANIP2, ADD, { NewInternalClient: '' })
+    await igd.from(A).call(WANIP2, ADD, { NewExternalPort: 'x' })
+    await igd.from(A).call(WANIP2, RANGE, inRange(9, 1))
+    expect(await lines(igd)).toEqual([`warning refused 42 UPnP calls that mean nothing from ${A} in 60 s`])
+  })
+
+  test('are not those that ask for what there is not, nor refusals, which say their reason', async () => {
+    const igd = await Igd.start()
+    expect(await igd.from(A).code(WANIP2, GENERIC, { NewPortMappingIndex: '0' })).toBe(713)
+    expect(await igd.from(A).code(WANIP2, 'DeletePortMapping')).toBe(714)
+    expect(await igd.from(A).code(WANIP2, ADD, { NewInternalClient: B })).toBe(606)
+    expect(await lines(igd)).toEqual([])
+  })
+})
