@@ -1,5 +1,6 @@
 /** The owner's page about `/etc/config/portico`, made from the option table so that it cannot tell another story. */
-import type { Option, SectionId } from '../src/config/options.ts'
+import type { Option } from '../src/config/option.ts'
+import type { SectionId } from '../src/config/options.ts'
 import { isInForce, optionsOf, sectionIds, sections } from '../src/config/options.ts'
 
 export function configurationPage(): string {

@@ -1,6 +1,10 @@
 /** What a row of the option table says, and how rows are written (`options.ts`). */
 import type { Kind } from './kinds.ts'
 
+/** Versions that `since` names. */
+export const FIRST = '0.1'
+export const WITH_UPNP = '0.2'
+
 interface About {
   readonly help: string
   /** The first version in which the option does something. */

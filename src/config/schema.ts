@@ -3,7 +3,8 @@
  * ajv; nothing of this file or of ajv's compiler reaches the router.
  */
 import type { Schema } from './kinds.ts'
-import type { Option, SectionId } from './options.ts'
+import type { Option } from './option.ts'
+import type { SectionId } from './options.ts'
 import { optionsOf, sectionIds } from './options.ts'
 
 /** By section and option: the value after its text was read (`kinds.ts`). */

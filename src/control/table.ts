@@ -1,6 +1,7 @@
 /** The option table (`config/options.ts`) in the words of the console: properties of a section, and its values. */
 import type { KindName } from '../config/kinds.ts'
-import type { Option, SectionId } from '../config/options.ts'
+import type { Option } from '../config/option.ts'
+import type { SectionId } from '../config/options.ts'
 import { optionsOf } from '../config/options.ts'
 import type { Property } from './menu.ts'
 import type { Kind, Value, Values } from './value.ts'
