@@ -91,7 +91,7 @@ export class Running {
     const settled = () => {
       this.#followTraffic()
       this.upnp.changed()
-      rearm()
+      timers.hasten(turned)
     }
     this.engine = new Engine({ clock, firewall: kernel, surroundings, journal, epoch, policy, settled })
     this.keeper = new Keeper({ clock, log, kernel, rearm })
@@ -105,6 +105,7 @@ export class Running {
       rearm,
     })
     const noise = new Noise(journal)
+    const turned = [this.engine, this.leases, journal, noise]
     const rate = new Rate()
     this.#natPmp = new NatPmp({ clock, engine: this.engine, epoch, noise, rate, surroundings })
     const visit: Visit = (datagram, door, reply) => this.#visit(datagram, door, reply)

@@ -23,7 +23,7 @@ export interface EventLimits {
 }
 
 export const EVENT_LIMITS: EventLimits = {
-  total: 64,
+  total: 128,
   perHost: 8,
   shortest: seconds(1800),
   longest: seconds(86_400),
