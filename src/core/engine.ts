@@ -4,28 +4,25 @@
  * confirmed does the table learn and does anybody hear an answer. Jobs (adoption, a new address, a new configuration,
  * leases that end) stand in the same line, before the wishes, so nothing interleaves and there is no lock.
  */
-import { Backoff } from '../base/backoff.ts'
 import { KernelError } from '../base/fail.ts'
 import type { Ip, Mac } from '../base/ip.ts'
-import { type Clock, type Instant, milliseconds } from '../base/time.ts'
+import type { Clock, Instant } from '../base/time.ts'
 import { fold } from './changes.ts'
 import { Reserved } from './choice.ts'
 import { decide } from './decide.ts'
 import type { Decision, World } from './decision.ts'
-import { atDevice } from './devices.ts'
 import { Draft } from './draft.ts'
 import type { Epoch } from './epoch.ts'
 import type { Firewall } from './firewall.ts'
 import type { Journal } from './journal.ts'
 import type { Answer, Change, Mapping, Wish } from './mapping.ts'
-import { applyMost } from './parts.ts'
 import type { Policy, StaticMapping } from './policy.ts'
 import { type Waiting, WishQueue } from './queue.ts'
 import type { Event } from './record.ts'
 import { eventsOf } from './record-of.ts'
-import { settle } from './settle.ts'
 import type { Surroundings } from './surroundings.ts'
-import { type Mappings, Table, type TableView } from './table.ts'
+import { type Mappings, standing, Table, type TableView } from './table.ts'
+import { Upkeep } from './upkeep.ts'
 import type { Uplink } from './uplink.ts'
 
 export interface EngineParts {
@@ -42,11 +39,8 @@ export interface EngineParts {
 /** What became of a removal by the operator. */
 export type Removal = 'removed' | 'none' | 'static' | 'kernel'
 
-/** Wishes in one batch, and leases ended in one. */
+/** Wishes in one batch. */
 const TURN = 256
-const DUE = 1024
-const FIRST_RETRY = milliseconds(1000)
-const LAST_RETRY = milliseconds(32_000)
 
 const BUSY: Answer = { ok: false, why: 'busy', because: 'too many requests are waiting' }
 const READY = Promise.resolve()
@@ -65,18 +59,20 @@ export class Engine {
   /** The address that the mappings in the table carry. */
   #address: { readonly address: Ip; readonly told: Ip } | undefined
   #running = false
-  /** What `settle` still has to do, because the kernel refused it. */
-  #unsettled: 'no' | 'move' | 'review' = 'no'
-  /** Devices that were seen at an address while the kernel refused to hear of it. */
-  readonly #unheard = new Map<Ip, Mac>()
-  #maintaining = false
-  readonly #backoff = new Backoff(FIRST_RETRY, LAST_RETRY)
+  readonly #upkeep: Upkeep
 
   constructor(parts: EngineParts) {
     this.#parts = parts
     this.#policy = parts.policy
     this.#reserved = new Reserved(parts.surroundings)
     this.#world = this.#worldWith(this.#table)
+    this.#upkeep = new Upkeep({
+      table: this.#table,
+      journal: parts.journal,
+      world: () => this.#world,
+      statics: () => this.#statics,
+      apply: changes => this.#apply(changes, 1),
+    })
   }
 
   get mappings(): Mappings {
@@ -143,7 +139,7 @@ export class Engine {
       // The epoch first: a daemon that dies between the two finds the old address and begins anew once more.
       const differs = before !== undefined && (before.address !== uplink.address || before.told !== uplink.told)
       if (differs) this.#parts.epoch.reset(now)
-      await this.#settle('move', now)
+      await this.#upkeep.settle('move', now)
     })
   }
 
@@ -154,7 +150,7 @@ export class Engine {
       this.#world = this.#worldWith(this.#table)
       this.#statics = statics
       this.#reserved.forget()
-      await this.#settle('review', now)
+      await this.#upkeep.settle('review', now)
     })
   }
 
@@ -165,7 +161,7 @@ export class Engine {
       const mapping = standing(this.#table, listed)
       if (mapping === undefined) return
       if (mapping.owner.via === 'operator') removal = 'static'
-      else removal = (await this.#removeAll([mapping], because, now)) === 1 ? 'removed' : 'kernel'
+      else removal = (await this.#upkeep.remove(mapping, because, now)) ? 'removed' : 'kernel'
     })
     return removal
   }
@@ -176,25 +172,24 @@ export class Engine {
    */
   deviceSeen(host: Ip, mac: Mac): Promise<void> {
     // Most that is seen changes nothing; while a turn runs, its mappings are not in the table yet.
-    if (!this.#running && atDevice(this.#table.ofHost(host), mac).length === 0) return READY
+    if (!this.#running && !this.#upkeep.isNews(host, mac)) return READY
     return this.#job(async now => {
       // What waits was asked before, perhaps by the device before.
       for (let waiting = this.#queue.length; waiting > 0; waiting -= TURN) await this.#turn()
-      await this.#atDevice(host, mac, now)
+      await this.#upkeep.atDevice(host, mac, now)
     })
   }
 
   /** When the next lease ends, or what the kernel refused is tried again. */
   get wakeAt(): Instant | undefined {
-    if (this.#maintaining) return undefined
-    return this.#backoff.wakeAt ?? this.#table.nextExpiry
+    return this.#upkeep.wakeAt
   }
 
   wake(now: Instant): void {
     const at = this.wakeAt
     if (at === undefined || at > now) return
-    this.#maintaining = true
-    this.#jobs.push(() => this.#maintain())
+    this.#upkeep.plan()
+    this.#jobs.push(() => this.#upkeep.maintain(this.#parts.clock.now()))
     this.#start()
   }
 
@@ -254,7 +249,7 @@ export class Engine {
   #turn(): Promise<void> | undefined {
     const now = this.#parts.clock.now()
     const due = this.wakeAt
-    if (due !== undefined && due <= now) return this.#maintain()
+    if (due !== undefined && due <= now) return this.#upkeep.maintain(now)
     const batch = this.#queue.take(TURN)
     const first = batch[0]
     return first !== undefined && batch.length === 1 ? this.#alone(first, now) : this.#together(batch, now)
@@ -314,77 +309,6 @@ export class Engine {
     answer(decision.answer)
   }
 
-  async #settle(what: 'move' | 'review', now: Instant): Promise<boolean> {
-    const review = what === 'review' || this.#unsettled === 'review'
-    const plan = settle(this.#table, this.#world, this.#statics, review)
-    if (review) for (const problem of plan.problems) this.#parts.journal.record(problem, now)
-    const failed = await this.#change(plan.changes, plan.because, now)
-    if (failed === 0) this.#unsettled = 'no'
-    else {
-      this.#unsettled = review ? 'review' : 'move'
-      this.#backoff.failed(now)
-    }
-    const moved = plan.changes.filter(({ act }) => act === 'replace').length
-    if (moved > 0 && failed === 0 && this.#uplink.is === 'up') {
-      this.#parts.journal.record({ what: 'moved', count: moved, to: this.#uplink.address }, now)
-    }
-    return failed === 0
-  }
-
-  /** Of the mappings that belong to clients; how many went. */
-  async #removeAll(mappings: readonly Mapping[], because: string, now: Instant): Promise<number> {
-    const dynamic = mappings.filter(({ owner }) => owner.via !== 'operator')
-    const changes = dynamic.map((mapping): Change => ({ act: 'remove', mapping }))
-    return changes.length - (await this.#change(changes, new Map(dynamic.map(mapping => [mapping, because])), now))
-  }
-
-  /** As many of the changes as the kernel takes; how many it did not. */
-  async #change(changes: readonly Change[], because: ReadonlyMap<Mapping, string>, now: Instant): Promise<number> {
-    if (changes.length === 0) return 0
-    const { failed, said } = await applyMost(changes, this.#table, async part => this.#apply(part, 1))
-    for (const change of changes) {
-      if (change.act !== 'remove' || failed.has(change)) continue
-      const { mapping } = change
-      const reason = because.get(mapping)
-      if (reason === undefined) this.#parts.journal.record({ what: 'expired', mapping }, now)
-      else this.#parts.journal.record({ what: 'removed', mapping, because: reason }, now)
-    }
-    if (failed.size > 0) this.#trouble(`${failed.size} of ${changes.length} changes wait for the kernel`, said, now)
-    return failed.size
-  }
-
-  async #maintain(): Promise<void> {
-    this.#maintaining = true
-    const now = this.#parts.clock.now()
-    this.#backoff.begin()
-    let failed = false
-    for (;;) {
-      const due = this.#table.due(now, DUE)
-      if (due.length === 0 || failed) break
-      const changes = due.map((mapping): Change => ({ act: 'remove', mapping }))
-      failed = (await this.#change(changes, new Map(), now)) > 0
-    }
-    if (this.#unsettled !== 'no') failed = !(await this.#settle(this.#unsettled, now)) || failed
-    for (const [host, mac] of [...this.#unheard]) await this.#atDevice(host, mac, now)
-    // Never at once: a kernel that refuses is left alone for a while, and for longer each time.
-    if (failed || this.#unheard.size > 0) this.#backoff.failed(now)
-    else this.#backoff.reset()
-    this.#maintaining = false
-  }
-
-  async #atDevice(host: Ip, mac: Mac, now: Instant): Promise<void> {
-    const changes = atDevice(this.#table.ofHost(host), mac)
-    this.#unheard.delete(host)
-    if ((await this.#change(changes, new Map(), now)) > 0) {
-      this.#unheard.set(host, mac)
-      this.#backoff.failed(now)
-    }
-    for (const { mapping } of changes) {
-      if (standing(this.#table, mapping) !== mapping) continue
-      this.#parts.journal.record({ what: mapping.state === 'on' ? 'resumed' : 'suspended', mapping, seen: mac }, now)
-    }
-  }
-
   /**
    * The table learns what the kernel accepted and nothing else; `sets` as in `Table.commit`, `forget` for what is not
    * in the table. `undefined` when that has happened already; otherwise resolves with what the kernel said when it
@@ -410,10 +334,6 @@ export class Engine {
     this.#parts.journal.record({ what: 'kernel', doing, said }, now)
   }
 }
-
-/** The mapping that stands where this one stood when it was listed. */
-const standing = (table: TableView, { pinhole, transport, external }: Mapping): Mapping | undefined =>
-  pinhole === undefined ? table.at(transport, external.port) : table.pinhole(pinhole)
 
 const nothing = () => undefined
 

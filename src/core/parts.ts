@@ -1,6 +1,6 @@
 /** When the kernel refuses a large batch: which of its changes it does take. */
 import type { Change } from './mapping.ts'
-import type { TableView } from './table.ts'
+import { standing, type TableView } from './table.ts'
 
 /** Makes the changes, commits them and says nothing, or says why the kernel refused them all. */
 export type Apply = (changes: readonly Change[]) => Promise<string | undefined>
@@ -53,7 +53,5 @@ async function halve(
 
 /** What stood in the way may not have gone. */
 function hasPlace({ act, mapping }: Change, table: TableView): boolean {
-  if (act !== 'add') return true
-  const { pinhole, transport, external } = mapping
-  return (pinhole === undefined ? table.at(transport, external.port) : table.pinhole(pinhole)) === undefined
+  return act !== 'add' || standing(table, mapping) === undefined
 }

@@ -317,3 +317,7 @@ export function nextPinhole(last: number, inUse: (id: number) => Mapping | undef
   while (inUse(id) !== undefined)
   return id
 }
+
+/** The mapping that stands where this one stands, or stood. */
+export const standing = (table: TableView, { pinhole, transport, external }: Mapping): Mapping | undefined =>
+  pinhole === undefined ? table.at(transport, external.port) : table.pinhole(pinhole)

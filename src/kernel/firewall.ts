@@ -7,14 +7,15 @@ import { isIpv4 } from '../base/ip.ts'
 import type { Clock, Instant } from '../base/time.ts'
 import type { Firewall } from '../core/firewall.ts'
 import type { Change, Mapping } from '../core/mapping.ts'
-import { sameEndpoint } from '../core/mapping.ts'
+import { sameEndpoint, sameRemote } from '../core/mapping.ts'
 import type { Flow } from '../wire/conntrack.ts'
 import { IPS } from '../wire/conntrack.ts'
 import { inwardKeys } from './conntrack.ts'
 import { endpointKey } from './elements.ts'
-import { endpointsOf } from './elements-read.ts'
 import type { Exchange, Failure, Machine } from './exchange.ts'
-import { keyOf, MappingIndex } from './firewall-index.ts'
+import type { Adopted } from './firewall-adopt.ts'
+import { adoptTable } from './firewall-adopt.ts'
+import { MappingIndex } from './firewall-index.ts'
 import { mend, refusal } from './firewall-mend.ts'
 import { PlainWriter } from './firewall-plain.ts'
 import type { Operation, Sent } from './firewall-plan.ts'
@@ -22,11 +23,8 @@ import { OperationWriter, plan } from './firewall-plan.ts'
 import type { Difference } from './firewall-read.ts'
 import { isMissing } from './firewall-read.ts'
 import { KernelTable } from './firewall-table.ts'
-import { leadsOut, sameRemote } from './kinds.ts'
 import type { Features, Settings } from './ruleset.ts'
-import { RULES_VERSION } from './ruleset.ts'
-import type { TableState } from './ruleset-state.ts'
-import { addState, readState } from './ruleset-state.ts'
+import { addState } from './ruleset-state.ts'
 
 export interface FirewallParts {
   readonly exchange: Exchange
@@ -40,18 +38,10 @@ export interface FirewallParts {
   readonly endFlows: (removed: readonly Mapping[], changes: readonly Change[]) => void
 }
 
-export interface Adopted {
-  readonly mappings: readonly Mapping[]
-  readonly epochStart: Instant
-  /** `configure` is enough; otherwise the rules are of another version or incomplete, and `build` is due. */
-  readonly intact: boolean
-}
-
 type Outcome = ReturnType<Exchange['batch']>
 
 const DOING = 'changing mappings'
 const TRIES = 4
-const OUTWARD = ['snat4', 'taken'] as const
 
 /** Operations that were sent, and what the kernel said. */
 interface Attempt {
@@ -100,7 +90,13 @@ export class KernelFirewall implements Firewall {
    * the mappings are lost and a new epoch begins. Afterwards call `configure` (if intact) or `build`.
    */
   adopt(): Promise<Adopted | undefined> {
-    return this.#inTurn(() => this.#adopt())
+    return this.#inTurn(async () => {
+      const found = await adoptTable(this.#table)
+      if (found === undefined) return undefined
+      this.#index = found.index
+      this.#epochStart = found.epochStart
+      return found
+    })
   }
 
   /** Makes the whole table anew in one batch; whatever it held is gone. */
@@ -295,46 +291,6 @@ export class KernelFirewall implements Firewall {
     if (change.act === 'add') this.#index.add(change.mapping)
     else if (change.act === 'remove') this.#index.remove(change.mapping)
     else this.#index.replace(change.was, change.mapping)
-  }
-
-  async #adopt(): Promise<Adopted | undefined> {
-    const { reader } = this.#table
-    try {
-      if (!(await reader.hasShape('dnat4')) || !(await reader.hasShape('state'))) return undefined
-      let state: TableState | undefined
-      await reader.elements('state', seen => {
-        state ??= readState(seen)
-      })
-      return state === undefined ? undefined : await this.#adoptMappings(state)
-    } catch (error) {
-      if (isMissing(error)) return undefined
-      throw error
-    }
-  }
-
-  async #adoptMappings({ version, epochStart }: TableState): Promise<Adopted> {
-    const { reader } = this.#table
-    const { mappings, foreign } = await reader.mappings()
-    const complete = await this.#table.isComplete()
-    this.#index = new MappingIndex(mappings)
-    const leading = mappings.filter(leadsOut).length
-    if (complete && this.#index.endpoints < leading) this.#index = await this.#ordered(mappings)
-    this.#epochStart = epochStart
-    // Nothing of the other sets can differ: the index was read from them.
-    const clean = complete && foreign === 0 && (await this.#table.mappingDifferences(this.#index, OUTWARD)).length === 0
-    return { mappings, epochStart, intact: clean && version === RULES_VERSION }
-  }
-
-  /** Several mappings of one internal endpoint: the one that `snat4` names is the oldest. */
-  async #ordered(mappings: readonly Mapping[]): Promise<MappingIndex> {
-    const oldest = new Map<number, number>()
-    await this.#table.reader.elements('snat4', seen => {
-      const ends = endpointsOf(seen)
-      if (ends !== undefined) oldest.set(ends.from, ends.to)
-    })
-    const leads = (mapping: Mapping) =>
-      leadsOut(mapping) && oldest.get(keyOf(mapping)) === endpointKey(mapping.transport, mapping.external)
-    return new MappingIndex([...mappings.filter(leads), ...mappings.filter(mapping => !leads(mapping))])
   }
 }
 

@@ -9,7 +9,8 @@
  *
  * Of what is translated only the host of a `Remote` counts: UPnP knows no remote port there.
  */
-import type { Mapping, Remote } from '../core/mapping.ts'
+import type { Mapping } from '../core/mapping.ts'
+import { sameRemote } from '../core/mapping.ts'
 import { endpointKey } from './elements.ts'
 import type { BodySet } from './ruleset.ts'
 
@@ -42,8 +43,6 @@ export const pinholeKey = (
   set: BodySet,
   { transport, internal, remote }: Pick<Mapping, 'transport' | 'internal' | 'remote'>,
 ): string => `${set} ${transport} ${internal.ip} ${internal.port} ${remote.ip} ${remote.port}`
-
-export const sameRemote = (a: Remote, b: Remote): boolean => a === b || (a.ip === b.ip && a.port === b.port)
 
 /** Whether two mappings are of one kind, so that they have elements in the same sets. */
 export const sameKind = (a: Mapping, b: Mapping): boolean =>

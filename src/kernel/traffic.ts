@@ -20,7 +20,7 @@ import { utf8Decode } from '../base/text.ts'
 import type { Instant } from '../base/time.ts'
 import { afterMs, milliseconds } from '../base/time.ts'
 import type { Mapping } from '../core/mapping.ts'
-import { sameEndpoint } from '../core/mapping.ts'
+import { sameEndpoint, sameRemote } from '../core/mapping.ts'
 import type { BpfInstruction, Platform } from '../platform/platform.ts'
 import type { Flow } from '../wire/conntrack.ts'
 import { conntrackDump, ends, IPCTNL, readFlow } from '../wire/conntrack.ts'
@@ -30,7 +30,6 @@ import { inTurns, wayKey } from './conntrack.ts'
 import { Exchange } from './exchange.ts'
 import { ipv6Flows, translatedFlows } from './filter.ts'
 import { FlowEndListener } from './flow-ends.ts'
-import { sameRemote } from './kinds.ts'
 
 /** Exact up to 2^53, which no link reaches in the life of a router. */
 export interface Counted {
