@@ -307,18 +307,21 @@ describe.each(ENGINES)('%s', engine => {
       expect(again).toBeLessThan(5)
     })
 
-    test.runIf(engine === 'QuickJS')('only the end of our kind of flows wakes the daemon', async () => {
-      await hold(mapping('udp', 8093, 5000))
-      await sleep(100)
-      const before = await worker.ask<number>({ do: 'heard' })
-      for (let n = 0; n < 50; n++) await lab.a.udpAsk([WORLD, 7000], 'x', 200, { from_port: 20_000 + n })
-      await udp(wan(8093))
-      const count = Number(await lab.router.must(['conntrack', '-C']))
-      expect(count).toBeGreaterThan(50)
-      await lab.router.run(['conntrack', '-F'])
-      await sleep(200)
-      expect(await worker.ask<number>({ do: 'heard' })).toBe(before + 1)
-    })
+    // Node has no filter for it: it hears of every flow, and throws away.
+    const onlyOurs = () =>
+      test('only the end of our kind of flows wakes the daemon', async () => {
+        await hold(mapping('udp', 8093, 5000))
+        await sleep(100)
+        const before = await worker.ask<number>({ do: 'heard' })
+        for (let n = 0; n < 50; n++) await lab.a.udpAsk([WORLD, 7000], 'x', 200, { from_port: 20_000 + n })
+        await udp(wan(8093))
+        const count = Number(await lab.router.must(['conntrack', '-C']))
+        expect(count).toBeGreaterThan(50)
+        await lab.router.run(['conntrack', '-F'])
+        await sleep(200)
+        expect(await worker.ask<number>({ do: 'heard' })).toBe(before + 1)
+      })
+    if (engine === 'QuickJS') onlyOurs()
   })
 })
 
