@@ -59,10 +59,10 @@ export class Site {
   }
 
   handlerOf(door: HttpDoor): HttpHandler {
-    return (request, peer) => this.#answer(request, peer, door)
+    return (request, peer) => Promise.resolve(this.#answer(request, peer, door))
   }
 
-  async #answer(request: HttpRequest, peer: Peer, door: HttpDoor): Promise<HttpAnswer> {
+  #answer(request: HttpRequest, peer: Peer, door: HttpDoor): HttpAnswer | Promise<HttpAnswer> {
     if (peer === undefined) return this.#refuse(403, 'nobody asks')
     const { path, query } = splitTarget(request.target)
     const kind = kindOf(path)

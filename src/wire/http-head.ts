@@ -32,8 +32,10 @@ export const fault = (status: FaultStatus, why: string): Fault => ({ is: 'fault'
 /** The value of a field; several fields of one name are one list (RFC 9110 §5.3). `name` in lower case. */
 export function fieldOf(fields: Fields, name: string): string | undefined {
   let found: string | undefined
-  for (const [each, value] of fields) {
-    if (each === name) found = found === undefined ? value : `${found}, ${value}`
+  // By index: taking pairs apart costs QuickJS four times as much, and a request is asked for many names.
+  for (let i = 0; i < fields.length; i++) {
+    const field = fields[i] as Fields[number]
+    if (field[0] === name) found = found === undefined ? field[1] : `${found}, ${field[1]}`
   }
   return found
 }

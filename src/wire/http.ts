@@ -310,7 +310,11 @@ function withoutAuthority(target: string): string {
 /** Field values are ours, but may quote a stranger: what would end a line or the head becomes a blank. */
 function headText(line: string, fields: Fields): string {
   let text = `${line}\r\n`
-  for (const [name, value] of fields) text += `${name}: ${CLEAN.test(value) ? value : value.replace(UNCLEAN, ' ')}\r\n`
+  for (let i = 0; i < fields.length; i++) {
+    const field = fields[i] as Fields[number]
+    const value = field[1]
+    text += `${field[0]}: ${CLEAN.test(value) ? value : value.replace(UNCLEAN, ' ')}\r\n`
+  }
   return `${text}\r\n`
 }
 

@@ -10,6 +10,8 @@ const QUICK = Boolean(process.env.QUICK)
 const ONLY = process.env.ONLY?.split(',') ?? SERVERS.map(({ id }) => id)
 /** Few enough for the kernel's neighbour table; each has 20 calls a second of each kind at most by nobody's limit. */
 const HOSTS = 200
+/** Of them keep a connection open: fewer than a server holds. */
+const KEEPING = 48
 const ROUNDS = QUICK ? 1 : 3
 const CALLS = QUICK ? 20 : 100
 const HIGHEST = QUICK ? 1000 : 50_000
@@ -64,6 +66,8 @@ async function main() {
         const kept = await soap(
           each,
           '-k',
+          '-n',
+          `${KEEPING}`,
           `add:${level}:${HOSTS}`,
           `add:${level}:${HOSTS}`,
           `get:${level}:${HOSTS}`,
