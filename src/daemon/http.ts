@@ -5,7 +5,7 @@
 import type { Clock, Instant, Milliseconds } from '../base/time.ts'
 import { afterMs, earliest, milliseconds } from '../base/time.ts'
 import type { Stream } from '../platform/platform.ts'
-import type { Fault, HttpEvent, HttpLimits, HttpPieces, HttpReply, HttpRequest } from '../wire/http.ts'
+import type { Fault, HttpEvent, HttpLimits, HttpPieces, HttpRequest, HttpResponse } from '../wire/http.ts'
 import {
   CONTINUE,
   encodeChunk,
@@ -21,7 +21,7 @@ import type { Timed } from './timers.ts'
 /** Who asks; `undefined` on a unix socket. */
 export type Peer = Stream['peer']
 
-export type HttpAnswer = (HttpReply | HttpPieces) & {
+export type HttpAnswer = (HttpResponse | HttpPieces) & {
   /** Nothing more is read from this connection. */
   readonly close?: boolean
   /** Called when the answer, or the first of its pieces, has been handed to the stream. Must not throw. */
@@ -34,7 +34,7 @@ export type HttpHandler = (request: HttpRequest, peer: Peer) => Promise<HttpAnsw
 export interface HttpServerOptions {
   readonly clock: Clock
   readonly handle: HttpHandler
-  /** Called when `wakeAt` is earlier than before: `() => timers.rearm()`. */
+  /** Called whenever `wakeAt` may have changed: `() => timers.rearm()`. */
   readonly rearm: () => void
   readonly limits?: Partial<ServerLimits>
 }
@@ -72,8 +72,6 @@ export class HttpServer implements Timed {
   readonly #rearm: () => void
   readonly #limits: ServerLimits
   readonly #open = new Set<Connection>()
-  /** Never later than the first deadline. One that was put off, or is gone, costs a look in vain and no new alarm. */
-  #wakeAt: Instant | undefined
 
   constructor({ clock, handle, rearm, limits }: HttpServerOptions) {
     this.#clock = clock
@@ -87,7 +85,7 @@ export class HttpServer implements Timed {
   }
 
   get wakeAt(): Instant | undefined {
-    return this.#wakeAt
+    return earliest(Array.from(this.#open, connection => connection.wakeAt))
   }
 
   /** For `Platform.listen`; `handle`: what serves this connection, where it depends on the door. */
@@ -97,28 +95,21 @@ export class HttpServer implements Timed {
       stream.end()
       return
     }
-    const connection = new Connection(stream, handle, this.#limits, this.#clock, () => this.#changed(connection))
+    const connection = new Connection(stream, handle, this.#limits, this.#clock, () => {
+      if (connection.isClosed) this.#open.delete(connection)
+      this.#rearm()
+    })
     this.#open.add(connection)
-    this.#changed(connection)
+    this.#rearm()
   }
 
   wake(now: Instant): void {
     for (const connection of [...this.#open]) connection.wake(now)
-    this.#wakeAt = earliest(Array.from(this.#open, connection => connection.wakeAt))
   }
 
   /** Closes every connection at once. */
   close(): void {
     for (const connection of [...this.#open]) connection.close()
-    this.#wakeAt = undefined
-  }
-
-  #changed(connection: Connection): void {
-    if (connection.isClosed) this.#open.delete(connection)
-    const at = connection.wakeAt
-    if (at === undefined || (this.#wakeAt !== undefined && this.#wakeAt <= at)) return
-    this.#wakeAt = at
-    this.#rearm()
   }
 }
 
@@ -312,12 +303,14 @@ class Connection {
   #afterWriting(): void {
     const isWhole = this.#pieces === undefined
     if (isWhole && this.#isLast) this.#stream.end()
-    if (isWhole && this.#hasTaken()) {
+    // Who has sent the next request already waits until the others have had their turn (S14).
+    const isEager = !this.#isLast && this.#reader.buffered > 0
+    if (isWhole && this.#hasTaken() && !isEager) {
       this.#sent()
       return
     }
     const now = this.#clock.now()
-    const look = isWhole || !this.#hasTaken() ? afterMs(now, SEND_POLL) : now
+    const look = this.#hasTaken() ? now : afterMs(now, SEND_POLL)
     const pending = this.#stream.pending
     this.#phase = { is: 'sending', until: afterMs(now, this.#limits.send), look, pending }
   }
@@ -362,8 +355,8 @@ function nextOf(pieces: Iterator<Uint8Array>): Uint8Array | 'end' | 'broken' {
   }
 }
 
-const refusal = (status: number, why: string): HttpReply => ({
+const refusal = (status: number, why: string): HttpResponse => ({
   status,
   fields: [['content-type', 'text/plain; charset=utf-8']],
-  body: `${why}\n`,
+  body: Uint8Array.from(`${why}\n`, char => char.charCodeAt(0)),
 })

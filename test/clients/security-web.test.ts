@@ -5,6 +5,7 @@
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import {
+  calls,
   codeOf,
   drip,
   exchange,
@@ -183,6 +184,19 @@ describe.each(ENGINES)('on %s', engine => {
       expect(resident(server.pid) - calm).toBeLessThan(FLAT[engine])
       await (await greedy).kill()
       await sleep(200)
+    })
+
+    test('eight connections that ask without rest: others are served within a second, and it ends with them', async () => {
+      const kept = (text: string) => text.replace('Connection: close\r\n', '')
+      const event = { CALLBACK: `<http://${lab.a.ip}:7100/>`, NT: 'upnp:event' }
+      const texts = [request('GET', '/rootDesc.xml'), request('SUBSCRIBE', '/evt/IPConn', event)].map(kept)
+      const storm = Promise.all(texts.flatMap(text => Array.from({ length: 4 }, () => calls(lab.a, 500, text))))
+      const meanwhile = async () => {
+        for (let n = 0; n < 5; n++) await expectHealthy(server, lab.b)
+      }
+      const [tallies] = await Promise.all([storm, meanwhile()])
+      expect(tallies[0]?.tally).toEqual({ '200': 500 })
+      expect(resident(server.pid) - calm).toBeLessThan(FLAT[engine])
     })
 
     test('a head that drips is cut after 10 s, and costs no processor', async () => {
