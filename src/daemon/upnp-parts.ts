@@ -14,7 +14,7 @@ import { page } from './page.ts'
 import { PATHS } from './page-view.ts'
 import { RELEASE } from './release.ts'
 import type { Running } from './running.ts'
-import type { UpnpParts } from './upnp.ts'
+import type { UpnpParts } from './upnp-service.ts'
 import { upnpWorld } from './upnp-world.ts'
 
 export interface Shared {
