@@ -24,8 +24,3 @@ export class KernelError extends Error {
     this.said = said
   }
 }
-
-/** For the `default` of a switch over a closed union: does not compile while a case is missing. */
-export function unreachable(value: never): never {
-  throw new Error(`not one of the known cases: ${JSON.stringify(value)}`)
-}

@@ -79,9 +79,6 @@ export function ipv4Number(ip: Ip): number {
   return value * 256 + part
 }
 
-export const ipv4FromNumber = (n: number): Ip =>
-  `${(n >>> 24) & 255}.${(n >>> 16) & 255}.${(n >>> 8) & 255}.${n & 255}` as Ip
-
 /** Reads 4 or 16 bytes at `at` as an address. */
 export function ipFrom(bytes: Uint8Array, at: number, length: 4 | 16): Ip {
   if (at + length > bytes.length) throw new Malformed(`address needs ${length} bytes, ${bytes.length - at} are left`)

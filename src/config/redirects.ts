@@ -25,7 +25,7 @@ export interface ListedRedirect {
   readonly label: string
 }
 
-export const NO_REDIRECTS: StaticRedirects = { taken: () => undefined, portOf: () => undefined, listed: [] }
+const NO_REDIRECTS: StaticRedirects = { taken: () => undefined, portOf: () => undefined, listed: [] }
 
 /**
  * Redirects whose packets come in by the external interface. `address` is the external address where it is known:

@@ -41,7 +41,7 @@ export function execute(world: ControlWorld, command: Command): Result | Promise
 }
 
 /** Rows of a menu that satisfy a condition, with the numbers they have in the whole list. */
-export function select(world: ControlWorld, menu: ListMenu, where: Condition | undefined): readonly Row[] {
+function select(world: ControlWorld, menu: ListMenu, where: Condition | undefined): readonly Row[] {
   const rows = menu.rows(world)
   if (where === undefined) return rows
   return rows.filter(row => {

@@ -101,7 +101,7 @@ const insideOf = ({ transport, internal }: { readonly transport: Transport; read
 const numberOf = (port: number | string): number | undefined => (typeof port === 'number' ? port : undefined)
 
 /** `permission 3 (no ssh)`: the number of the rule, where a rule decided (`core/permission.ts`). */
-export function ruleOf(because: string): number | undefined {
+function ruleOf(because: string): number | undefined {
   const found = /^permission ([0-9]+)\b/.exec(because)
   return found === null ? undefined : Number(found[1])
 }

@@ -120,7 +120,7 @@ export type Wish = MapWish | UnmapWish | RevokeWish | PinholeWish | PinholeChang
 /** Closed: a new reason does not compile until every protocol has a code for it. */
 export type Refusal =
   | 'not-allowed' // a permission rule or the default policy says no
-  | 'forwarding-off' // the service answers, if at all, but may not map: allow_port_forwarding is no
+  | 'forwarding-off' // the service answers, if at all, but may not map: allow_port_forwarding or nat_traversal is no
   | 'bad-host' // the internal address is the router itself, no host, or not on an internal network
   | 'not-owner' // somebody else's mapping, a static one, or a redirect of the firewall
   | 'quota' // the host or the router holds as many as the limits allow

@@ -13,7 +13,7 @@ import type { Platform } from '../platform/platform.ts'
 import { parseUci, quoteUci } from '../wire/uci.ts'
 
 /** Why it cannot be said in the configuration; `undefined` when it can. */
-export function unpinnable(mapping: Mapping): (Pinned & { readonly ok: false }) | undefined {
+function unpinnable(mapping: Mapping): (Pinned & { readonly ok: false }) | undefined {
   if (mapping.owner.via === 'operator') return no('static', 'it stands in the configuration already')
   if (mapping.pinhole !== undefined) {
     return no('pinhole', 'it is an IPv6 pinhole, and the address of its host may change: write a rule of the firewall')

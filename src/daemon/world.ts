@@ -7,7 +7,7 @@ import { isEnabled } from '../config/config.ts'
 import type { OldLease } from '../control/leases-file.ts'
 import type { Check, ControlWorld, InterfaceRole, Question, RefusedLately, Status, Traffic } from '../control/world.ts'
 import type { Engine } from '../core/engine.ts'
-import type { Answer, Mapping, Refusal } from '../core/mapping.ts'
+import type { Answer, Mapping, Refusal, Service } from '../core/mapping.ts'
 import { ANYBODY } from '../core/mapping.ts'
 import type { Verdict } from '../core/permission.ts'
 import { verdict } from '../core/permission.ts'
@@ -89,7 +89,6 @@ function statusOf({ daemon, engine, situation, doors, upnp, leases, links, featu
   }
 }
 
-/** Both directions of all flows; where the kernel does not count, nothing is known. */
 /** Both directions together; nothing where the kernel does not count. */
 async function trafficOf(
   { traffic }: Running,
@@ -105,12 +104,15 @@ async function trafficOf(
   })
 }
 
+/** The options by which a service may map. */
+const MAY_MAP: Readonly<Record<Service, string>> = { 'nat-pmp': 'allow_port_forwarding', upnp: 'nat_traversal' }
+
 /** The rules, and before them the switch of the service. */
 function permits({ engine, surroundings }: Running, question: Question, external: Port): Verdict {
   const { service, transport, internal, mac } = question
   const { policy, uplink } = engine
   if (!policy.forwarding[service]) {
-    return { allowed: false, because: `${service} is off, or may not map (allow_port_forwarding)`, rule: undefined }
+    return { allowed: false, because: `${service} is off, or may not map (${MAY_MAP[service]})`, rule: undefined }
   }
   const devices = [question.device ?? surroundings.deviceOf(internal.ip), uplink.device]
   return verdict(policy, { service, transport, internal, mac, devices }, external)

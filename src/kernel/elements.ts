@@ -249,7 +249,7 @@ const NUMBERS = 1024
 const numbers = new Map<Ip, number>()
 
 /** The four bytes of an address as one number; remembered, since the same few addresses come again and again. */
-export function addressNumber(ip: Ip): number {
+function addressNumber(ip: Ip): number {
   const known = numbers.get(ip)
   if (known !== undefined) return known
   if (numbers.size >= NUMBERS) numbers.clear()

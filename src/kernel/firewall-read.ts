@@ -28,7 +28,7 @@ export interface Difference {
 }
 
 /** More differences than these say nothing new. */
-export const DIFFERENCES = 20
+const DIFFERENCES = 20
 /** Leases may end this much earlier or later than the table says: clock ticks of the kernel, time on the way. */
 const SLACK = 1000
 
@@ -215,7 +215,7 @@ export const spoken = ({ transport, external, internal, pinhole }: Mapping): str
 export const isMissing = (error: unknown): boolean => error instanceof KernelError && error.code === 'ENOENT'
 
 /** Low 16 bits of the generation, `res_id` of every message of nf_tables. */
-export const generationOf = ({ payload }: Message): number => ((payload[2] as number) << 8) | (payload[3] as number)
+const generationOf = ({ payload }: Message): number => ((payload[2] as number) << 8) | (payload[3] as number)
 
 function sameTime(seen: Lease, wanted: Lease, slack: number): boolean {
   if (seen === 'forever' || wanted === 'forever') return seen === wanted

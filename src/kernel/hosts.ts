@@ -1,6 +1,6 @@
 /** Who may ask: hosts on the networks of the internal interfaces, and nobody else. */
-import type { Ip, IpRange } from '../base/ip.ts'
-import { isIpv4, prefixRange } from '../base/ip.ts'
+import type { Ip } from '../base/ip.ts'
+import { isIpv4 } from '../base/ip.ts'
 import type { LinkView } from './link-table.ts'
 import { isGlobalIpv6, isUnicast } from './special.ts'
 
@@ -41,18 +41,3 @@ export function barredPinhole(
   if (why !== undefined) return why
   return isGlobalIpv6(host) ? undefined : `${host} is not reachable from outside: it is no global address`
 }
-
-/** On-link IPv6 networks of a device that the world can reach, as first and last address; without doubles. */
-export function globalPrefixes(device: string, links: LinkView): readonly IpRange[] {
-  const found = new Map<Ip, IpRange>()
-  for (const { ip, bits, peer, scope } of links.addresses(device)) {
-    if (isIpv4(ip) || scope !== 'universe' || !isGlobalIpv6(ip)) continue
-    const range = prefixRange(peer ?? ip, bits)
-    found.set(range.first, range)
-  }
-  return [...found.values()]
-}
-
-/** The link-local IPv6 address of a device, where it has one that is usable. */
-export const linkLocalOf = (device: string, links: LinkView): Ip | undefined =>
-  links.addresses(device).find(({ ip, scope }) => !isIpv4(ip) && scope === 'link')?.ip

@@ -37,8 +37,6 @@ export interface Settings {
   readonly capacity: number | 'unbounded'
 }
 
-export const DEFAULT_MARK_BIT = 0x4000_0000
-
 /** Which kernels can do what; found out by `probe.ts`. */
 export interface Features {
   /** Adding an element again sets its timeout anew (from 6.12); older kernels ignore it silently. */

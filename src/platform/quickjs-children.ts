@@ -6,7 +6,7 @@ import type { Finished } from './platform.ts'
 import type { Loop } from './quickjs-loop.ts'
 
 /** What is kept of a child's output, each of the two; the rest is read and dropped. */
-export const MOST_OUTPUT = 4 << 20
+const MOST_OUTPUT = 4 << 20
 
 const PIECE = 64 << 10
 

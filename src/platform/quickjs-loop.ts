@@ -135,7 +135,7 @@ export function createLoop(sys: Sys, host: Host): Loop {
 }
 
 /** `${e}` has the message, `stack` on QuickJS has not. */
-export function describeFault(error: unknown): string {
+function describeFault(error: unknown): string {
   if (!(error instanceof Error)) return `fault: ${String(error)}`
   return `fault: ${error}\n${error.stack ?? ''}`.trimEnd()
 }

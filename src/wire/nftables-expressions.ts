@@ -5,19 +5,7 @@
  */
 import { Malformed } from '../base/fail.ts'
 import type { Attributes, Kind, Source, Values, Writer } from './netlink-attributes.ts'
-import {
-  attributes,
-  be16,
-  be32,
-  be64,
-  beS32,
-  eachAttribute,
-  list,
-  raw,
-  source,
-  string,
-  u8,
-} from './netlink-attributes.ts'
+import { attributes, be16, be32, be64, beS32, eachAttribute, list, raw, string, u8 } from './netlink-attributes.ts'
 
 /**
  * enum nft_registers: 1 names all 16 bytes of a register of which 8 (NFT_REG32_00) is the first word, 9 the next; 2 the
@@ -199,7 +187,3 @@ function parts(from: Source, start: number, end: number): { called: string; firs
   if (called === undefined) throw new Malformed(`nf_tables expression without a name at ${start}`)
   return { called, first, last }
 }
-
-/** The attributes of an expression of its own, for tests and tools. */
-export const readExpression = (bytes: Uint8Array, littleEndian: boolean): Expression =>
-  expression.read(source(bytes, littleEndian), 0, bytes.length)

@@ -120,7 +120,7 @@ export const generation = attributes('generation', {
 const batchHead = attributes('batch', { generation: [1, be32] }) // enum nfnl_batch_attributes
 
 /** enum nf_tables_msg_types: number and attributes of each message. */
-export const MESSAGE = {
+const MESSAGE = {
   newTable: [0, table],
   getTable: [1, table],
   deleteTable: [2, table],
@@ -167,7 +167,7 @@ const NAMES = new Map<number, MessageName>(
 )
 
 /** `nlmsg_type` of a message: the subsystem in the high byte. */
-export const typeOf = (name: MessageName): number => (NFNL_SUBSYS_NFTABLES << 8) | MESSAGE[name][0]
+const typeOf = (name: MessageName): number => (NFNL_SUBSYS_NFTABLES << 8) | MESSAGE[name][0]
 
 /** Which message of nf_tables a type is; `undefined` for any other. */
 export const nameOf = (type: number): MessageName | undefined =>

@@ -30,7 +30,7 @@ export const SSDP_GROUPS = {
 export const LONGEST = 2048
 /** BOOTID and NEXTBOOTID are 31 bits, CONFIGID is 24 (§1.2.2). */
 export const BOOT_IDS = 0x8000_0000
-export const CONFIG_IDS = 0x100_0000
+const CONFIG_IDS = 0x100_0000
 
 /** What a search looks for (§1.3.2). `other`: a form that no device of ours can match. */
 export type Target =

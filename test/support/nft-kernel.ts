@@ -9,7 +9,6 @@ import { Exchange } from '../../src/kernel/exchange.ts'
 import { KernelFirewall } from '../../src/kernel/firewall.ts'
 import { probe } from '../../src/kernel/probe.ts'
 import type { Features, Settings } from '../../src/kernel/ruleset.ts'
-import { DEFAULT_MARK_BIT } from '../../src/kernel/ruleset.ts'
 import { createNodePlatform } from '../../src/platform/node.ts'
 import type { Platform } from '../../src/platform/platform.ts'
 
@@ -18,7 +17,7 @@ export const WAN = '11.22.33.44' as Ip
 export const SETTINGS: Settings = {
   internal: ['br-lan', 'br-dmz'],
   external: ['wan0'],
-  markBit: DEFAULT_MARK_BIT,
+  markBit: 0x4000_0000,
   guarded: [
     { transport: 'udp', port: 5351 as Port },
     { transport: 'tcp', port: 5000 as Port },

@@ -83,16 +83,16 @@ export interface DiscoveryParts {
 }
 
 /** UDA §1.2.2: at least 1800. */
-export const MAX_AGE: Seconds = seconds(1800)
+const MAX_AGE: Seconds = seconds(1800)
 /** UDA §1.2.1: the first set after up to 100 ms, and not more than three, some hundred milliseconds apart. */
-export const FIRST_SETS = 3
-export const FIRST_DELAY = [0, 100] as const
-export const SET_GAP = [200, 400] as const
+const FIRST_SETS = 3
+const FIRST_DELAY = [0, 100] as const
+const SET_GAP = [200, 400] as const
 /** "At random times before half of max-age": so that one lost set costs nothing. */
-export const REFRESH = [0.3 * 1000 * MAX_AGE, 0.5 * 1000 * MAX_AGE] as const
+const REFRESH = [0.3 * 1000 * MAX_AGE, 0.5 * 1000 * MAX_AGE] as const
 /** UDA §1.3.3: above 5, MX counts as 5. The last answers leave a little early, to arrive in time. */
-export const LONGEST_MX = 5
-export const MX_MARGIN = 100
+const LONGEST_MX = 5
+const MX_MARGIN = 100
 
 /** What a door will send next. */
 interface Series {

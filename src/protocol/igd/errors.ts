@@ -3,7 +3,7 @@
  * for each: WANIPConnection:2 §2.5.23, WANIPv6FirewallControl:1 §2.5, Layer3Forwarding:1; below that UDA 1.1 §3.2.2.
  */
 
-export const COMMON_ERRORS = {
+const COMMON_ERRORS = {
   401: 'Invalid Action',
   402: 'Invalid Args',
   501: 'Action Failed',
@@ -16,7 +16,7 @@ export const COMMON_ERRORS = {
   606: 'Action not authorized',
 } as const
 
-export const CONNECTION_ERRORS = {
+const CONNECTION_ERRORS = {
   703: 'InactiveConnectionStateRequired',
   704: 'ConnectionSetupFailed',
   705: 'ConnectionSetupInProgress',
@@ -34,13 +34,13 @@ export const CONNECTION_ERRORS = {
 } as const
 
 /** §2.5.16: version 2 must not send them. 724 and 725 are not here at all: any ports, any lease. */
-export const CONNECTION1_ERRORS = {
+const CONNECTION1_ERRORS = {
   ...CONNECTION_ERRORS,
   726: 'RemoteHostOnlySupportsWildcard',
   727: 'ExternalPortOnlySupportsWildcard',
 } as const
 
-export const CONNECTION2_ERRORS = {
+const CONNECTION2_ERRORS = {
   ...CONNECTION_ERRORS,
   728: 'NoPortMapsAvailable',
   729: 'ConflictWithOtherMechanisms',
@@ -50,13 +50,13 @@ export const CONNECTION2_ERRORS = {
   733: 'InconsistentParameters',
 } as const
 
-export const LAYER3_ERRORS = {
+const LAYER3_ERRORS = {
   720: 'InvalidDeviceUUID',
   721: 'InvalidServiceID',
   723: 'InvalidConnServiceSelection',
 } as const
 
-export const PINHOLE_ERRORS = {
+const PINHOLE_ERRORS = {
   701: 'PinholeSpaceExhausted',
   702: 'FirewallDisabled',
   703: 'InboundPinholeNotAllowed',

@@ -40,10 +40,10 @@ export interface EventingParts extends SubscriptionParts {
 }
 
 /** Time for the connection, and from its beginning to the answer (UDA §4.3.2: 30 s). */
-export const CONNECT_TIME = milliseconds(5000)
-export const ANSWER_TIME = milliseconds(30_000)
+const CONNECT_TIME = milliseconds(5000)
+const ANSWER_TIME = milliseconds(30_000)
 /** Waits after the first and second failure in a row; the third ends the subscription. */
-export const RETRY_AFTER: readonly Milliseconds[] = [milliseconds(2000), milliseconds(10_000)]
+const RETRY_AFTER: readonly Milliseconds[] = [milliseconds(2000), milliseconds(10_000)]
 
 interface Flight {
   readonly id: number

@@ -95,7 +95,7 @@ export class Listing {
  * RouterOS `show-dummy-rule`: some programs, Windows among them, take an empty list for a fault. In no table, and only
  * met by counting through.
  */
-export const DUMMY: PortMappingEntry = {
+const DUMMY: PortMappingEntry = {
   NewRemoteHost: '',
   NewExternalPort: 0,
   NewProtocol: 'TCP',

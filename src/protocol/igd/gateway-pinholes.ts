@@ -16,7 +16,7 @@ import { isSenseless } from './portmapping.ts'
 type Code = ErrorOf<PinholeCall>
 
 /** What a refusal of the core is called here. */
-export const PINHOLE_REFUSALS: Readonly<Record<Refusal, Code>> = {
+const PINHOLE_REFUSALS: Readonly<Record<Refusal, Code>> = {
   'not-allowed': 606,
   'forwarding-off': 703,
   'bad-host': 606,

@@ -74,8 +74,3 @@ export type CallOf<S extends ServiceTable> = {
     readonly args: ValuesOf<S, S['actions'][A]['in']>
   }
 }[keyof S['actions'] & string]
-
-/** What a call of one service returns, by action. */
-export type ResultsOf<S extends ServiceTable> = {
-  readonly [A in keyof S['actions'] & string]: ValuesOf<S, S['actions'][A]['out']>
-}

@@ -117,7 +117,7 @@ export function found(target: Target, personalities: readonly Personality[]): Ro
 }
 
 /** A device and all in it, outer before inner. */
-export const flat = (device: DeviceNode): DeviceNode[] => [device, ...device.devices.flatMap(flat)]
+const flat = (device: DeviceNode): DeviceNode[] => [device, ...device.devices.flatMap(flat)]
 
 /** `urn:schemas-upnp-org:service:WANIPConnection:1` */
 export const typeName = (kind: 'device' | 'service', { type, version }: { type: string; version: number }): string =>

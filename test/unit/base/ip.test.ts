@@ -5,7 +5,6 @@ import {
   inRange,
   ipBytes,
   ipFrom,
-  ipv4FromNumber,
   ipv4Number,
   isLinkLocal,
   isMulticast,
@@ -71,9 +70,8 @@ describe('bytes of an address', () => {
     expect(ipFrom(bytes, 0, bytes.length as 4 | 16)).toBe(text)
   })
 
-  test('ipv4Number() and ipv4FromNumber() are each other’s opposite above 2^31', () => {
+  test('ipv4Number() is positive above 2^31 too', () => {
     expect(ipv4Number(ip('203.0.113.7'))).toBe(0xcb007107)
-    expect(ipv4FromNumber(0xcb007107)).toBe('203.0.113.7')
   })
 
   test('ipFrom() refuses to read past the end', () => {

@@ -1,9 +1,10 @@
 import { describe, expect, test } from 'vitest'
-import { type Ip, ipv4FromNumber } from '../../../src/base/ip.ts'
+import type { Ip } from '../../../src/base/ip.ts'
 import type { Instant } from '../../../src/base/time.ts'
 import { Epoch } from '../../../src/core/epoch.ts'
 import { WishQueue } from '../../../src/core/queue.ts'
 import { Rate } from '../../../src/core/rate.ts'
+import { ipv4FromNumber } from '../../support/addresses.ts'
 import { map } from '../../support/mappings.ts'
 import { A, B } from '../../support/router.ts'
 

@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest'
-import { type Ip, ipv4FromNumber, type Port } from '../../../src/base/ip.ts'
+import type { Ip, Port } from '../../../src/base/ip.ts'
 import { seconds } from '../../../src/base/time.ts'
 import type { Answer, Change } from '../../../src/core/mapping.ts'
 import type { StaticMapping } from '../../../src/core/policy.ts'
+import { ipv4FromNumber } from '../../support/addresses.ts'
 import { map, mapping, unmap, type WishWords } from '../../support/mappings.ts'
 import { A, B, DOWN, policy, ports, quiet, Router, up, WAN_ADDRESS } from '../../support/router.ts'
 

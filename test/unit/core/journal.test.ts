@@ -1,9 +1,10 @@
 import { describe, expect, test } from 'vitest'
-import { type Ip, ipv4FromNumber, type Mac, type Port } from '../../../src/base/ip.ts'
+import type { Ip, Mac, Port } from '../../../src/base/ip.ts'
 import type { Instant } from '../../../src/base/time.ts'
 import { Journal } from '../../../src/core/journal.ts'
 import { Noise } from '../../../src/core/noise.ts'
 import { type Event, severityOf, textOf } from '../../../src/core/record.ts'
+import { ipv4FromNumber } from '../../support/addresses.ts'
 import { change, map, mapping, pinhole, pinholeWish, revoke, unmap } from '../../support/mappings.ts'
 import { A, B, DOWN, policy, Router, up } from '../../support/router.ts'
 

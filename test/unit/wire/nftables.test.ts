@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest'
 import { Malformed } from '../../../src/base/fail.ts'
 import { FLAG, messages } from '../../../src/wire/netlink.ts'
-import { Writer } from '../../../src/wire/netlink-attributes.ts'
+import { source, Writer } from '../../../src/wire/netlink-attributes.ts'
 import type { NftMessage } from '../../../src/wire/nftables.ts'
 import { Batch, decode, dump, elements, FAMILY, nameOf, request } from '../../../src/wire/nftables.ts'
 import type { SeenElement } from '../../../src/wire/nftables-elements.ts'
 import { eachElement } from '../../../src/wire/nftables-elements.ts'
-import { readExpression } from '../../../src/wire/nftables-expressions.ts'
+import { expression } from '../../../src/wire/nftables-expressions.ts'
 import { hexBytes, hexOf, vector, vectorsOf } from '../../support/vectors.ts'
 import addBigText from '../../vectors/nft/add-element.big-endian.hex?raw'
 import addText from '../../vectors/nft/add-element.hex?raw'
@@ -180,13 +180,14 @@ describe('requests', () => {
   })
 
   test('an expression that is not known keeps its bytes', () => {
+    const read = (text: Uint8Array) => expression.read(source(text, LITTLE), 0, text.length)
     const bytes = hexBytes('0a000100717565756500' + '0000' + '0c000280' + '0600010000070000')
-    const value = readExpression(bytes, LITTLE)
+    const value = read(bytes)
     expect(value).toEqual({ name: 'other', called: 'queue', data: hexBytes('0600010000070000') })
     const batch = new Batch(new Writer(LITTLE))
     batch.add('newRule', 0, FAMILY.inet, { table: 't', chain: 'c', expressions: [value] })
     expect(hexOf(batch.finish(1))).toContain(hexOf(bytes))
-    expect(() => readExpression(hexBytes('0c0002800600010000070000'), LITTLE)).toThrow(Malformed)
+    expect(() => read(hexBytes('0c0002800600010000070000'))).toThrow(Malformed)
   })
 })
 
