@@ -5,7 +5,7 @@
 import type { Clock, Instant, Milliseconds } from '../base/time.ts'
 import { afterMs, earliest, milliseconds } from '../base/time.ts'
 import type { Stream } from '../platform/platform.ts'
-import type { Fault, HttpEvent, HttpLimits, HttpPieces, HttpRequest, HttpResponse } from '../wire/http.ts'
+import type { Fault, HttpEvent, HttpLimits, HttpPieces, HttpReply, HttpRequest } from '../wire/http.ts'
 import {
   CONTINUE,
   encodeChunk,
@@ -21,7 +21,7 @@ import type { Timed } from './timers.ts'
 /** Who asks; `undefined` on a unix socket. */
 export type Peer = Stream['peer']
 
-export type HttpAnswer = (HttpResponse | HttpPieces) & {
+export type HttpAnswer = (HttpReply | HttpPieces) & {
   /** Nothing more is read from this connection. */
   readonly close?: boolean
   /** Called when the answer, or the first of its pieces, has been handed to the stream. Must not throw. */
@@ -34,7 +34,7 @@ export type HttpHandler = (request: HttpRequest, peer: Peer) => Promise<HttpAnsw
 export interface HttpServerOptions {
   readonly clock: Clock
   readonly handle: HttpHandler
-  /** Called whenever `wakeAt` may have changed: `() => timers.rearm()`. */
+  /** Called when `wakeAt` is earlier than before: `() => timers.rearm()`. */
   readonly rearm: () => void
   readonly limits?: Partial<ServerLimits>
 }
@@ -72,6 +72,8 @@ export class HttpServer implements Timed {
   readonly #rearm: () => void
   readonly #limits: ServerLimits
   readonly #open = new Set<Connection>()
+  /** Never later than the first deadline. One that was put off, or is gone, costs a look in vain and no new alarm. */
+  #wakeAt: Instant | undefined
 
   constructor({ clock, handle, rearm, limits }: HttpServerOptions) {
     this.#clock = clock
@@ -85,7 +87,7 @@ export class HttpServer implements Timed {
   }
 
   get wakeAt(): Instant | undefined {
-    return earliest(Array.from(this.#open, connection => connection.wakeAt))
+    return this.#wakeAt
   }
 
   /** For `Platform.listen`; `handle`: what serves this connection, where it depends on the door. */
@@ -95,21 +97,28 @@ export class HttpServer implements Timed {
       stream.end()
       return
     }
-    const connection = new Connection(stream, handle, this.#limits, this.#clock, () => {
-      if (connection.isClosed) this.#open.delete(connection)
-      this.#rearm()
-    })
+    const connection = new Connection(stream, handle, this.#limits, this.#clock, () => this.#changed(connection))
     this.#open.add(connection)
-    this.#rearm()
+    this.#changed(connection)
   }
 
   wake(now: Instant): void {
     for (const connection of [...this.#open]) connection.wake(now)
+    this.#wakeAt = earliest(Array.from(this.#open, connection => connection.wakeAt))
   }
 
   /** Closes every connection at once. */
   close(): void {
     for (const connection of [...this.#open]) connection.close()
+    this.#wakeAt = undefined
+  }
+
+  #changed(connection: Connection): void {
+    if (connection.isClosed) this.#open.delete(connection)
+    const at = connection.wakeAt
+    if (at === undefined || (this.#wakeAt !== undefined && this.#wakeAt <= at)) return
+    this.#wakeAt = at
+    this.#rearm()
   }
 }
 
@@ -355,8 +364,8 @@ function nextOf(pieces: Iterator<Uint8Array>): Uint8Array | 'end' | 'broken' {
   }
 }
 
-const refusal = (status: number, why: string): HttpResponse => ({
+const refusal = (status: number, why: string): HttpReply => ({
   status,
   fields: [['content-type', 'text/plain; charset=utf-8']],
-  body: Uint8Array.from(`${why}\n`, char => char.charCodeAt(0)),
+  body: `${why}\n`,
 })
