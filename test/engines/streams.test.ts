@@ -112,6 +112,19 @@ describe.each(ENGINES)('%s', engine => {
     socket.destroy()
   })
 
+  test('text is written as bytes are, and what the kernel did not take waits in its order', async () => {
+    const program = await begin(engine, ['words', '127.0.0.1,6306', '120'])
+    const socket = await opened({ port: 6306 })
+    const [, pending] = await program.waitFor(/pending (\d+)/)
+    expect(Number(pending)).toBeGreaterThan(1 << 20)
+    const parts: Buffer[] = []
+    socket.on('data', bytes => parts.push(bytes))
+    await new Promise<void>(resolve => socket.on('end', resolve))
+    const lines = Array.from({ length: 120 }, (_, i) => `${i} ${'abcdefgh'.repeat(8192)}\n`)
+    expect(Buffer.concat(parts).equals(Buffer.from(lines.join('')))).toBe(true)
+    socket.destroy()
+  })
+
   test('a peer that vanishes with data under way ends nothing but its own stream', async () => {
     const program = await begin(engine, ['heap', '127.0.0.1,6304', '8'])
     for (let i = 0; i < 3; i++) {

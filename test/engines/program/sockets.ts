@@ -160,6 +160,18 @@ export const socketScenes: Record<string, Scene> = {
     })
   },
 
+  /** words WHERE COUNT: numbered lines, in turn as text and as bytes, written at once, more than the kernel takes. */
+  async words(platform, [where, count]) {
+    await platform.listen(addressOf(where as string), stream => {
+      for (let i = 0; i < Number(count); i++) {
+        const line = `${i} ${'abcdefgh'.repeat(8192)}\n`
+        stream.write(i % 3 === 2 ? bytesOf(line) : line)
+      }
+      platform.stdout(`pending ${stream.pending}\n`)
+      stream.end()
+    })
+  },
+
   /** ports TRANSPORT ADDRESS PORT...: whether each is in use. */
   ports(platform, [transport, address, ...ports]) {
     const used = ports.map(port => platform.portInUse(transport as 'tcp', address as Ip, Number(port) as Port))
