@@ -45,6 +45,19 @@ describe('floors', () => {
     expect(callers).toEqual(['src/core/engine.ts'])
   })
 
+  test('one writer of the table', () => {
+    const writers = files('src').filter(file => /#table\.commit\(/.test(code(file)))
+    expect(writers).toEqual(['src/core/engine.ts'])
+    expect(files('src').filter(file => /new Table\(/.test(code(file)))).toEqual(['src/core/engine.ts'])
+  })
+
+  test('programs are started for netifd and for the owner’s check, and for nothing else', () => {
+    const starters = files('src').filter(
+      file => !file.startsWith('src/platform/') && /platform\.run\(/.test(code(file)),
+    )
+    expect(starters.sort()).toEqual(['src/daemon/checks.ts', 'src/daemon/configuration.ts', 'src/daemon/upnp-world.ts'])
+  })
+
   test('no clock, timer or randomness outside platform/', () => {
     const forbidden = /\b(Date\.now|new Date\(\)|Math\.random|setTimeout|setInterval|performance\.now)\b/
     const offenders = files('src').filter(file => !file.startsWith('src/platform/') && forbidden.test(code(file)))
