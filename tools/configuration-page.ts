@@ -78,8 +78,8 @@ A file that does not parse, or a value that is out of range, is reported with fi
 The configuration that was in force before stays in force; at the start, when there was none, every service is off.
 An option or section that Portico does not know is reported and ignored.
 
-An interface is refused as internal, whatever the file says, when it carries the default route or is an external
-interface too: serving clients there would let strangers open ports.
+An interface is refused as internal, whatever the file says, when it carries a default route (IPv4 or IPv6) or is an
+external interface too: serving clients there would let strangers open ports.
 `
 
 function sectionText(id: SectionId): string {
