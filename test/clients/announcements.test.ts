@@ -35,8 +35,11 @@ function expectSchedule(series: readonly Seen[], count: number): void {
   const start = series[0]?.at ?? 0
   const gaps = series.map(({ at }) => at - start)
   expect(gaps).toHaveLength(count)
-  for (const [n, gap] of gaps.entries())
-    expect(Math.abs(gap - (SCHEDULE[n] ?? Number.NaN)), `announcement ${n + 1} at ${gap}`).toBeLessThan(0.2)
+  for (const [n, gap] of gaps.entries()) {
+    const due = SCHEDULE[n] ?? Number.NaN
+    // A busy machine is late by more when it has been waited for longer; the next gap is twice as long anyway.
+    expect(Math.abs(gap - due), `announcement ${n + 1} at ${gap}`).toBeLessThan(Math.max(0.2, due * 0.1))
+  }
 }
 
 describe.concurrent.each(ENGINES)('on %s', engine => {
