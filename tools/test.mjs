@@ -67,6 +67,11 @@ const BESIDE = [
   vitest('package', 'test/package/vitest.config.ts'),
 ]
 
+/** Last and alone, since an emulated processor wants a real one; the other machines are `make qemu-all`. */
+const EMULATED = [
+  plain('qemu', 'make', '--no-print-directory', 'qemu', 'IMAGE=x86_64-6.1', 'FILES=install,traffic,upnp,firewall'),
+]
+
 // Who compares with another server, or runs one engine, does so by hand.
 delete process.env.SERVER
 delete process.env.ENGINE
@@ -75,7 +80,8 @@ const wanted = process.argv.slice(2)
 const isWanted = ({ name }) => wanted.length === 0 || wanted.includes(name)
 const first = await runAll(FIRST, 'shown')
 const meanwhile = [runAll(WAITING, 'shown'), runAll(WAITING_TOO, 'kept'), runAll(BESIDE, 'beside')]
-report([...first, ...(await Promise.all(meanwhile)).flat()])
+const others = (await Promise.all(meanwhile)).flat()
+report([...first, ...others, ...(await runAll(EMULATED, 'shown'))])
 
 async function setUp() {
   rmSync('build/test', { recursive: true, force: true })
@@ -90,6 +96,7 @@ async function setUp() {
     'strangers',
     'web',
     'package',
+    'qemu',
   ])
   if (status !== 0) process.exit(status)
 }
@@ -145,7 +152,7 @@ function execute(command, how = 'shown') {
 
 /** Sums the lines `NAME: N passed, N failed` of several engines; without such lines, the last plain one counts. */
 function lastCount(output) {
-  const lines = [...output.matchAll(/^([a-z0-9+-]+: )?(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$/gm)]
+  const lines = [...output.matchAll(/^([a-z0-9_.+-]+: )?(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$/gm)]
   const named = lines.filter(line => line[1] !== undefined)
   const counted = named.length > 0 ? named : lines.slice(-1)
   const sum = column => counted.reduce((total, line) => total + Number(line[column] ?? 0), 0)

@@ -252,7 +252,7 @@ describe.each(SUBJECTS)('on %s', subject => {
       const share = join(lab.directory, 'share')
       const torrent = makeTorrent(share)
       const seeder = seed(['transmission-daemon', '-f', '-g', transmissionHome(lab), '--log-debug'])
-      await seeder.waitFor('Verification is done')
+      await seeder.waitFor('Verification is done', 30_000)
       await expectHandshake(lab, torrent, 51413)
     })
 
