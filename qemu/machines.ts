@@ -12,6 +12,8 @@ export interface MachineFacts {
   readonly bus: 'pci' | 'ccw'
   /** Where the agent's port is plugged in, if that matters. */
   readonly portAt?: string
+  /** A saved machine stops some seconds after it was restored (QEMU 7.2): it is booted and set up anew each time. */
+  readonly cannotRestore?: true
   /** Debian's name of the processor. */
   readonly debian: string
   /** Architecture of the package that goes in. */
@@ -54,6 +56,7 @@ export const MACHINES: Readonly<Record<Machine, MachineFacts>> = {
     qemu: ['qemu-system-s390x', '-M', 's390-ccw-virtio', '-cpu', 'max,vx=off'],
     console: 'ttysclp0',
     bus: 'ccw',
+    cannotRestore: true,
     debian: 's390x',
     package: 's390x_emulated',
   },
