@@ -53,9 +53,6 @@ const WAITING = [
   vitest('engines', 'test/engines/vitest.config.ts'),
   vitest('kernel', 'test/kernel/vitest.config.ts'),
   vitest('clients', 'test/clients/vitest.config.ts', ...UPNP.flatMap(start => ['--exclude', `${start}*`])),
-  vitest('faults', 'test/faults/vitest.config.ts'),
-  step('demo', 'make', '--no-print-directory', 'demo'),
-  step('demo-node', 'make', '--no-print-directory', 'demo', 'ENGINE=node'),
 ]
 const WAITING_TOO = [vitest('clients-upnp', 'test/clients/vitest.config.ts', ...UPNP)]
 /** Those that compute, meanwhile, with what the others leave of the processors; they show themselves when they end. */
@@ -67,8 +64,11 @@ const BESIDE = [
   vitest('package', 'test/package/vitest.config.ts'),
 ]
 
-/** Last and alone, since an emulated processor wants a real one; the other machines are `make qemu-all`. */
-const EMULATED = [
+/** Last and alone: they watch milliseconds, and an emulated processor wants a real one (all machines: `make qemu-all`). */
+const ALONE = [
+  vitest('faults', 'test/faults/vitest.config.ts'),
+  step('demo', 'make', '--no-print-directory', 'demo'),
+  step('demo-node', 'make', '--no-print-directory', 'demo', 'ENGINE=node'),
   plain('qemu', 'make', '--no-print-directory', 'qemu', 'IMAGE=x86_64-6.1', 'FILES=install,traffic,upnp,firewall'),
 ]
 
@@ -81,7 +81,7 @@ const isWanted = ({ name }) => wanted.length === 0 || wanted.includes(name)
 const first = await runAll(FIRST, 'shown')
 const meanwhile = [runAll(WAITING, 'shown'), runAll(WAITING_TOO, 'kept'), runAll(BESIDE, 'beside')]
 const others = (await Promise.all(meanwhile)).flat()
-report([...first, ...others, ...(await runAll(EMULATED, 'shown'))])
+report([...first, ...others, ...(await runAll(ALONE, 'shown'))])
 
 async function setUp() {
   rmSync('build/test', { recursive: true, force: true })
