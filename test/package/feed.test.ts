@@ -27,7 +27,9 @@ function make(words: readonly string[], variant: string, out = 'out'): string {
     `OUT=${join(scratch, out)}`,
     `BUILD_VARIANT=${variant}`,
   ]
-  const options = { cwd: join(root, 'openwrt/portico'), encoding: 'utf8' } as const
+  // What a make above us has set would change what this one prints.
+  const environment = { ...process.env, MAKEFLAGS: '', MAKELEVEL: '', MFLAGS: '' }
+  const options = { cwd: join(root, 'openwrt/portico'), encoding: 'utf8', env: environment } as const
   return execFileSync('make', ['-s', ...words, ...variables], options)
 }
 

@@ -91,7 +91,9 @@ const PICTURES: readonly Picture[] = [
   { name: 'phone', path: '/view/portico/mappings', height: 760, width: 400, prepare: traffic },
 ]
 
-describe.runIf(MAKE)('pictures', () => {
+if (MAKE) describe('pictures', pictures)
+
+function pictures(): void {
   let browser: Browser
   beforeAll(async () => {
     mkdirSync(FOLDER, { recursive: true })
@@ -107,7 +109,7 @@ describe.runIf(MAKE)('pictures', () => {
     expect(luci.errors).toEqual([])
     await luci.close()
   })
-})
+}
 
 describe('docs/screens', () => {
   const guide = existsSync(join(root, 'docs/guide.md')) ? readFileSync(join(root, 'docs/guide.md'), 'utf8') : ''

@@ -22,7 +22,9 @@ const PICTURES = [
   { name: 'page-phone', colorScheme: 'light', width: 360, height: 680 },
 ] as const
 
-describe.runIf(MAKE)('pictures', () => {
+if (MAKE) describe('pictures', pictures)
+
+function pictures(): void {
   let lab: Lab
   let browser: Browser
 
@@ -73,7 +75,7 @@ describe.runIf(MAKE)('pictures', () => {
     // A palette is a third of the size, and nobody sees it.
     execFileSync('pngquant', ['--force', '--output', path, '64', path])
   })
-})
+}
 
 test.each(PICTURES)('$name is there, and small', ({ name }) => {
   expect(statSync(join(FOLDER, `${name}.png`)).size).toBeLessThan(MOST_BYTES)
