@@ -125,5 +125,6 @@ export interface Sys {
   readonly NETLINK_ROUTE: number
   readonly NETLINK_NETFILTER: number
   readonly NETLINK_ADD_MEMBERSHIP: number
+  readonly NETLINK_DROP_MEMBERSHIP: number
   readonly NETLINK_EXT_ACK: number
 }
