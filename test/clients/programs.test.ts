@@ -1,12 +1,12 @@
 /** Programs of strangers ask the router for a port, and the world gets through it. */
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { LAN, type Lab, makeLab, WAN } from '../support/lab.ts'
-import { type Background, until } from '../support/process.ts'
+import type { Background } from '../support/process.ts'
 import { expectNoReach, expectReach } from '../support/reach.ts'
 import { root } from '../support/root.ts'
-import { isUtpState, makeTorrent, type Torrent, utpSyn } from './torrent.ts'
+import { expectHandshake, isUtpState, makeTorrent, transmissionHome, utpSyn } from './torrent.ts'
 import { SUBJECTS, startSubject } from './under-test.ts'
 
 const client = (name: string) => join(root, 'test/clients', name)
@@ -124,39 +124,4 @@ async function mappedBy(seeder: Background): Promise<{ tcp: number; udp: number 
     return Number(found[1])
   }
   return { tcp: await port('TCP'), udp: await port('UDP') }
-}
-
-/** transmission's settings: nothing that looks for peers by itself, NAT-PMP on. */
-function transmissionHome(lab: Lab): string {
-  const home = join(lab.directory, 'transmission')
-  mkdirSync(home, { recursive: true })
-  const settings = {
-    'port-forwarding-enabled': true,
-    'peer-port': 51413,
-    'dht-enabled': false,
-    'lpd-enabled': false,
-    'pex-enabled': false,
-    'utp-enabled': true,
-    'download-dir': join(lab.directory, 'share'),
-    'watch-dir': join(lab.directory, 'share'),
-    'watch-dir-enabled': true,
-    'rpc-bind-address': '127.0.0.1',
-    encryption: 1,
-  }
-  writeFileSync(join(home, 'settings.json'), JSON.stringify(settings))
-  return home
-}
-
-/** The seeder knows the torrent that the peer names, and says so through the mapping. */
-async function expectHandshake(lab: Lab, { handshake, hash }: Torrent, port: number): Promise<void> {
-  const greeting = await until(
-    'a BitTorrent handshake',
-    async () => {
-      const heard = await lab.world.tcpAsk([WAN, port], handshake, 500)
-      return heard.got === 'reply' ? heard.hex : undefined
-    },
-    30_000,
-  )
-  expect(Buffer.from(greeting.slice(2, 40), 'hex').toString()).toBe('BitTorrent protocol')
-  expect(greeting.slice(56, 96)).toBe(hash)
 }

@@ -8,7 +8,7 @@ import { type Background, until } from '../support/process.ts'
 import { expectNoReach, expectReach } from '../support/reach.ts'
 import { root } from '../support/root.ts'
 import { defaultUci } from '../support/server.ts'
-import { isUtpState, makeTorrent, type Torrent, utpSyn } from './torrent.ts'
+import { expectHandshake, isUtpState, makeTorrent, transmissionHome, utpSyn } from './torrent.ts'
 import { SUBJECTS, startSubject } from './under-test.ts'
 
 const stranger = (name: string) => join(root, 'test/clients/strangers', name)
@@ -321,27 +321,6 @@ function ended(it: Background): undefined {
   if (it.status !== undefined) throw new Error(`it ended: ${it.output}`)
 }
 
-/** transmission's settings: nothing that looks for peers by itself, port forwarding on. */
-function transmissionHome(lab: Lab): string {
-  const home = join(lab.directory, 'transmission')
-  mkdirSync(home, { recursive: true })
-  const settings = {
-    'port-forwarding-enabled': true,
-    'peer-port': 51413,
-    'dht-enabled': false,
-    'lpd-enabled': false,
-    'pex-enabled': false,
-    'utp-enabled': true,
-    'download-dir': join(lab.directory, 'share'),
-    'watch-dir': join(lab.directory, 'share'),
-    'watch-dir-enabled': true,
-    'rpc-bind-address': '127.0.0.1',
-    encryption: 1,
-  }
-  writeFileSync(join(home, 'settings.json'), JSON.stringify(settings))
-  return home
-}
-
 function qbittorrentHome(lab: Lab, share: string): string {
   const home = join(lab.directory, 'qbittorrent')
   mkdirSync(join(home, 'qBittorrent/config'), { recursive: true })
@@ -380,17 +359,3 @@ const syncthingSettings = (text: string): string =>
     .replace(/<relaysEnabled>true/, '<relaysEnabled>false')
     .replace(/<crashReportingEnabled>true/, '<crashReportingEnabled>false')
     .replace(/<urAccepted>0/, '<urAccepted>-1')
-
-/** The seeder knows the torrent that the peer names, and says so through the mapping. */
-async function expectHandshake(lab: Lab, { handshake, hash }: Torrent, port: number): Promise<void> {
-  const greeting = await until(
-    'a BitTorrent handshake',
-    async () => {
-      const heard = await lab.world.tcpAsk([WAN, port], handshake, 500)
-      return heard.got === 'reply' ? heard.hex : undefined
-    },
-    30_000,
-  )
-  expect(Buffer.from(greeting.slice(2, 40), 'hex').toString()).toBe('BitTorrent protocol')
-  expect(greeting.slice(56, 96)).toBe(hash)
-}
