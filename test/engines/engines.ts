@@ -1,5 +1,6 @@
 /** The engines as the tests start them. */
 import { execFileSync } from 'node:child_process'
+import { afterEach } from 'vitest'
 import type { Finished, RunOptions } from '../support/process.ts'
 import { Background, run } from '../support/process.ts'
 
@@ -29,6 +30,18 @@ export async function start(
   const program = new Background([...prefix, ...command(engine, ...words)])
   await program.waitFor(/^ready$/m)
   return program
+}
+
+/** `start`, for the length of a test: what it started, or others added to `started`, ends with it. */
+export function starter(started: Background[] = []): typeof start {
+  afterEach(async () => {
+    for (const program of started.splice(0)) await program.kill()
+  })
+  return async (...values) => {
+    const program = await start(...values)
+    started.push(program)
+    return program
+  }
 }
 
 /** The namespace of a test file has nothing but `lo`, and that is down. */

@@ -2,23 +2,15 @@
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { connect } from 'node:net'
-import { afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 import { compiled } from '../support/compile.ts'
 import { Background, run, sleep, until } from '../support/process.ts'
-import { abstract, ENGINES, loopbackUp, play, QUICKJS, start } from './engines.ts'
+import { abstract, ENGINES, loopbackUp, play, QUICKJS, starter } from './engines.ts'
 import { Client } from './udp.ts'
 
 beforeAll(loopbackUp)
 
-const started: Background[] = []
-const begin = async (...values: Parameters<typeof start>) => {
-  const program = await start(...values)
-  started.push(program)
-  return program
-}
-afterEach(async () => {
-  for (const program of started.splice(0)) await program.kill()
-})
+const begin = starter()
 
 /** CPU time in ms and voluntary context switches so far (proc(5), ticks of 10 ms). */
 function used(pid: number): { cpu: number; switches: number } {

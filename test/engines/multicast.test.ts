@@ -1,9 +1,9 @@
 /** Groups on a port that others use too, and TCP that is bound to a device: what UPnP needs. */
 import { readFileSync } from 'node:fs'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Background } from '../support/process.ts'
 import { Background as Program, sleep, until } from '../support/process.ts'
-import { ENGINES, loopbackUp, play, QUICKJS, start } from './engines.ts'
+import { ENGINES, loopbackUp, play, QUICKJS, starter } from './engines.ts'
 import { askFrom, ip, neighbour, pythonIn, tellGroup } from './machines.ts'
 
 const GROUPS = ['239.255.255.250', 'ff02::c', 'ff05::c']
@@ -21,14 +21,7 @@ afterAll(async () => {
 })
 
 const started: Background[] = []
-const begin = async (...values: Parameters<typeof start>) => {
-  const program = await start(...values)
-  started.push(program)
-  return program
-}
-afterEach(async () => {
-  for (const program of started.splice(0)) await program.kill()
-})
+const begin = starter(started)
 
 describe.each(ENGINES)('%s', engine => {
   test('hears each group that it joined on a device, and who spoke', async () => {

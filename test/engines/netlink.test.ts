@@ -1,8 +1,8 @@
 /** Netlink sockets: replies at once, notices, filters, the notice of lost notices. */
 import { execFileSync } from 'node:child_process'
-import { afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 import { type Background, sleep } from '../support/process.ts'
-import { ENGINES, loopbackUp, play, QUICKJS, start } from './engines.ts'
+import { ENGINES, loopbackUp, play, QUICKJS, starter } from './engines.ts'
 
 const ip = (...words: string[]) => execFileSync('ip', words)
 const links = () => (JSON.parse(ip('-j', 'link').toString()) as unknown[]).length
@@ -14,15 +14,7 @@ beforeAll(() => {
   execFileSync('ip', ['-batch', '-'], { input: names.join('') })
 })
 
-const started: Background[] = []
-const begin = async (...values: Parameters<typeof start>) => {
-  const program = await start(...values)
-  started.push(program)
-  return program
-}
-afterEach(async () => {
-  for (const program of started.splice(0)) await program.kill()
-})
+const begin = starter()
 
 const lines = (text: string) => text.split('\n').filter(line => line !== '' && line !== 'ready')
 

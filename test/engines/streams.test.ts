@@ -4,24 +4,15 @@ import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, wri
 import { connect, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import type { Background } from '../support/process.ts'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { sleep, until } from '../support/process.ts'
-import { abstract, ENGINES, loopbackUp, play, start } from './engines.ts'
+import { abstract, ENGINES, loopbackUp, play, starter } from './engines.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'portico-streams-'))
 beforeAll(loopbackUp)
 afterAll(() => rmSync(directory, { recursive: true }))
 
-const started: Background[] = []
-const begin = async (...values: Parameters<typeof start>) => {
-  const program = await start(...values)
-  started.push(program)
-  return program
-}
-afterEach(async () => {
-  for (const program of started.splice(0)) await program.kill()
-})
+const begin = starter()
 
 /** Sends, and gives all that came until the other side ended. */
 function talk(where: { path: string } | { port: number }, text: string, half = false): Promise<string> {

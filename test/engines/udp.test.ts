@@ -1,8 +1,8 @@
 /** UDP: who may be heard, from which address the answer leaves. */
 import { createSocket } from 'node:dgram'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Background } from '../support/process.ts'
-import { ENGINES, loopbackUp, play, QUICKJS, start } from './engines.ts'
+import { ENGINES, loopbackUp, play, QUICKJS, starter } from './engines.ts'
 import { askFrom, ip, neighbour } from './machines.ts'
 import { Client } from './udp.ts'
 
@@ -22,14 +22,7 @@ afterAll(async () => {
 })
 
 const started: Background[] = []
-const begin = async (...values: Parameters<typeof start>) => {
-  const program = await start(...values)
-  started.push(program)
-  return program
-}
-afterEach(async () => {
-  for (const program of started.splice(0)) await program.kill()
-})
+const begin = starter(started)
 
 describe.each(ENGINES)('%s', engine => {
   test('answers leave from the address and port that were asked', async () => {
