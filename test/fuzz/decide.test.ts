@@ -1,7 +1,6 @@
 /**
  * Random lives of a router: wishes of several hosts, time, new rules, new addresses, lost links, a kernel that refuses
  * now and then, restarts. After every step the table is what the kernel holds and all promises are kept.
- * DECIDE_RUNS (default 300) sets how many lives, FUZZ_SEED repeats one.
  */
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
@@ -15,9 +14,9 @@ import type { Policy, StaticMapping } from '../../src/core/policy.ts'
 import { Table } from '../../src/core/table.ts'
 import { change, map, mapping, pinhole, pinholeWish, revoke, unmap } from '../support/mappings.ts'
 import { DOWN, policy, ports, quiet, Router, up, WAN_ADDRESS } from '../support/router.ts'
+import { RUNS, SEED } from './rounds.ts'
 
-const runs = Number(process.env['DECIDE_RUNS'] ?? 300)
-const seed = process.env['FUZZ_SEED'] === undefined ? {} : { seed: Number(process.env['FUZZ_SEED']) }
+const lives = Math.ceil(RUNS / 70)
 
 const HOSTS = ['192.168.1.10', '192.168.1.11', '192.168.1.12', '192.168.1.13'] as Ip[]
 
@@ -219,7 +218,7 @@ test('table, kernel, quotas and answers agree in every life of a router', { time
       }
       await endsWell(router)
     }),
-    { numRuns: runs, ...seed },
+    { numRuns: lives, seed: SEED },
   )
   console.log('fuzz decide:', counts)
   expect(counts.granted).toBeGreaterThan(0)
@@ -432,7 +431,7 @@ test('what several decisions come to is the same in one batch as one by one', ()
       for (const ip of HOSTS) expect(draft.heldBy(ip)).toBe(single.heldBy(ip))
       expect(draft.held).toBe(single.held)
     }),
-    { numRuns: runs * 10, ...seed },
+    { numRuns: lives * 10, seed: SEED },
   )
 })
 

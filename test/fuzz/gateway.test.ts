@@ -1,7 +1,6 @@
 /**
  * Hosts call whatever they like with whatever arguments, and time passes: every call is answered once, with a code of
  * its service and version; nobody gets, sees or removes what leads to another host; the kernel holds what can be read.
- * FUZZ_RUNS and FUZZ_SEED as in targets.test.ts.
  */
 import { describe, expect, test } from 'vitest'
 import type { Ip } from '../../src/base/ip.ts'
@@ -14,9 +13,9 @@ import { Igd, redirect } from '../support/gateway.ts'
 import { TABLES } from '../support/igd.ts'
 import { A, A6, B, B6, policy } from '../support/router.ts'
 import { random } from './mutate.ts'
+import { RUNS, SEED as seed } from './rounds.ts'
 
-const runs = Number(process.env['FUZZ_RUNS'] ?? 20_000) / 10
-const seed = Number(process.env['FUZZ_SEED'] ?? Date.now() % 2_147_483_647)
+const runs = RUNS / 10
 
 const HOSTS = [A, B, A6, B6] as const
 const PER_HOST = 6

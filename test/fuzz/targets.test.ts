@@ -1,22 +1,21 @@
 /**
  * Every decoder against mutated vectors: `Malformed` is the only thing it may throw. A target is a file beside this
  * one that exports `target(bytes)` and, where hex vectors are no good seeds for it, `seeds`.
- * FUZZ_RUNS (default 20000 a target) and FUZZ_SEED repeat or lengthen a run; a failure prints both and the input.
+ * A failure prints the seed, the run and the input.
  */
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { Malformed } from '../../src/base/fail.ts'
 import { mutated, random } from './mutate.ts'
+import { RUNS as runs, SEED as seed } from './rounds.ts'
 
 interface Target {
   readonly target: (bytes: Uint8Array) => void
   readonly seeds?: readonly Uint8Array[]
 }
 
-const runs = Number(process.env['FUZZ_RUNS'] ?? 20_000)
-const seed = Number(process.env['FUZZ_SEED'] ?? Date.now() % 2_147_483_647)
-const NOT_TARGETS = ['mutate.ts', 'vitest.config.ts']
+const NOT_TARGETS = ['mutate.ts', 'rounds.ts', 'vitest.config.ts']
 
 const names = readdirSync(import.meta.dirname)
   .filter(name => name.endsWith('.ts') && !name.endsWith('.test.ts') && !NOT_TARGETS.includes(name))

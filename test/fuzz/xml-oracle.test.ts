@@ -1,7 +1,7 @@
 /**
  * Our XML reader beside saxes, a complete one, on the same bytes. What we take saxes must take too and read the same,
  * but for the one leniency that `wire/xml.ts` names. Where saxes takes what we refuse, the reason must be one that we
- * are strict about on purpose. ORACLE_RUNS and FUZZ_SEED lengthen or repeat a run.
+ * are strict about on purpose.
  */
 import { SaxesParser } from 'saxes'
 import { describe, expect, test } from 'vitest'
@@ -10,6 +10,7 @@ import { isUtf8, utf8Decode, utf8Encode } from '../../src/base/text.ts'
 import { parseXml, type XmlElement } from '../../src/wire/xml.ts'
 import type { Random } from './mutate.ts'
 import { mutated, random } from './mutate.ts'
+import { RUNS as runs, SEED as seed } from './rounds.ts'
 import { seeds } from './xml.ts'
 
 interface Node {
@@ -34,9 +35,6 @@ const STRICT: readonly (readonly [why: RegExp, because: string])[] = [
     'blanks around a URI, which saxes takes away, and reserved ones that it lets pass',
   ],
 ]
-
-const seed = Number(process.env['FUZZ_SEED'] ?? Date.now() % 2_147_483_647)
-const runs = Number(process.env['ORACLE_RUNS'] ?? 20_000)
 
 function saxesReads(text: string): Node | string {
   const parser = new SaxesParser({ xmlns: true, fragment: false })
