@@ -7,22 +7,14 @@ import type { Ip, Port } from '../../src/base/ip.ts'
 import type { Seconds } from '../../src/base/time.ts'
 import type { Mapping, Remote, Transport } from '../../src/core/mapping.ts'
 import { ANYBODY, ORDINARY } from '../../src/core/mapping.ts'
-import type { Settings } from '../../src/kernel/ruleset.ts'
 import type { Counted } from '../../src/kernel/traffic.ts'
 import type { Address } from '../support/agent.ts'
 import type { Lab } from '../support/lab.ts'
 import { MARK, makeLab, WAN, WORLD } from '../support/lab.ts'
 import type { Worker } from '../support/nft-lab.ts'
-import { ENGINES, startWorker } from '../support/nft-lab.ts'
+import { ENGINES, SETTINGS, startWorker } from '../support/nft-lab.ts'
 import { sleep, until } from '../support/process.ts'
 
-const SETTINGS: Settings = {
-  internal: ['br-lan'],
-  external: ['wan0'],
-  markBit: MARK,
-  guarded: [{ transport: 'udp', port: 5351 as Port }],
-  capacity: 'unbounded',
-}
 const OTHER_WORLD = '11.22.33.2'
 const A6 = '2001:db8:1::10'
 const WORLD6 = '2001:db8:f::1'

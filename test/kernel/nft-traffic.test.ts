@@ -8,18 +8,10 @@ import type { Settings } from '../../src/kernel/ruleset.ts'
 import type { Address } from '../support/agent.ts'
 import type { Host } from '../support/host.ts'
 import type { Lab } from '../support/lab.ts'
-import { LAN, MARK, makeLab, WAN } from '../support/lab.ts'
+import { LAN, makeLab, WAN } from '../support/lab.ts'
 import type { Worker } from '../support/nft-lab.ts'
-import { ENGINES, startWorker } from '../support/nft-lab.ts'
+import { ENGINES, SETTINGS, startWorker } from '../support/nft-lab.ts'
 import { sleep } from '../support/process.ts'
-
-const SETTINGS: Settings = {
-  internal: ['br-lan'],
-  external: ['wan0'],
-  markBit: MARK,
-  guarded: [{ transport: 'udp', port: 5351 as Port }],
-  capacity: 'unbounded',
-}
 
 function mapping(transport: Transport, external: number, host: Host, port: number, lifetime = 3600): Mapping {
   const ip = host.ip as Ip

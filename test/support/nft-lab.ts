@@ -2,7 +2,9 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Lab } from './lab.ts'
+import type { Port } from '../../src/base/ip.ts'
+import type { Settings } from '../../src/kernel/ruleset.ts'
+import { type Lab, MARK } from './lab.ts'
 import type { Command } from './nft-worker.ts'
 import type { Background } from './process.ts'
 import { root, supportFile } from './root.ts'
@@ -16,6 +18,15 @@ export interface Worker {
   /** The same, with the milliseconds that it took. */
   timed(command: Command): Promise<number>
   readonly process: Background
+}
+
+/** What fits the lab's router. */
+export const SETTINGS: Settings = {
+  internal: ['br-lan'],
+  external: ['wan0'],
+  markBit: MARK,
+  guarded: [{ transport: 'udp', port: 5351 as Port }],
+  capacity: 'unbounded',
 }
 
 const BUNDLE = join(root, 'build/test-support/nft-worker.mjs')

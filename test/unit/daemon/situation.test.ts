@@ -1,11 +1,12 @@
 /** Where UPnP answers: which addresses of which devices. */
 import { describe, expect, test } from 'vitest'
-import type { Ip, Mac } from '../../../src/base/ip.ts'
+import type { Mac } from '../../../src/base/ip.ts'
 import type { Config } from '../../../src/config/config.ts'
 import { fileNames, load } from '../../../src/config/load.ts'
 import { situationOf } from '../../../src/daemon/situation.ts'
 import { LinkTable } from '../../../src/kernel/link-table.ts'
 import type { LinkAddress } from '../../../src/wire/rtnetlink.ts'
+import { linkAddress as address } from '../../support/links.ts'
 
 const INTERFACES = `
 config interface
@@ -34,19 +35,6 @@ function configOf(portico: string, firewall?: string): Config {
 
 const upnp = (...options: readonly string[]) =>
   configOf(`config portico 'upnp'\n${options.map(each => `\toption ${each}\n`).join('')}${INTERFACES}`)
-
-const address = (index: number, ip: string, bits: number, change: Partial<LinkAddress> = {}): LinkAddress => ({
-  index,
-  ip: ip as Ip,
-  bits,
-  peer: undefined,
-  broadcast: undefined,
-  scope: 'universe',
-  secondary: false,
-  deprecated: false,
-  usable: true,
-  ...change,
-})
 
 function links(...addresses: readonly LinkAddress[]): LinkTable {
   const table = new LinkTable()

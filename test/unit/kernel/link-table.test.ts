@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import type { Ip } from '../../../src/base/ip.ts'
 import { LinkTable } from '../../../src/kernel/link-table.ts'
-import type { DefaultRoute, Link, LinkAddress } from '../../../src/wire/rtnetlink.ts'
+import type { DefaultRoute, Link } from '../../../src/wire/rtnetlink.ts'
+import { linkAddress as address } from '../../support/links.ts'
 
 const ip = (text: string) => text as Ip
 
@@ -13,19 +14,6 @@ const link = (index: number, name: string, more: Partial<Link> = {}): Link => ({
   loopback: false,
   pointToPoint: false,
   mac: undefined,
-  ...more,
-})
-
-const address = (index: number, text: string, bits: number, more: Partial<LinkAddress> = {}): LinkAddress => ({
-  index,
-  ip: ip(text),
-  bits,
-  peer: undefined,
-  broadcast: undefined,
-  scope: 'universe',
-  secondary: false,
-  deprecated: false,
-  usable: true,
   ...more,
 })
 

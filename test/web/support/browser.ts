@@ -7,20 +7,22 @@ import { type Browser, type BrowserContext, chromium, type Page } from 'playwrig
 
 export type { Browser, BrowserContext, Page }
 
-const CHROMIUM = '/usr/bin/chromium'
+export const CHROMIUM = '/usr/bin/chromium'
+
+/** Root runs the tests, and Chromium's sandbox refuses root; /dev/shm is small in containers. */
+export const FLAGS = [
+  '--no-sandbox',
+  '--disable-dev-shm-usage',
+  '--disable-gpu',
+  '--font-render-hinting=none',
+  '--disable-lcd-text',
+]
 
 export async function openBrowser(): Promise<Browser> {
   if (!existsSync(CHROMIUM)) throw new Error(`${CHROMIUM} is missing: tools/setup.sh web`)
   return chromium.launch({
     executablePath: CHROMIUM,
-    // Root runs the tests, and Chromium's sandbox refuses root; /dev/shm is small in containers.
-    args: [
-      '--no-sandbox',
-      '--disable-dev-shm-usage',
-      '--disable-gpu',
-      '--font-render-hinting=none',
-      '--disable-lcd-text',
-    ],
+    args: FLAGS,
   })
 }
 

@@ -4,21 +4,15 @@ import { join } from 'node:path'
 import { type Browser, chromium } from 'playwright-core'
 import { LAN, type Lab } from '../../support/lab.ts'
 import { HTTP_PORT } from '../../support/upnp.ts'
+import { CHROMIUM, FLAGS } from './browser.ts'
 
 export const PAGE = `http://${LAN}:${HTTP_PORT}/`
 
 export async function openOnLan(lab: Lab): Promise<Browser> {
   const wrapper = join(lab.directory, 'chromium')
-  writeFileSync(wrapper, `#!/bin/sh\nexec ip netns exec ${lab.a.netns} /usr/bin/chromium "$@"\n`, { mode: 0o755 })
+  writeFileSync(wrapper, `#!/bin/sh\nexec ip netns exec ${lab.a.netns} ${CHROMIUM} "$@"\n`, { mode: 0o755 })
   return chromium.launch({
     executablePath: wrapper,
-    // Root runs the tests, and Chromium's sandbox refuses root; /dev/shm is small in containers.
-    args: [
-      '--no-sandbox',
-      '--disable-dev-shm-usage',
-      '--disable-gpu',
-      '--font-render-hinting=none',
-      '--disable-lcd-text',
-    ],
+    args: FLAGS,
   })
 }
