@@ -80,6 +80,12 @@ An option or section that Portico does not know is reported and ignored.
 
 An interface is refused as internal, whatever the file says, when it carries a default route (IPv4 or IPv6) or is an
 external interface too: serving clients there would let strangers open ports.
+
+There is one active external interface for IPv4, and one by which IPv6 reaches the world: mostly the same, another one
+behind a tunnel (6in4, 6rd) or where the provider brings both apart. Without interfaces of yours Portico finds both: the
+networks of the masqueraded zones, and the network with the default route of IPv6. If you name external interfaces
+yourself, name both (\`wan\` and \`wan6\`); the second carries IPv6 pinholes and nothing else. \`portico status\` shows
+the two lines \`external\` and \`IPv6\`.
 `
 
 function sectionText(id: SectionId): string {

@@ -43,6 +43,9 @@ const OWN_DEVICE: Readonly<Record<string, string>> = {
   l2tp: 'l2tp-',
   '3g': '3g-',
   wireguard: '',
+  '6in4': '6in4-',
+  '6rd': '6rd-',
+  '6to4': '6to4-',
 }
 
 /** `@wan` borrows the device of another network; longer chains than this are a mistake. */

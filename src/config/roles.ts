@@ -21,6 +21,8 @@ export interface RoleFacts {
   readonly defaultRoute6: readonly string[]
   /** Devices that exist and are up; `undefined`: not known, so that each counts as usable. */
   readonly usable: ReadonlySet<string> | undefined
+  /** Devices that carry a default route of IPv6 and have no IPv4 address: a tunnel (6in4), as a rule. */
+  readonly onlyIpv6?: ReadonlySet<string>
 }
 
 export interface Role {
@@ -41,6 +43,11 @@ export interface Roles {
   readonly internal: readonly Role[]
   /** The first usable one; where none is usable, the first whose device is known, so that its return is noticed. */
   readonly external: ExternalRole | undefined
+  /**
+   * By which IPv6 reaches the world: of the usable external interfaces the active one, where it carries a default
+   * route of IPv6, else the first that does; where none does, the active one.
+   */
+  readonly external6: ExternalRole | undefined
   /** Every external interface that was named, the active one among them: a permission may name any. */
   readonly externals: readonly ExternalRole[]
   readonly problems: readonly Problem[]
@@ -50,7 +57,9 @@ export function resolveRoles(config: Config, facts: RoleFacts): Roles {
   const problems: Problem[] = []
   const names: NameFacts = { netifd: facts.netifd, network: config.network }
   const externals = merged(placed(externalCandidates(config, facts, names), names, problems), mergeExternal)
-  const external = externals.find(role => isUsable(role, facts)) ?? externals[0]
+  const usable = externals.filter(role => isUsable(role, facts))
+  const external = usable.find(({ device }) => facts.onlyIpv6?.has(device) !== true) ?? usable[0] ?? externals[0]
+  const external6 = outwardBy6(external, usable, facts)
   const found = placed(internalCandidates(config, names), names, problems)
   const wanted = merged(
     found.filter(({ isUp }) => isUp),
@@ -61,11 +70,12 @@ export function resolveRoles(config: Config, facts: RoleFacts): Roles {
     if (danger !== undefined) problems.push({ ...role.origin, ...danger })
     return danger === undefined
   })
-  problems.push(...doubtful(internal, config, facts), ...idle(externals, external))
+  problems.push(...doubtful(internal, config, facts), ...idle(externals, external, external6))
   problems.push(...missing(config, internal, external))
   return {
     internal: internal.map(plain),
     external: external && plainExternal(external),
+    external6: external6 && plainExternal(external6),
     externals: externals.map(plainExternal),
     problems,
   }
@@ -112,13 +122,35 @@ function externalCandidates(config: Config, facts: RoleFacts, names: NameFacts):
     ...(facts.netifd ?? []).filter(each => each.hasDefaultRoute).map(({ name }) => name),
     ...facts.defaultRoute,
   ]
-  const all = [...new Set(wanted.length > 0 ? wanted : fallback.slice(0, 1))]
+  const all = [...new Set([...(wanted.length > 0 ? wanted : fallback.slice(0, 1)), ...outside6(config, facts, names)])]
   const carriesDefault = (name: string): boolean => {
     const named = resolveName(name, names)
     return named.is === 'device' && facts.defaultRoute.includes(named.device)
   }
   // Of several uplinks the one that traffic leaves by is the one that mappings are of use on.
   return [...all.filter(carriesDefault), ...all.filter(name => !carriesDefault(name))].map(guessed)
+}
+
+/**
+ * IPv6 is not masqueraded, so its uplink may stand in a zone of its own: the network with the default route, unless it
+ * is one inside, which a stranger's router advertisement may have given one.
+ */
+function outside6(config: Config, { netifd, defaultRoute6 }: RoleFacts, names: NameFacts): readonly string[] {
+  const inside = new Set(
+    internalCandidates(config, names).flatMap(({ name }) => {
+      const named = resolveName(name, names)
+      return named.is === 'unknown' ? [] : (named.device ?? [])
+    }),
+  )
+  const device = defaultRoute6[0]
+  if (device === undefined || inside.has(device)) return []
+  return [netifd?.find(each => each.device === device)?.name ?? device]
+}
+
+function outwardBy6(active: Found | undefined, usable: readonly Found[], facts: RoleFacts): Found | undefined {
+  const carries = ({ device }: Found): boolean => facts.defaultRoute6.includes(device)
+  if (active !== undefined && usable.includes(active) && carries(active)) return active
+  return usable.find(carries) ?? active
 }
 
 function internalCandidates(config: Config, names: NameFacts): readonly Candidate[] {
@@ -197,9 +229,9 @@ function doubtful(internal: readonly Found[], config: Config, { netifd }: RoleFa
   })
 }
 
-function idle(externals: readonly Found[], active: Found | undefined): readonly Problem[] {
+function idle(externals: readonly Found[], active: Found | undefined, active6: Found | undefined): readonly Problem[] {
   return externals.flatMap(({ name, device, origin }) => {
-    if (origin === undefined || device === active?.device) return []
+    if (origin === undefined || device === active?.device || device === active6?.device) return []
     const message = `external interface '${name}' (${device}) is not active: '${active?.name}' is, and there can be one`
     return [{ weight: 'note', ...origin, message }]
   })

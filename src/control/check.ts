@@ -73,7 +73,9 @@ const CHECKS: Readonly<Record<string, (facts: Facts) => Finding>> = {
       return ['red', 'there is no external interface', 'Name the WAN as external interface in the settings.']
     }
     const inside = [...new Set(status.internal.map(({ device }) => device))].join(', ')
-    return ['green', `internal ${inside}, external ${status.uplink.device}`]
+    const outside6 = status.uplink6.is === 'up' ? status.uplink6.device : undefined
+    const apart = outside6 === undefined || outside6 === status.uplink.device ? '' : `, of IPv6 ${outside6}`
+    return ['green', `internal ${inside}, external ${status.uplink.device}${apart}`]
   },
   uplink: ({ status: { uplink } }) => {
     if (uplink.is === 'down') return ['red', uplink.why, 'Bring the internet connection up.']

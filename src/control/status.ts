@@ -2,7 +2,7 @@
 import { oneLine } from '../base/text.ts'
 import type { Problem } from '../config/problems.ts'
 import { describe } from '../config/problems.ts'
-import type { Uplink } from '../core/uplink.ts'
+import type { Ipv6Uplink, Uplink } from '../core/uplink.ts'
 import { showDuration } from './value.ts'
 import type { ServiceStatus, Status } from './world.ts'
 
@@ -13,6 +13,7 @@ export function statusText(status: Status): string {
       ['uptime', showDuration(status.uptime)],
       ...status.services.map(service => [service.service, serviceText(service)] as const),
       ['external', uplinkText(status.uplink)],
+      ['IPv6', uplink6Text(status.uplink6)],
       ['internal', internalText(status)],
       ['mappings', `${status.held} of ${status.limits.total} (one host may hold ${status.limits.perHost})`],
       ...leasesFacts(status),
@@ -32,7 +33,7 @@ export function statusText(status: Status): string {
 
 /** Keys are stable; `advice` holds the sentences of the text form. */
 export function statusJson(status: Status): unknown {
-  const { uplink } = status
+  const { uplink, uplink6 } = status
   return {
     version: status.version,
     engine: status.engine,
@@ -47,6 +48,10 @@ export function statusJson(status: Status): unknown {
       uplink.is === 'down'
         ? { state: 'down', device: uplink.device, why: uplink.why }
         : { state: 'up', device: uplink.device, address: uplink.address, told: uplink.told, reach: uplink.reach },
+    uplink6:
+      uplink6.is === 'down'
+        ? { state: 'down', device: uplink6.device, why: uplink6.why }
+        : { state: 'up', device: uplink6.device, address: uplink6.address },
     internal: status.internal,
     mappings: { held: status.held, total: status.limits.total, 'per-host': status.limits.perHost },
     refused: status.refused,
@@ -109,6 +114,11 @@ function uplinkText(uplink: Uplink): string {
   const told = uplink.told === uplink.address ? '' : `, clients are told ${uplink.told}`
   return `${uplink.device} ${uplink.address} (${REACH[uplink.reach]})${told}`
 }
+
+const uplink6Text = (uplink: Ipv6Uplink): string =>
+  uplink.is === 'down'
+    ? `no pinholes: ${uplink.why}`
+    : `${uplink.device} ${uplink.address ?? 'without an address of its own'}`
 
 const REACH = {
   public: 'public',

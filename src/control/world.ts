@@ -10,7 +10,7 @@ import type { Problem } from '../config/problems.ts'
 import type { Entry } from '../core/journal.ts'
 import type { Answer, Mapping, Refusal, Service, Transport } from '../core/mapping.ts'
 import type { Verdict } from '../core/permission.ts'
-import type { Uplink } from '../core/uplink.ts'
+import type { Ipv6Uplink, Uplink } from '../core/uplink.ts'
 import type { OldLease } from './leases-file.ts'
 
 export interface ControlWorld {
@@ -120,6 +120,8 @@ export interface Status {
   readonly uptime: Seconds
   readonly services: readonly ServiceStatus[]
   readonly uplink: Uplink
+  /** By which pinholes are reached. */
+  readonly uplink6: Ipv6Uplink
   /** Internal interfaces in force. */
   readonly internal: readonly { readonly device: string; readonly address: Ip }[]
   readonly held: number

@@ -225,14 +225,15 @@ export class Running {
 
   /** Doors close first and open last: nobody is served by rules that do not hold yet, or no longer. */
   async #carryOver(next: Situation): Promise<void> {
-    const { settings, uplink, policy, statics, doors, upnp } = next
+    const { settings, uplink, uplink6, policy, statics, doors, upnp } = next
     this.doors.keep(doors)
     this.upnp.keep(upnp)
     this.#situation = next
     this.surroundings.refresh()
     await this.#tell('settings', settings, () => this.#configure(settings))
     await this.#tell('uplink', uplink, () => this.#move(uplink))
-    await this.#tell('rules', { policy, statics }, () => this.engine.reconsider(policy, statics))
+    const outward6 = uplink6.device // rules may name it
+    await this.#tell('rules', { policy, statics, outward6 }, () => this.engine.reconsider(policy, statics))
     this.#placeLeases()
     this.leases.restore()
     await this.neighbourhood.want(doors.length > 0 || upnp !== undefined)

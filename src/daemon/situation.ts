@@ -16,10 +16,10 @@ import type { Role, Roles } from '../config/roles.ts'
 import { resolveRoles } from '../config/roles.ts'
 import type { Service } from '../core/mapping.ts'
 import type { Policy, StaticMapping } from '../core/policy.ts'
-import type { Uplink } from '../core/uplink.ts'
+import type { Ipv6Uplink, Uplink } from '../core/uplink.ts'
 import type { LinkView } from '../kernel/link-table.ts'
 import type { Settings } from '../kernel/ruleset.ts'
-import { uplinkOf } from '../kernel/uplink.ts'
+import { ipv6Uplink, uplinkOf } from '../kernel/uplink.ts'
 import { SERVER_PORT } from '../wire/natpmp.ts'
 import type { LinkAddress } from '../wire/rtnetlink.ts'
 import { SSDP_PORT } from '../wire/ssdp.ts'
@@ -28,6 +28,7 @@ export interface Situation {
   readonly config: Config
   readonly roles: Roles
   readonly uplink: Uplink
+  readonly uplink6: Ipv6Uplink
   readonly policy: Policy
   readonly statics: readonly StaticMapping[]
   readonly redirects: StaticRedirects
@@ -70,26 +71,29 @@ export function situationOf(
     defaultRoute: routed(4, links),
     defaultRoute6: routed(6, links),
     usable,
+    onlyIpv6: new Set(routed(6, links).filter(device => !links.addresses(device).some(({ ip }) => isIpv4(ip)))),
   })
   const { policy, problems } = resolvePolicy(config, roles, netifd)
-  const { external } = roles
+  const { external, external6 } = roles
   const uplink = uplinkOf({ device: external?.device, forced: external?.forcedIp }, links)
   const address = uplink.is === 'up' ? uplink.address : undefined
   const zones = (of: readonly Role[]) => new Set(of.flatMap(role => [...zonesOf(config.firewall, netifd, role)]))
-  const outside = zones(external === undefined ? [] : [external])
+  const outside = (role: Role | undefined) => zones(role === undefined ? [] : [role])
   return {
     config,
     roles,
     uplink,
+    uplink6: ipv6Uplink(external6?.device, links),
     policy,
     statics: staticMappings(config),
-    redirects: staticRedirects(config.firewall, outside, address),
-    isFirewallEnabled: stopsInbound(config.firewall, outside, zones(roles.internal)),
+    redirects: staticRedirects(config.firewall, outside(external), address),
+    isFirewallEnabled: stopsInbound(config.firewall, outside(external6), zones(roles.internal)),
     doors: isEnabled(config, 'nat-pmp') ? served(roles, 'nat-pmp').flatMap(device => ipv4Doors(device, links)) : [],
     upnp: isEnabled(config, 'upnp') ? upnpPlan(config, roles, links) : undefined,
     settings: {
       internal: roles.internal.map(({ device }) => device),
       external: external === undefined ? [] : [external.device],
+      external6: external6 === undefined ? [] : [external6.device],
       markBit: config.system.mark,
       guarded: guardedPorts(config),
       capacity: 'unbounded',

@@ -6,7 +6,6 @@ import type { Surroundings } from '../core/surroundings.ts'
 import { barredHost, barredPinhole, internalDeviceOf } from '../kernel/hosts.ts'
 import type { LinkView } from '../kernel/link-table.ts'
 import { routerUses } from '../kernel/ports.ts'
-import { ipv6Uplink } from '../kernel/uplink.ts'
 import type { Platform } from '../platform/platform.ts'
 import type { Situation } from './situation.ts'
 
@@ -15,7 +14,6 @@ export class RouterSurroundings implements Surroundings {
   readonly #links: LinkView
   readonly #situation: () => Situation
   #internal: readonly string[] = []
-  #outward6: string | undefined
   /** Who was asked about last, until links or roles change: a client asks many times. */
   readonly #barred = new Map<Ip, { readonly device: string | undefined; readonly why: string | undefined }>()
 
@@ -28,8 +26,6 @@ export class RouterSurroundings implements Surroundings {
   /** Links or roles are others now. */
   refresh(): void {
     this.#barred.clear()
-    const uplink6 = ipv6Uplink(this.#situation().roles.external?.device, this.#links)
-    this.#outward6 = uplink6.is === 'up' ? uplink6.device : undefined
     this.#internal = this.#situation().roles.internal.map(({ device }) => device)
   }
 
@@ -58,7 +54,8 @@ export class RouterSurroundings implements Surroundings {
   }
 
   outward6(): string | undefined {
-    return this.#outward6
+    const { uplink6 } = this.#situation()
+    return uplink6.is === 'up' ? uplink6.device : undefined
   }
 
   deviceOf(host: Ip): string | undefined {

@@ -57,7 +57,7 @@ export function controlWorld(running: Running): ControlWorld {
 
 function statusOf({ daemon, engine, situation, doors, upnp, leases, links, features }: Running): Status {
   const { platform, diary, started } = daemon
-  const { config, roles, uplink, problems } = situation
+  const { config, roles, uplink, uplink6, problems } = situation
   const { limits } = engine.policy
   return {
     version: RELEASE,
@@ -73,6 +73,7 @@ function statusOf({ daemon, engine, situation, doors, upnp, leases, links, featu
       { service: 'upnp', enabled: isEnabled(config, 'upnp'), listening: upnp.listening, trouble: upnp.trouble },
     ],
     uplink,
+    uplink6,
     internal: roles.internal.flatMap(({ device }) =>
       links
         .addresses(device)
@@ -111,10 +112,11 @@ const MAY_MAP: Readonly<Record<Service, string>> = { 'nat-pmp': 'allow_port_forw
 function permits({ engine, surroundings }: Running, question: Question, external: Port): Verdict {
   const { service, transport, internal, mac } = question
   const { policy, uplink } = engine
+  const outward = isIpv4(internal.ip) ? uplink.device : surroundings.outward6()
   if (!policy.forwarding[service]) {
     return { allowed: false, because: `${service} is off, or may not map (${MAY_MAP[service]})`, rule: undefined }
   }
-  const devices = [question.device ?? surroundings.deviceOf(internal.ip), uplink.device]
+  const devices = [question.device ?? surroundings.deviceOf(internal.ip), outward]
   return verdict(policy, { service, transport, internal, mac, devices }, external)
 }
 
@@ -167,9 +169,11 @@ function refusedLately({ journal }: Diary): readonly RefusedLately[] {
 function interfacesOf({ config, roles, problems }: Situation): readonly InterfaceRole[] {
   const configured = new Map(config.interfaces.map(row => [row.interface, row]))
   const shown = new Set<string>()
+  const { external, external6 } = roles
+  const outward = [external, external6?.device === external?.device ? undefined : external6].flatMap(role => role ?? [])
   const inForce = [
     ...roles.internal.map(role => ({ ...role, type: 'internal' as const, forcedIp: undefined })),
-    ...(roles.external === undefined ? [] : [{ ...roles.external, type: 'external' as const }]),
+    ...outward.map(role => ({ ...role, type: 'external' as const })),
   ].map(({ name, device, type, services, forcedIp }): InterfaceRole => {
     shown.add(name)
     const dynamic = !configured.has(name)

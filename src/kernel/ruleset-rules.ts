@@ -87,7 +87,7 @@ export function rules(markBit: number, features: Features, littleEndian: boolean
         ...ctHas(CT.state, host(CT_STATE_NEW)),
         meta(META.nfproto, REGISTER.first),
         compare(COMPARE.equal, Uint8Array.of(FAMILY.ipv6)),
-        ...device('iifname', 'external'),
+        ...device('iifname', 'external6'),
         ...device('oifname', 'internal'),
         { name: 'immediate', data: { dreg: REGISTER.verdict, data: { verdict: PINHOLES } } },
       ],

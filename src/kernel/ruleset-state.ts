@@ -52,10 +52,13 @@ export function readState(seen: SeenElement): TableState | undefined {
 }
 
 /** Keys of the sets that follow the configuration. */
-export function settingKeys(settings: Settings): Record<'internal' | 'external' | 'guarded', readonly Uint8Array[]> {
+export function settingKeys(
+  settings: Settings,
+): Record<'internal' | 'external' | 'external6' | 'guarded', readonly Uint8Array[]> {
   return {
     internal: unique(settings.internal).map(deviceKey),
     external: unique(settings.external).map(deviceKey),
+    external6: unique(settings.external6).map(deviceKey),
     guarded: settings.guarded.map(({ transport, port }) => {
       return Uint8Array.of(PROTOCOL[transport], 0, 0, 0, port >> 8, port & 255, 0, 0)
     }),

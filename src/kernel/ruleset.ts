@@ -22,13 +22,15 @@ import { FAMILY, HOOK, SET_FLAG } from '../wire/nftables.ts'
 
 export const TABLE = 'portico'
 /** Raised when rules or chains change: a daemon that finds another version rebuilds them around the mappings. */
-export const RULES_VERSION = 3
+export const RULES_VERSION = 4
 
 export interface Settings {
   /** Devices whose hosts may ask for mappings and reach them by hairpin. */
   readonly internal: readonly string[]
-  /** Device of the active uplink; several only if they carry the same external address. */
+  /** Device of the active uplink of IPv4; several only if they carry the same external address. */
   readonly external: readonly string[]
+  /** Devices by which IPv6 reaches the world: pinholes are for what comes in there. */
+  readonly external6: readonly string[]
   /** One bit, for the rule that lets the firewall accept our flows. */
   readonly markBit: number
   /** Our own ports: whatever comes to them by a device that is not internal is dropped. */
@@ -52,7 +54,7 @@ export type BodySet = 'dnat4' | 'dnat4from' | 'idle4' | 'pinhole6' | 'idle6'
 export const BODY_SETS: readonly BodySet[] = ['dnat4', 'dnat4from', 'idle4', 'pinhole6', 'idle6']
 /** Those that hold mappings, or what serves them on the way out. */
 export type MappingSet = BodySet | 'snat4' | 'taken'
-export type SetName = MappingSet | 'internal' | 'external' | 'guarded' | 'state'
+export type SetName = MappingSet | 'internal' | 'external' | 'external6' | 'guarded' | 'state'
 export type ChainName = 'prerouting' | 'postrouting' | 'hairpin' | 'pinholes' | 'forward' | 'input'
 
 /** IPPROTO_TCP, IPPROTO_UDP (linux/in.h) */
@@ -90,7 +92,7 @@ const DATA = [ENDPOINT, 8] as const
 
 export const SETS: Readonly<Record<SetName, SetShape>> = {
   internal: { ...plain(1, IFNAME, 16, BYTEORDER.host), comment: 'devices whose hosts may ask for mappings' },
-  external: { ...plain(2, IFNAME, 16, BYTEORDER.host), comment: 'device of the uplink' },
+  external: { ...plain(2, IFNAME, 16, BYTEORDER.host), comment: 'device of the uplink, IPv4' },
   guarded: { ...plain(3, INET_PROTO_SERVICE, 8, BYTEORDER.none), comment: 'our own ports, for internal devices only' },
   state: { ...plain(4, MARK, 4, BYTEORDER.host), comment: 'version of these rules and start of the epoch' },
   dnat4: {
@@ -135,6 +137,7 @@ export const SETS: Readonly<Record<SetName, SetShape>> = {
     flags: SET_FLAG.timeout,
     comment: 'pinholes that are suspended: no rule looks here',
   },
+  external6: { ...plain(12, IFNAME, 16, BYTEORDER.host), comment: 'device of the uplink, IPv6' },
 }
 
 interface ChainShape {

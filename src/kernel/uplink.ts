@@ -1,7 +1,7 @@
 /** From the owner's wish and the table of links to the uplink: which address the world sees, or why there is none. */
 import type { Ip } from '../base/ip.ts'
 import { inRange, isIpv4, prefixRange } from '../base/ip.ts'
-import type { Uplink } from '../core/uplink.ts'
+import type { Ipv6Uplink, Uplink } from '../core/uplink.ts'
 import type { LinkAddress } from '../wire/rtnetlink.ts'
 import type { LinkView } from './link-table.ts'
 import { isGlobalIpv6, reachOf } from './special.ts'
@@ -39,16 +39,6 @@ export function uplinkOf(role: ExternalRole, links: LinkView): Uplink {
   return { is: 'up', device, address: own.ip, told, reach }
 }
 
-/** IPv6 towards the world: nothing is translated, so it needs no address of its own. */
-export type Ipv6Uplink =
-  | { readonly is: 'down'; readonly device: string | undefined; readonly why: string }
-  | {
-      readonly is: 'up'
-      readonly device: string
-      /** Global; `undefined` where the provider gives the uplink none and delegates a prefix. */
-      readonly address: Ip | undefined
-    }
-
 /**
  * Whether hosts inside can be reached over IPv6 by this device: it carries a default route, and some device of the
  * router has a global address.
@@ -60,7 +50,11 @@ export function ipv6Uplink(device: string | undefined, links: LinkView): Ipv6Upl
   if (link === undefined) return no(`there is no device ${device}`)
   if (!link.up) return no(`${device} is switched off`)
   if (!link.carrier) return no(`${device} has no carrier`)
-  if (!links.carriesDefaultRoute(device, 6)) return no(`no default route of IPv6 leaves by ${device}`)
+  if (!links.carriesDefaultRoute(device, 6)) {
+    const other = links.defaultRoutes(6).flatMap(({ index }) => links.device(index) ?? [])[0]
+    const where = other === undefined ? '' : `, but by ${other}, which is no external interface`
+    return no(`no default route of IPv6 leaves by ${device}${where}`)
+  }
   const anywhere = links.links().some(({ name }) => globalAddress(name, links) !== undefined)
   if (!anywhere) return no('the router has no global IPv6 address')
   return { is: 'up', device, address: globalAddress(device, links) }

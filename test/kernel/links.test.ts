@@ -267,6 +267,8 @@ test('IPv6 towards the world, and who may be reached', async () => {
   sh('addr add 2001:db8:f::2/64 dev wan0 nodad')
   await eventually('an address', () => addresses('wan0').includes(ip('2001:db8:f::2')))
   expect(ipv6Uplink('wan0', links.view)).toMatchObject({ is: 'up', address: '2001:db8:f::2' })
+  const why6 = 'no default route of IPv6 leaves by world0, but by wan0, which is no external interface'
+  expect(ipv6Uplink('world0', links.view)).toEqual({ is: 'down', device: 'world0', why: why6 })
   const why = (host: string) => barredPinhole(ip(host), 'world0', ['world0'], links.view)
   expect(why('2001:db8:1::7')).toBeUndefined()
   expect(why('2001:db8:1::1')).toBe('2001:db8:1::1 is the router itself')

@@ -12,6 +12,7 @@ import { sleep } from '../support/process.ts'
 const SETTINGS: Settings = {
   internal: ['br-lan'],
   external: ['wan0'],
+  external6: ['wan0'],
   markBit: MARK,
   guarded: [
     { transport: 'udp', port: 5351 as Port },

@@ -17,6 +17,7 @@ export const WAN = '11.22.33.44' as Ip
 export const SETTINGS: Settings = {
   internal: ['br-lan', 'br-dmz'],
   external: ['wan0'],
+  external6: ['wan0', '6in4-wan6'],
   markBit: 0x4000_0000,
   guarded: [
     { transport: 'udp', port: 5351 as Port },

@@ -24,6 +24,7 @@ export interface Worker {
 export const SETTINGS: Settings = {
   internal: ['br-lan'],
   external: ['wan0'],
+  external6: ['wan0'],
   markBit: MARK,
   guarded: [{ transport: 'udp', port: 5351 as Port }],
   capacity: 'unbounded',

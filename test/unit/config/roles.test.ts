@@ -34,6 +34,12 @@ function roles(from: Config, facts: Partial<RoleFacts> = {}) {
   }
 }
 
+/** The external interfaces of IPv4 and of IPv6, and whether somebody complains. */
+function outward(from: Config, facts: Partial<RoleFacts>) {
+  const { external, external6, problems } = resolveRoles(from, { ...NOTHING, ...facts })
+  return [external?.device, external6 && `${external6.name}=${external6.device}`, problems.length]
+}
+
 const role = (name: string, type: string, more = '') =>
   `config interface\n\toption interface '${name}'\n\toption type '${type}'\n${more}`
 const BOTH = `${ON}${role('lan', 'internal')}${role('wan', 'external')}`
@@ -123,6 +129,52 @@ describe('resolveRoles() has one active external interface', () => {
   test('none, where its network is down and its device unknown', () => {
     const text = `${ON}${role('lan', 'internal')}${role('guest', 'external')}`
     expect(roles(config(text), { netifd }).external).toBeUndefined()
+  })
+})
+
+describe('resolveRoles() finds the way of IPv6', () => {
+  const chosen = config(`${ON}${role('lan', 'internal')}${role('eth1', 'external')}${role('6in4-six', 'external')}`)
+  const tunnel = networkText.replace("option device '@wan'\n\toption proto 'dhcpv6'", "option proto '6in4'")
+  const routes = { defaultRoute: ['eth1'], defaultRoute6: ['6in4-six'] }
+
+  test('by the interface of IPv4, where it carries the default route', () =>
+    expect(outward(chosen, { netifd, defaultRoute: ['eth1'], defaultRoute6: ['6in4-six', 'eth1'] })).toEqual([
+      'eth1',
+      'eth1=eth1',
+      1,
+    ]))
+  test('by another external interface that carries it, which nobody calls idle then', () =>
+    expect(outward(chosen, { netifd, ...routes })).toEqual(['eth1', '6in4-six=6in4-six', 0]))
+  test('by a tunnel that stands first in the file, and has no IPv4 address to serve mappings', () => {
+    const first = config(`${ON}${role('lan', 'internal')}${role('6in4-six', 'external')}${role('eth1', 'external')}`)
+    const onlyIpv6 = new Set(['6in4-six'])
+    expect(outward(first, { netifd, ...routes, onlyIpv6 })).toEqual(['eth1', '6in4-six=6in4-six', 0])
+  })
+  test('not by one that is down', () =>
+    expect(outward(chosen, { netifd, ...routes, usable: new Set(['br-lan', 'eth1']) })).toEqual([
+      'eth1',
+      'eth1=eth1',
+      1,
+    ]))
+  test('not by one that is not external, where the owner has named some', () =>
+    expect(outward(config(BOTH, networkText), { netifd, defaultRoute6: ['wg0'] })).toEqual([
+      'pppoe-wan',
+      'wan=pppoe-wan',
+      0,
+    ]))
+  test('by the network of a tunnel in the masqueraded zone', () =>
+    expect(
+      outward(config(ON, tunnel, firewallText), { defaultRoute: ['pppoe-wan'], defaultRoute6: ['6in4-wan6'] }),
+    ).toEqual(['pppoe-wan', 'wan6=6in4-wan6', 0]))
+  test('by the default route, where no masqueraded zone has its network', () => {
+    const firewall = firewallText.replace("\tlist network 'wan6'\n", '')
+    const facts = { defaultRoute: ['pppoe-wan'], defaultRoute6: ['6in4-wan6'] }
+    expect(outward(config(ON, tunnel, firewall), facts)).toEqual(['pppoe-wan', '6in4-wan6=6in4-wan6', 0])
+  })
+  test('not by an interface inside, to which a stranger routes', () => {
+    const facts = { netifd, defaultRoute: ['pppoe-wan'], defaultRoute6: ['br-lan'] }
+    expect(outward(config(ON, networkText, firewallText), facts).slice(0, 2)).toEqual(['pppoe-wan', 'wan=pppoe-wan'])
+    expect(roles(config(ON, networkText, firewallText), facts).internal).toEqual([])
   })
 })
 

@@ -334,6 +334,7 @@ describe('status', () => {
    nat-pmp: on, at 192.168.88.1:5351
       upnp: off
   external: ether1 11.22.33.44 (public)
+      IPv6: ether1 without an address of its own
   internal: br-lan 192.168.88.1
   mappings: 2 of 2048 (one host may hold 64)
       ubus: connected
@@ -345,6 +346,7 @@ describe('status', () => {
   test('of a router with troubles says what, where and what to do', async () => {
     const troubled = on({
       uplink: up('100.64.1.2', 'shared'),
+      uplink6: { is: 'down', device: 'ether1', why: 'no default route of IPv6 leaves by ether1' },
       refused: [{ why: 'not-allowed', count: 3, last: '192.168.88.7 asked for tcp 22: permission 3 (no ssh)' }],
       problems: [
         { weight: 'error', file: '/etc/config/portico', line: 12, message: "option dst_port '70000': expected a port" },
@@ -361,6 +363,7 @@ describe('status', () => {
    nat-pmp: on, at 192.168.88.1:5351
       upnp: off
   external: ether1 100.64.1.2 (shared by the provider: the world cannot reach this address)
+      IPv6: no pinholes: no default route of IPv6 leaves by ether1
   internal: br-lan 192.168.88.1
   mappings: 2 of 2048 (one host may hold 64)
       ubus: connected
@@ -426,6 +429,7 @@ What to do
         { service: 'upnp', enabled: false, listening: [] },
       ],
       uplink: { state: 'up', device: 'ether1', address: '11.22.33.44', told: '11.22.33.44', reach: 'public' },
+      uplink6: { state: 'up', device: 'ether1' },
       internal: [{ device: 'br-lan', address: '192.168.88.1' }],
       mappings: { held: 2, total: 2048, 'per-host': 64 },
       refused: [],

@@ -93,6 +93,40 @@ describe('situationOf() plans UPnP', () => {
   })
 })
 
+describe('situationOf() knows both ways out', () => {
+  const TUNNEL = "config interface\n\toption interface '6in4-wan6'\n\toption type 'external'\n"
+  const seen = (more: string, gateway6: number, firewall?: string) => {
+    const table = links(address(2, '11.22.33.44', 24), address(3, '2a01:488:88::1', 64))
+    const mac = undefined
+    table.setLink({ index: 9, name: '6in4-wan6', up: true, carrier: true, loopback: false, pointToPoint: true, mac })
+    table.setRoutes([
+      { family: 4, index: 2, metric: 0, gateway: undefined },
+      { family: 6, index: gateway6, metric: 1024, gateway: undefined },
+    ])
+    const { uplink, uplink6, settings, isFirewallEnabled } = situationOf(
+      configOf(INTERFACES + more, firewall),
+      undefined,
+      table,
+      [],
+    )
+    return [uplink.device, uplink6.is, uplink6.device, settings.external, settings.external6, isFirewallEnabled]
+  }
+  const OPEN = "config forwarding\n\toption src 'six'\n\toption dest 'lan'\n"
+  const zone = (name: string, device: string) => `config zone\n\toption name '${name}'\n\tlist device '${device}'\n`
+  const zones = `${zone('lan', 'br-lan')}${zone('wan', 'wan')}${zone('six', '6in4-wan6')}`
+
+  test.each([
+    ['one device for both', '', 2, ['wan', 'up', 'wan', ['wan'], ['wan'], true]],
+    ['a tunnel for IPv6', TUNNEL, 9, ['wan', 'up', '6in4-wan6', ['wan'], ['6in4-wan6'], true]],
+    ['a tunnel that nobody called external', '', 9, ['wan', 'down', 'wan', ['wan'], ['wan'], true]],
+  ] as const)('%s', (_, more, gateway, expected) => expect(seen(more, gateway)).toEqual(expected))
+
+  test('and whose zone it is that lets IPv6 in', () => {
+    expect(seen(TUNNEL, 9, zones + OPEN).at(-1)).toBe(false)
+    expect(seen(TUNNEL, 9, zones + OPEN.replace('six', 'wan')).at(-1)).toBe(true)
+  })
+})
+
 describe('situationOf() looks at the firewall', () => {
   const zone = (name: string, device: string) =>
     `config zone\n\toption name '${name}'\n\tlist device '${device}'\nconfig forwarding\n\toption src '${name}'\n\toption dest 'lan'\n`
