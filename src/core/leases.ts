@@ -40,6 +40,8 @@ export interface LeaseRecord {
   readonly enabled: boolean
   readonly label: string
   readonly left: Seconds | 'forever'
+  /** It had come out of such a file and was not back yet when this one was written. */
+  readonly waits: boolean
 }
 
 export interface Leases {
@@ -67,7 +69,18 @@ export function recordsOf(mappings: Iterable<Mapping>, now: Instant): readonly L
     if (left === 0) continue
     const enabled = state === 'on'
     if (records.length === MOST_RECORDS) break
-    records.push({ transport, external: external.port, internal, owner, mac, remote, enabled, label, left })
+    records.push({
+      transport,
+      external: external.port,
+      internal,
+      owner,
+      mac,
+      remote,
+      enabled,
+      label,
+      left,
+      waits: false,
+    })
   }
   return records
 }
@@ -135,7 +148,18 @@ const line = (value: object): string => {
   return `${checksum(json)} ${json}\n`
 }
 
-function rawOf({ transport, external, internal, owner, mac, remote, enabled, label, left }: LeaseRecord): object {
+function rawOf({
+  transport,
+  external,
+  internal,
+  owner,
+  mac,
+  remote,
+  enabled,
+  label,
+  left,
+  waits,
+}: LeaseRecord): object {
   return {
     protocol: transport,
     port: external,
@@ -147,6 +171,7 @@ function rawOf({ transport, external, internal, owner, mac, remote, enabled, lab
     enabled: enabled ? undefined : false,
     comment: label,
     left,
+    waits: waits || undefined,
   }
 }
 
@@ -175,7 +200,7 @@ function stampOf(value: Raw | undefined): Stamp | undefined {
 /** The checksum says that we wrote it or that somebody wants us to think so: each field is looked at all the same. */
 function recordOf(value: Raw | undefined): LeaseRecord | undefined {
   if (value === undefined) return undefined
-  const { protocol, port, service, client, mac, comment, left, enabled = true } = value
+  const { protocol, port, service, client, mac, comment, left, enabled = true, waits } = value
   const internal = endpointOf(value['to'])
   const remote = value['from'] === undefined ? (['any', 'any'] as const) : remoteOf(value['from'])
   const host = typeof client === 'string' ? parseIp(client) : undefined
@@ -197,6 +222,7 @@ function recordOf(value: Raw | undefined): LeaseRecord | undefined {
     enabled,
     label: oneLine(comment, 64),
     left: left as Seconds | 'forever',
+    waits: waits === true,
   }
 }
 

@@ -1,7 +1,8 @@
 /**
  * The lease file: written when the daemon ends, and on flash also now and then while it runs; read when it starts. The
  * kernel is the memory of a restart, so only what it has lost comes back from the file: after a reboot all, after a
- * restart nothing. What comes back asks like any client would, for exactly its port, when there is an uplink.
+ * restart nothing, however old the file is: what was removed since it was written stays removed. What comes back asks
+ * like any client would, for exactly its port, when there is an uplink.
  */
 import type { Log } from '../base/log.ts'
 import { utf8Decode } from '../base/text.ts'
@@ -100,8 +101,11 @@ export class LeaseKeeper implements Timed {
     this.#place = place
   }
 
-  /** At start, before anybody asks. */
-  read(): void {
+  /**
+   * At start, before anybody asks. `kernelKept`: the table in the kernel was whole. Then it knows better than a file of
+   * the same boot what there is, but for what that file has only handed on.
+   */
+  read(kernelKept = false): void {
     const { platform, log } = this.#parts
     if (this.#place === undefined) return
     this.#isRead = true
@@ -114,8 +118,10 @@ export class LeaseKeeper implements Timed {
       return
     }
     const { stamp, records, damaged } = readLeases(bytes)
-    const passed = elapsed(stamp, stampOf(platform))
-    this.#waiting = records.flatMap(record => later(record, passed) ?? [])
+    const now = stampOf(platform)
+    const passed = elapsed(stamp, now)
+    const isKnown = kernelKept && stamp !== undefined && stamp.boot !== '' && stamp.boot === now.boot
+    this.#waiting = records.filter(({ waits }) => waits || !isKnown).flatMap(record => later(record, passed) ?? [])
     if (damaged.length === 0) return
     const lines = `${damaged.slice(0, NAMED).join(', ')}${damaged.length > NAMED ? ', ...' : ''}`
     log('warning', 'leases', `${path}: ${damaged.length} damaged lines are left out (${lines})`)
@@ -144,7 +150,8 @@ export class LeaseKeeper implements Timed {
     if (this.#place === undefined || !this.#isRead) return
     const now = this.#now
     const passed = secondsBetween(this.#readAt, now)
-    const waiting = this.#waiting.filter(each => !this.#isThere(each)).flatMap(record => later(record, passed) ?? [])
+    const missing = this.#waiting.filter(each => !this.#isThere(each)).flatMap(record => later(record, passed) ?? [])
+    const waiting = missing.map(record => ({ ...record, waits: true }))
     this.#writtenAt = now
     this.#writtenVersion = engine.mappings.version
     try {
@@ -183,6 +190,8 @@ export class LeaseKeeper implements Timed {
     const inTime = this.#now < after(this.#readAt, PATIENCE)
     this.#waiting = inTime ? again : []
     this.#retryAt = this.#waiting.length === 0 ? undefined : afterMs(this.#now, RETRY)
+    // The file of the boot before has served: a restart from now on goes by the kernel.
+    if (this.#waiting.length === 0) this.write()
     const back = answers.filter(answer => typeof answer === 'object' && answer.ok).length
     if (back > 0) this.#parts.log('info', 'leases', `${back} mappings of the lease file are back`)
     for (const [index, answer] of answers.entries()) {

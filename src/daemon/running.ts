@@ -136,7 +136,7 @@ export class Running {
     else if (!held.intact) await this.#kernel.build(settings, held.mappings, held.epochStart)
     await this.engine.adopt(held?.mappings ?? [], held?.epochStart)
     this.#placeLeases()
-    this.leases.read()
+    this.leases.read(held?.intact === true)
     await this.#refresher.start()
   }
 

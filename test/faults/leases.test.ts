@@ -169,6 +169,38 @@ config mapping
     expect(after.output).not.toContain('leases')
   })
 
+  test('what was closed stays closed, also where the daemon is killed before it has written that down', async () => {
+    for (const configured of [uci(), uci({})]) {
+      await (await startDaemon(lab, { engine, uci: configured })).stop()
+      const before = await startDaemon(lab, { engine, uci: configured })
+      await map(5000)
+      await map(5001)
+      await before.stop()
+      const killed = await startDaemon(lab, { engine, uci: configured })
+      await map(5000, 0)
+      await killed.kill()
+      const after = await startDaemon(lab, { engine, uci: configured })
+      expect(await ports(after)).toEqual(['5001'])
+      expect(differences(await tableView(after), await kernelView(lab))).toEqual([])
+      await after.stop()
+    }
+  })
+
+  test('nor does what a client closed after a reboot come back with the next start', async () => {
+    const before = await boot()
+    await map(5000)
+    await before.stop()
+    const again = await boot()
+    await back(again, 1)
+    await map(5000, 0)
+    await again.kill()
+    const id = join(lab.directory, 'boot-2')
+    const bind = `mount --bind ${id} /proc/sys/kernel/random/boot_id && exec "$@"`
+    const wrapper = ['unshare', '--mount', '--time', '--boottime', String(60 - uptime()), 'sh', '-c', bind, 'sh']
+    const after = await startDaemon(lab, { engine, uci: uci(), wrapper })
+    expect(await ports(after)).toEqual([])
+  })
+
   test('an uplink that comes later: they come back with it, and a stop before it forgets none', async () => {
     const before = await boot()
     await map(5000)

@@ -35,6 +35,7 @@ describe('what is written', () => {
       enabled: true,
       label: 'game "1"',
       left: 3540,
+      waits: false,
     })
     expect(second).toMatchObject({ enabled: false, remote: { ip: '203.0.113.5', port: 'any' }, left: 60 })
   })

@@ -191,6 +191,51 @@ describe('what comes back', () => {
     await settle()
   })
 
+  test('is nothing where the kernel kept its table: what was removed since the file was written stays removed', async () => {
+    const world = new World()
+    world.put(mapping({ port: 5000 }))
+    world.keeper.read(true)
+    await world.restore()
+    expect(world.wishes).toEqual([])
+  })
+
+  test('is all of a file of another boot, also where this boot has a table already', async () => {
+    const world = new World()
+    world.put(mapping({ port: 5000 }))
+    world.files.set('/proc/sys/kernel/random/boot_id', utf8Encode('the next\n'))
+    world.keeper.read(true)
+    await world.restore()
+    expect(world.wishes).toHaveLength(1)
+  })
+
+  test('is what the file has only handed on, where the kernel kept its table', async () => {
+    const before = new World()
+    before.put(mapping({ port: 5000 }))
+    before.uplink = DOWN
+    before.keeper.read()
+    before.held = [mapping({ port: 5001 })]
+    before.keeper.write()
+    const after = new World()
+    after.files.set(PATH, before.files.get(PATH) as Uint8Array)
+    after.keeper.read(true)
+    await after.restore()
+    expect(after.wishes.map(wish => 'external' in wish && wish.external)).toEqual([5000])
+  })
+
+  test('has served when all are answered, and the file says from then on what this boot knows', async () => {
+    const world = new World()
+    world.put(mapping({ port: 5000 }), mapping({ port: 5001 }))
+    world.keeper.read()
+    world.answer = () => ({ ok: false, why: 'kernel', because: 'so' })
+    await world.restore()
+    expect(world.written).toBe(0)
+    world.answer = () => ({ ok: true, mapping: undefined })
+    world.held = [mapping({ port: 5001 })]
+    await world.restore()
+    expect(world.written).toBe(1)
+    expect(world.stored).toEqual([5001])
+  })
+
   test('waits for the uplink, and is written again meanwhile', async () => {
     const world = new World()
     world.uplink = DOWN
@@ -273,8 +318,8 @@ describe('what comes back', () => {
     world.put(mapping({ port: 5000, label: 'a\nb' }))
     world.keeper.read()
     world.answer = () => ({ ok: false, why: 'conflict', because: 'so' })
+    expect(utf8Decode(world.files.get(PATH) as Uint8Array).split('\n')).toHaveLength(3)
     await world.restore()
     expect(world.said.join()).not.toContain('\n')
-    expect(utf8Decode(world.files.get(PATH) as Uint8Array).split('\n')).toHaveLength(3)
   })
 })
