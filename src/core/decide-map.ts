@@ -34,11 +34,11 @@ function byInternal(wish: MapWish, world: World, uplink: Up, now: Instant): Deci
   const existing = openTo(wish, world.table)
   if (existing !== undefined) {
     return existing.owner.via === 'operator'
-      ? lend(wish, existing, world, now)
+      ? lend(wish, existing, world, uplink, now)
       : renew(wish, existing, world, uplink, now)
   }
   const redirect = world.surroundings.redirected(wish.transport, wish.internal)
-  if (redirect !== undefined) return lend(wish, redirected(wish, redirect, uplink), world, now)
+  if (redirect !== undefined) return lend(wish, redirected(wish, redirect, uplink), world, uplink, now)
   return grant(wish, undefined, world, uplink, now)
 }
 
@@ -54,12 +54,12 @@ function byExternal(wish: MapWish, world: World, uplink: Up, now: Instant): Deci
   const { transport, internal, external } = wish
   const present = external === 'any' ? undefined : table.at(transport, external)
   if (present !== undefined) {
-    if (isStaticOf(present, wish)) return lend(wish, present, world, now)
+    if (isStaticOf(present, wish)) return lend(wish, present, world, uplink, now)
     if (isOwn(present, wish)) return renew(wish, present, world, uplink, now)
   } else if (wish.enabled && isForAnybody(wish)) {
     const redirect = surroundings.redirected(transport, internal)
     if (redirect !== undefined && (external === 'any' || external === redirect)) {
-      return lend(wish, redirected(wish, redirect, uplink), world, now)
+      return lend(wish, redirected(wish, redirect, uplink), world, uplink, now)
     }
   }
   // Who asks again for a port that it cannot have gets what it got before, and not one more.
@@ -92,7 +92,7 @@ function renew(wish: MapWish, existing: Mapping, world: World, uplink: Up, now: 
   if (existing.owner.via === wish.owner.via || !outlasts(existing.lease, lease)) {
     return { answer: { ok: true, mapping }, changes: [{ act: 'replace', was: existing, mapping }] }
   }
-  if (isSameBut(existing, mapping)) return lend(wish, existing, world, now)
+  if (isSameBut(existing, mapping)) return lend(wish, existing, world, uplink, now)
   const kept = make(wish, port, uplink.address, existing.lease, mac)
   return { answer: { ok: true, mapping }, changes: [{ act: 'replace', was: existing, mapping: kept }] }
 }
@@ -137,10 +137,18 @@ function mapTo(port: Port, wish: MapWish, world: World, uplink: Up, now: Instant
   return { answer: { ok: true, mapping }, changes: [{ act: 'add', mapping }] }
 }
 
-/** A mapping that lasts longer than this client asked: it hears of its own part, and nothing changes. */
-function lend({ owner, lifetime }: MapWish, mapping: Mapping, { policy }: World, now: Instant): Decision {
-  const lease = leaseFor(owner, lifetime, policy.limits, now)
-  return { answer: { ok: true, mapping: { ...mapping, lease } }, changes: [] }
+/**
+ * A mapping that lasts longer than this client asked: it hears of its own part, and nothing changes. One that the
+ * kernel did not take to the present address, when that changed, must go there first: the client is told that address.
+ */
+function lend(wish: MapWish, mapping: Mapping, { policy }: World, { address }: Up, now: Instant): Decision {
+  const lease = leaseFor(wish.owner, wish.lifetime, policy.limits, now)
+  if (mapping.external.ip === address) return { answer: { ok: true, mapping: { ...mapping, lease } }, changes: [] }
+  const moved = { ...mapping, external: { ip: address, port: mapping.external.port } }
+  return {
+    answer: { ok: true, mapping: { ...moved, lease } },
+    changes: [{ act: 'replace', was: mapping, mapping: moved }],
+  }
 }
 
 function redirected(wish: MapWish, external: Port, uplink: Up): Mapping {

@@ -230,11 +230,13 @@ async function take(router: Router, each: Step, answers: [Wish, Answer][]): Prom
   switch (each.step) {
     case 'wishes': {
       const before = engine.policy
+      const isDue = engine.wakeAt !== undefined && engine.wakeAt <= router.clock.now()
       const others = mappingsOfOthers(router, each.wishes)
       await Promise.all(each.wishes.map(async one => answers.push([one, await engine.submit(one)])))
       expect(engine.policy).toBe(before)
       quotasHeld(router, answers)
-      expect(mappingsOfOthers(router, each.wishes)).toEqual(others)
+      // What the kernel refused before may be done in the same turn.
+      if (!isDue) expect(mappingsOfOthers(router, each.wishes)).toEqual(others)
       break
     }
     case 'pass':

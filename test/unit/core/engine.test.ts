@@ -218,6 +218,18 @@ describe('Engine jobs', () => {
     expect(addresses()).toEqual(['198.51.100.9', '198.51.100.9'])
   })
 
+  test('move(): nobody is told of a static mapping at the new address before the kernel has it there', async () => {
+    const router = await Router.start({ statics: [SSH] })
+    router.kernel.refuse = () => 'EBUSY'
+    await router.engine.move(up('198.51.100.9'))
+    const ask = map({ host: A, transport: 'tcp', internal: 22 })
+    expect(short(await router.engine.submit(ask))).toBe('kernel')
+    router.kernel.refuse = () => undefined
+    const answer = await router.engine.submit(ask)
+    expect(answer.ok && answer.mapping?.external).toEqual({ ip: '198.51.100.9', port: 2222 })
+    expect(router.kernel.elements.map(({ external }) => external.ip)).toEqual(['198.51.100.9'])
+  })
+
   test('reconsider(): what is no longer allowed goes and is recorded; the rest is not touched', async () => {
     const router = await Router.start()
     await router.from(A).map('udp', 5000, 5000)
