@@ -29,7 +29,7 @@ async function main(platform: Platform): Promise<number> {
     return USAGE
   }
   const { words, uci, run } = parsed
-  if (words[0] === 'import-leases') return runImport(platform, words.slice(1), run)
+  if (words[0] === 'import-leases') return runImport(platform, words.slice(1), { uci, run })
   if (words[0] === 'migrate') return runMigrate(platform, words.slice(1), uci)
   const question = words[0] === 'service' && words.length === 2 && SERVICE_QUESTIONS.find(each => each === words[1])
   if (question) return runService(platform, uci, question)

@@ -59,7 +59,10 @@ const NO_LAST_RULE =
 const NOWHERE: Place = { line: 0, column: 0, byte: 0 }
 const EMPTY: UciSection = { type: 'upnpd', name: 'config', anonymous: false, place: NOWHERE, options: new Map() }
 
-/** miniupnpd.init: all three are on where nothing is said. */
+/**
+ * miniupnpd.init (openwrt/packages net/miniupnpd): `config_get_bool` with 1 for all three, so they are on where nothing
+ * is said; the shipped file sets `enabled 0`.
+ */
 function servicesOf(settings: UciSection): readonly ('nat_pmp' | 'upnp')[] {
   if (!isOn(settings, 'enabled', true)) return []
   return [
@@ -129,9 +132,12 @@ function role(
   return undefined
 }
 
-/** `allow 1024-65535 0.0.0.0/0 1024-65535`: miniupnpd's words in ours; what matches everything is left out. */
+/**
+ * `allow 1024-65535 0.0.0.0/0 1024-65535`: miniupnpd's words in ours; what matches everything is left out. A rule
+ * without an action denies (miniupnpd.init), and `ALLOW` is no action (upnppermissions.c).
+ */
 function permission(rule: UciSection, number: number, say: Report): NewSection | undefined {
-  const action = single(rule, 'action')?.toLowerCase()
+  const action = single(rule, 'action') ?? 'deny'
   const external = portRange(single(rule, 'ext_ports'))
   const internal = portRange(single(rule, 'int_ports'))
   const address = addressRange(single(rule, 'int_addr'))
@@ -143,7 +149,7 @@ function permission(rule: UciSection, number: number, say: Report): NewSection |
     internal === 'wrong' ? 'int_ports' : undefined,
     address === 'wrong' ? 'int_addr' : undefined,
   ].filter(each => each !== undefined)
-  if (wrong.length > 0 || action === undefined) {
+  if (wrong.length > 0) {
     say(`${title}: ${wrong.join(' and ')} cannot be read, the rule is left out; miniupnpd left it out too`)
     return undefined
   }
@@ -164,10 +170,10 @@ const isCatchAll = (rule: UciSection): boolean =>
   portRange(single(rule, 'int_ports')) === 'any' &&
   addressRange(single(rule, 'int_addr')) === 'any'
 
-/** miniupnpd.init's defaults are `0-65535`; port 0 is none. */
+/** miniupnpd.init takes `x`, `x-y` and `x:y`, and `0-65535` where nothing is said; port 0 is none. */
 function portRange(text: string | undefined): string | 'any' | 'wrong' {
   if (text === undefined) return 'any'
-  const match = /^([0-9]{1,5})(?:-([0-9]{1,5}))?$/.exec(text.trim())
+  const match = /^([0-9]{1,5})(?:[-:]([0-9]{1,5}))?$/.exec(text.trim())
   if (match === null) return 'wrong'
   const first = Number(match[1])
   const last = Number(match[2] ?? match[1])
@@ -254,8 +260,9 @@ function notCarried(settings: UciSection, say: Report): void {
 const unknown = (section: UciSection, known: readonly string[]): readonly UciOption[] =>
   [...section.options.values()].filter(({ name }) => !known.includes(name))
 
+/** As `config_get_bool` reads it: any other word, `FALSE` too, leaves what holds otherwise. */
 const isOn = (section: UciSection, name: string, otherwise: boolean): boolean =>
-  flag.read(single(section, name)?.toLowerCase() ?? '') ?? otherwise
+  flag.read(single(section, name) ?? '') ?? otherwise
 const isPort = (text: string): boolean => /^[0-9]{1,5}$/.test(text) && Number(text) >= 1 && Number(text) <= 65535
 const yesNo = (on: boolean): string => (on ? '1' : '0')
 

@@ -121,21 +121,13 @@ function permits({ engine, surroundings }: Running, question: Question, external
 }
 
 async function take({ engine, surroundings }: Running, lease: OldLease): Promise<Answer> {
-  const { service, internal, ...asked } = lease
-  const device = surroundings.deviceOf(internal.ip)
-  if (device === undefined) return { ok: false, why: 'bad-host', because: `${internal.ip} is on no internal network` }
-  const owner = { via: service, client: internal.ip }
-  return engine.submit({
-    ask: 'map',
-    owner,
-    device,
-    mac: undefined,
-    internal,
-    ...asked,
-    exact: true,
-    remote: ANYBODY,
-    enabled: true,
-  })
+  const { service, ...asked } = lease
+  const { ip } = lease.internal
+  const device = surroundings.deviceOf(ip)
+  if (device === undefined) return { ok: false, why: 'bad-host', because: `${ip} is on no internal network` }
+  const by = { owner: { via: service, client: ip }, device, mac: undefined }
+  if (asked.ask === 'pinhole') return engine.submit({ ...by, ...asked })
+  return engine.submit({ ...by, ...asked, exact: true, remote: ANYBODY, enabled: true })
 }
 
 function releaseOf(platform: Platform): string | undefined {

@@ -84,7 +84,8 @@ export class MemoryWorld implements ControlWorld {
   taken: OldLease[] = []
   async take(lease: OldLease): Promise<Answer> {
     await undefined
-    if (lease.external < 1024) return { ok: false, why: 'not-allowed', because: 'ports below 1024 are refused' }
+    const port = lease.ask === 'map' ? lease.external : lease.internal.port
+    if (port < 1024) return { ok: false, why: 'not-allowed', because: 'ports below 1024 are refused' }
     this.taken.push(lease)
     return { ok: true, mapping: undefined }
   }

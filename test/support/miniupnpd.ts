@@ -37,17 +37,24 @@ allow 1024-65535 192.168.88.0/24 1024-65535
 deny 0-65535 0.0.0.0/0 0-65535
 `
 
-export async function startMiniupnpd(lab: Lab, service: 'upnp' | 'nat-pmp' = 'nat-pmp'): Promise<Background> {
+/** `more`: further lines of its configuration. */
+export async function startMiniupnpd(
+  lab: Lab,
+  service: 'upnp' | 'nat-pmp' | 'both' = 'nat-pmp',
+  more: readonly string[] = [],
+): Promise<Background> {
   const settings = join(lab.directory, 'miniupnpd.conf')
   writeFileSync(
     settings,
-    SETTINGS.replace('@UPNP@', yes(service === 'upnp')).replace('@NATPMP@', yes(service === 'nat-pmp')),
+    SETTINGS.replace('@UPNP@', yes(service !== 'nat-pmp')).replace('@NATPMP@', yes(service !== 'upnp')) +
+      more.map(line => `${line}\n`).join(''),
   )
   await lab.router.must(['nft', '-f', '-'], { input: CHAINS })
   const pidFile = join(lab.directory, 'miniupnpd.pid')
   const server = lab.router.start(['miniupnpd', '-d', '-f', settings, '-P', pidFile])
-  if (service === 'upnp') await server.waitFor(/HTTP listening on port/)
-  else await until('miniupnpd answers', async () => ((await askAddress(lab.a)).result === 0 ? true : undefined))
+  if (service !== 'nat-pmp') await server.waitFor(/HTTP listening on port/)
+  if (service !== 'upnp')
+    await until('miniupnpd answers', async () => ((await askAddress(lab.a)).result === 0 ? true : undefined))
   return server
 }
 

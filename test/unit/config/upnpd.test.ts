@@ -108,7 +108,8 @@ describe('switches', () => {
     ["option enabled 'off'", []],
     ["option enable_natpmp '0'", ['upnp']],
     ["option enable_upnp '0'", ['nat_pmp']],
-    ["option enable_upnp 'FALSE'", ['nat_pmp']],
+    ["option enable_upnp 'FALSE'", ['nat_pmp', 'upnp']],
+    ["option enable_upnp 'disabled'", ['nat_pmp']],
     ["option enabled 'perhaps'", ['nat_pmp', 'upnp']],
   ])('%s', (option, services) => {
     const text = `config upnpd 'config'\n\t${option}\n`
@@ -232,7 +233,8 @@ describe('perm_rule', () => {
 
   test.each([
     [["action 'allow'"], "\toption action 'allow'"],
-    [["action 'ALLOW'"], "\toption action 'allow'"],
+    [["comment 'x'"], "\toption action 'deny'\n\toption comment 'x'"],
+    [["action 'allow'", "ext_ports '80:90'"], "\toption action 'allow'\n\toption dst_port '80-90'"],
     [["action 'allow'", "ext_ports '80'"], "\toption action 'allow'\n\toption dst_port '80'"],
     [["action 'allow'", "ext_ports '0-1023'"], "\toption action 'allow'\n\toption dst_port '1-1023'"],
     [["action 'deny'", "int_ports '3389-3389'"], "\toption action 'deny'\n\toption internal_port '3389'"],
@@ -253,7 +255,7 @@ describe('perm_rule', () => {
   })
 
   test.each([
-    [[], 'action cannot be read'],
+    [["action 'ALLOW'"], 'action cannot be read'],
     [["action 'maybe'"], 'action cannot be read'],
     [["action 'allow'", "ext_ports '70000'"], 'ext_ports cannot be read'],
     [["action 'allow'", "ext_ports '20-10'"], 'ext_ports cannot be read'],

@@ -43,10 +43,12 @@ class Machine implements ImportPlatform {
   }
 }
 
-async function imported(text: string, words: readonly string[] = []) {
+const PLACES = { uci: '/etc/config', run: '/run/p' }
+
+async function imported(files: string | Readonly<Record<string, string>>, words: readonly string[] = []) {
   const machine = new Machine()
-  machine.files = { '/var/run/miniupnpd.leases': text, '/tmp/other': text }
-  const exit = await runImport(machine, words, '/run/p')
+  machine.files = typeof files === 'string' ? { '/var/run/miniupnpd.leases': files } : files
+  const exit = await runImport(machine, words, PLACES)
   return { exit, out: machine.out, err: machine.err, taken: machine.world.taken }
 }
 
@@ -56,6 +58,7 @@ describe('runImport()', () => {
     expect([exit, out]).toEqual([0, '1 mappings came over, 0 did not\n'])
     expect(taken).toEqual([
       {
+        ask: 'map',
         transport: 'tcp',
         external: 4000,
         internal: { ip: '192.168.1.7', port: 4001 },
@@ -72,27 +75,64 @@ describe('runImport()', () => {
     )
     expect([exit, out]).toEqual([1, '1 mappings came over, 3 did not\n'])
     expect(err).toBe(
-      'line 2: has ended\nline 3: is no lease\ntcp 80 of 192.168.1.7 does not come over: ports below 1024 are refused\n',
+      '/var/run/miniupnpd.leases, line 2: has ended\n/var/run/miniupnpd.leases, line 3: is no lease\ntcp 80 of 192.168.1.7 does not come over: ports below 1024 are refused\n',
     )
   })
 
-  test('many leases go in pieces', async () => {
+  test('many leases go in pieces, and the number of a bad line is that of the file', async () => {
     const lines = Array.from({ length: 200 }, (_, i) => `TCP:${2000 + i}:192.168.1.7:80:0:x`)
-    const { out, taken } = await imported(`${lines.join('\n')}\n`, ['/tmp/other'])
-    expect(out).toBe('200 mappings came over, 0 did not\n')
-    expect(taken.map(({ external }) => external)).toEqual(lines.map((_, i) => 2000 + i))
+    const text = `${lines.join('\n')}\n\nnonsense\n`
+    const { out, err, taken } = await imported({ '/tmp/other': text }, ['/tmp/other'])
+    expect(out).toBe('200 mappings came over, 1 did not\n')
+    expect(err).toBe('/tmp/other, line 202: is no lease\n')
+    expect(taken.map(lease => lease.ask === 'map' && lease.external)).toEqual(lines.map((_, i) => 2000 + i))
   })
 
-  test('no file, no daemon, too many words', async () => {
+  const LEASE = 'TCP:4000:192.168.1.7:4001:0:Game\n'
+  const PINHOLE = `UDP;2001:db8::7;4000;;0;1;${NOW + 60};Game\n`
+
+  test.each([
+    ['where OpenWrt has them', { '/var/run/miniupnpd.leases': LEASE, '/var/run/miniupnpd.leases-ipv6': PINHOLE }],
+    [
+      'where its configuration says',
+      {
+        '/etc/config/upnpd': "config upnpd config\n option upnp_lease_file '/a'\n option upnp_lease_file6 '/b'\n",
+        '/a': LEASE,
+        '/b': PINHOLE,
+      },
+    ],
+    [
+      'where its later configuration says',
+      { '/etc/config/upnpd': "config upnpd s\n option lease_file '/a'\n", '/a': LEASE, '/a-ipv6': PINHOLE },
+    ],
+    [
+      'where OpenWrt has them, whatever its configuration is',
+      {
+        '/etc/config/upnpd': "config '",
+        '/var/run/miniupnpd.leases': LEASE,
+        '/var/run/miniupnpd.leases-ipv6': PINHOLE,
+      },
+    ],
+  ])('both files are found %s', async (_, files) => {
+    const { exit, taken } = await imported(files)
+    expect(exit).toBe(0)
+    expect(taken.map(({ ask }) => ask)).toEqual(['map', 'pinhole'])
+  })
+
+  test('a refused pinhole is told too', async () => {
+    const { err } = await imported({ '/f': `TCP;2001:db8::7;80;;0;1;${NOW + 60};web\n` }, ['/f'])
+    expect(err).toBe('the pinhole tcp 80 of 2001:db8::7 does not come over: ports below 1024 are refused\n')
+  })
+
+  test('no file, no daemon, an option', async () => {
     const machine = new Machine()
-    expect(await runImport(machine, ['/none'], '/run/p')).toBe(1)
+    expect(await runImport(machine, ['/none'], PLACES)).toBe(1)
     expect(machine.err).toBe('there is no /none\n')
-    machine.files = { '/a': 'TCP:4000:192.168.1.7:4001:0:x' }
+    machine.files = { '/a': LEASE }
     machine.isThere = false
-    expect(await runImport(machine, ['/a'], '/run/p')).toBe(1)
+    expect(await runImport(machine, ['/a'], PLACES)).toBe(1)
     expect(machine.err).toContain('no daemon answers')
-    expect(await runImport(machine, ['/a', '/b'], '/run/p')).toBe(2)
-    expect(await runImport(machine, ['--all'], '/run/p')).toBe(2)
+    expect(await runImport(machine, ['--all'], PLACES)).toBe(2)
   })
 })
 
