@@ -1,4 +1,5 @@
 /** Commands on a world. What comes out is a value; how it looks is `print.ts`'s business. */
+import { asksForCounters, counted, isCounted } from './counted.ts'
 import type { Command, Form, Item, Selection } from './grammar.ts'
 import type { ListMenu, Row, SettingsMenu } from './menu.ts'
 import type { Values } from './value.ts'
@@ -24,8 +25,8 @@ export type Result =
   /** Well said, but it cannot be done. */
   | { readonly is: 'refused'; readonly message: string }
 
-/** At once, but for what has to wait for the kernel. */
-export function execute(world: ControlWorld, command: Command): Result | Promise<Result> {
+/** At once, but for what has to wait for the kernel. `forMachine`: every property is of use, as in the detail form. */
+export function execute(world: ControlWorld, command: Command, forMachine = false): Result | Promise<Result> {
   switch (command.is) {
     case 'help':
       return { is: 'help' }
@@ -36,13 +37,12 @@ export function execute(world: ControlWorld, command: Command): Result | Promise
     case 'remove':
       return remove(world, command.menu, command.selection)
     case 'print':
-      return print(world, command)
+      return print(world, command, forMachine)
   }
 }
 
-/** Rows of a menu that satisfy a condition, with the numbers they have in the whole list. */
-function select(world: ControlWorld, menu: ListMenu, where: Condition | undefined): readonly Row[] {
-  const rows = menu.rows(world)
+/** Those that satisfy a condition, with the numbers they have in the whole list. */
+function fitting(rows: readonly Row[], where: Condition | undefined): readonly Row[] {
   if (where === undefined) return rows
   return rows.filter(row => {
     const values = row.values
@@ -50,18 +50,31 @@ function select(world: ControlWorld, menu: ListMenu, where: Condition | undefine
   })
 }
 
-function print(world: ControlWorld, { menu, form, where, withIds }: Command & { readonly is: 'print' }): Result {
+type Print = Command & { readonly is: 'print' }
+
+function print(world: ControlWorld, { menu, form, where, withIds }: Print, forMachine: boolean) {
   if (menu.is === 'settings') {
-    return form === 'count-only' ? { is: 'count', count: 1 } : { is: 'settings', menu, values: menu.values(world) }
+    return form === 'count-only'
+      ? ({ is: 'count', count: 1 } as const)
+      : ({ is: 'settings', menu, values: menu.values(world) } as const)
   }
-  const rows = select(world, menu, where)
-  return form === 'count-only' ? { is: 'count', count: rows.length } : { is: 'list', menu, form, rows, withIds }
+  const shown = (rows: readonly Row[]): Result =>
+    form === 'count-only' ? { is: 'count', count: rows.length } : { is: 'list', menu, form, rows, withIds }
+  const rows = menu.rows(world)
+  if (isCounted(menu) && asksForCounters(where)) return counted(world, rows).then(all => shown(fitting(all, where)))
+  const found = fitting(rows, where)
+  const full = forMachine ? form !== 'count-only' : FULL.includes(form)
+  return isCounted(menu) && full ? counted(world, found).then(shown) : shown(found)
 }
+
+/** Forms that show counters where they are asked for by name. */
+const FULL: readonly Form[] = ['detail', 'terse', 'stats']
 
 /** One after the other; the first that is refused ends it, and those before it stay removed, as in RouterOS. */
 async function remove(world: ControlWorld, menu: ListMenu, selection: Selection): Promise<Result> {
   await undefined // nothing can be thrown before somebody listens, see server.ts
-  const rows = selection.by === 'find' ? select(world, menu, selection.where) : itemRows(world, menu, selection.items)
+  const rows =
+    selection.by === 'find' ? await select(world, menu, selection.where) : itemRows(world, menu, selection.items)
   if (rows === undefined || menu.remove === undefined) return { is: 'refused', message: 'no such item' }
   const ids: string[] = []
   for (const row of rows) {
@@ -70,6 +83,11 @@ async function remove(world: ControlWorld, menu: ListMenu, selection: Selection)
     ids.push(row.id)
   }
   return { is: 'removed', ids }
+}
+
+async function select(world: ControlWorld, menu: ListMenu, where: Condition | undefined): Promise<readonly Row[]> {
+  const rows = menu.rows(world)
+  return fitting(isCounted(menu) && asksForCounters(where) ? await counted(world, rows) : rows, where)
 }
 
 /** `undefined` when one of them does not exist: then nothing is removed. */

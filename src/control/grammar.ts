@@ -7,6 +7,7 @@
  *     /ip upnp mappings remove *10FA0            ... remove numbers=0,2                 ... remove [find dst-port=4000]
  */
 import { Malformed } from '../base/fail.ts'
+import { isCounted } from './counted.ts'
 import type { ListMenu, Menu, Property, TopCommand } from './menu.ts'
 import { compilePattern } from './pattern.ts'
 import { Scanner } from './scanner.ts'
@@ -15,7 +16,7 @@ import { findName, TREE } from './tree.ts'
 import { quote, readValue } from './value.ts'
 import type { Condition } from './where.ts'
 
-export type Form = 'default' | 'brief' | 'detail' | 'terse' | 'count-only'
+export type Form = 'default' | 'brief' | 'detail' | 'terse' | 'stats' | 'count-only'
 
 /** An item by its id (`*1F`) or by its number in the order of `print`. */
 export type Item = { readonly id: string } | { readonly number: number }
@@ -73,6 +74,7 @@ const LONGEST_LINE = 4096
 const MOST_ITEMS = 256
 const DEEPEST = 16
 const FORMS: readonly Form[] = ['brief', 'detail', 'terse', 'count-only']
+const COUNTED_FORMS: readonly Form[] = [...FORMS, 'stats']
 const ASSIGNMENT = /^(!?[a-z0-9.-]+(?:=|!=|~|<=|>=|<|>))([\s\S]*)$/
 
 function requoted(word: string, isOpen: boolean): string {
@@ -128,7 +130,7 @@ function readPrint(scanner: Scanner, menu: Menu): Command {
       if (condition !== undefined) conditions.push(condition)
       continue
     }
-    const found = findName(word, menu.is === 'list' ? [...FORMS, 'show-ids', 'where'] : FORMS)
+    const found = findName(word, wordsOf(menu))
     if (found.is !== 'one') scanner.fail('expected end of command', at)
     if (found.name === 'where' && menu.is === 'list') {
       conditions.push(readCondition(scanner, menu, 0))
@@ -139,6 +141,12 @@ function readPrint(scanner: Scanner, menu: Menu): Command {
   }
   const where = conditions.length > 1 ? ({ is: 'all', of: conditions } as const) : conditions[0]
   return { is: 'print', menu, form, where, withIds }
+}
+
+/** What may follow `print`. */
+function wordsOf(menu: Menu): readonly string[] {
+  if (menu.is === 'settings') return FORMS
+  return [...(isCounted(menu) ? COUNTED_FORMS : FORMS), 'show-ids', 'where']
 }
 
 function readSelection(scanner: Scanner, menu: ListMenu): Selection {

@@ -17,7 +17,7 @@ export function helpText(): string {
 const USAGE = 'portico [--run DIR] [--json] COMMAND\n'
 
 const FORMS = [
-  '  print detail|brief|terse|count-only   another form; show-ids: ids instead of numbers',
+  '  print detail|brief|terse|stats|count-only   another form (stats: traffic); show-ids: ids, no numbers',
   '  print where CONDITION ...             some items: dynamic, protocol=tcp, comment~"^Game", dst-port>1023',
   '  remove ITEM,... or [find where ...]   an ITEM is its id *1F, or its number in the order of print',
   '',

@@ -51,6 +51,8 @@ export interface ListMenu extends AnyMenu {
   readonly flags: readonly Flag[]
   /** Properties that the table form shows, in this order. */
   readonly columns: readonly string[]
+  /** Properties that `print stats` shows, the kernel's counters among them; absent: it has no such form. */
+  readonly statistics?: readonly string[]
   /** How `print` shows it when nothing else is asked. */
   readonly form: 'table' | 'detail' | 'lines'
   rows(world: ControlWorld): readonly Row[]
@@ -116,12 +118,14 @@ export const MENUS: readonly Menu[] = [
       property('src-address', 'address', 'the only host of the world that may come in'),
       property('src-port', 'number', 'the only port that it may come from'),
       property('pinhole', 'number', 'by which its client knows an IPv6 pinhole'),
+      ...counterProperties(),
       property('comment', 'text', 'what the client calls it'),
       property('disabled', 'yes-no', 'its client wants it kept and not used'),
       property('invalid', 'yes-no', 'suspended: its address belongs to another device now'),
       property('dynamic', 'yes-no', 'asked for by a client'),
     ],
     columns: ['protocol', 'dst-port', 'internal-address', 'internal-port', 'service', 'timeout'],
+    statistics: ['protocol', 'dst-port', 'internal-address', 'internal-port', 'bytes', 'packets'],
     form: 'table',
     rows: mappingRows,
     remove: removeMapping,
@@ -138,12 +142,14 @@ export const MENUS: readonly Menu[] = [
       property('in-interface', 'word', 'device of the external interface'),
       property('dst-port', 'number', 'external port'),
       property('src-address', 'address', 'the only host of the world that may come in'),
+      ...counterProperties(),
       property('disabled', 'yes-no', 'its client wants it kept and not used'),
       property('invalid', 'yes-no', 'suspended: its address belongs to another device now'),
       property('comment', 'text', 'service, host and what the client calls it'),
       property('dynamic', 'yes-no', 'asked for by a client'),
     ],
     columns: ['chain', 'action', 'protocol', 'dst-port', 'to-addresses', 'to-ports'],
+    statistics: ['chain', 'action', 'bytes', 'packets'],
     form: 'detail',
     rows: natRows,
   }),
@@ -167,6 +173,14 @@ export const commandsOf = (menu: Menu): readonly string[] =>
 
 function property(name: string, kind: Kind, help: string): Property {
   return { name, kind, help }
+}
+
+/** `COUNTERS` (counted.ts). */
+function counterProperties(): readonly Property[] {
+  return [
+    property('packets', 'number', 'packets of its flows, both directions'),
+    property('bytes', 'number', 'bytes of its flows, both directions'),
+  ]
 }
 
 function interfaceProperties(): readonly Property[] {

@@ -22,11 +22,13 @@ export function* listPieces(list: Result & { readonly is: 'list' }, width: numbe
     )
     return
   }
-  const measure = new Measure(menu, withIds)
+  const columns = form === 'stats' ? columnsOf(menu, menu.statistics) : columnsOf(menu)
+  const measure = new Measure(menu, withIds, columns)
   yield* inPieces(rows, row => measure.take(row))
   switch (form) {
     case 'table':
     case 'brief':
+    case 'stats':
       yield tableHead(menu, measure)
       yield* inPieces(rows, row => tableRow(row, measure))
       return
@@ -56,10 +58,10 @@ class Measure {
   readonly #places: readonly (readonly Flag[])[]
   readonly #raised = new Set<readonly Flag[]>()
 
-  constructor(menu: ListMenu, withIds: boolean) {
+  constructor(menu: ListMenu, withIds: boolean, columns: readonly Property[]) {
     this.#withIds = withIds
     this.#places = placesOf(menu)
-    this.#columns = columnsOf(menu).map(property => {
+    this.#columns = columns.map(property => {
       const title = property.name.toUpperCase()
       return { property, title, width: title.length, isUsed: false }
     })
@@ -144,8 +146,8 @@ const placesOf = (menu: ListMenu): readonly (readonly Flag[])[] =>
 
 const isRaised = (values: Values, flag: Flag): boolean => values[FLAG_WORDS[flag]] === true
 
-const columnsOf = (menu: ListMenu): readonly Property[] =>
-  menu.columns.flatMap(name => menu.properties.filter(property => property.name === name))
+const columnsOf = (menu: ListMenu, names: readonly string[] = menu.columns): readonly Property[] =>
+  names.flatMap(name => menu.properties.filter(property => property.name === name))
 
 function cell({ name, kind }: Property, values: Values): string {
   const value = values[name]

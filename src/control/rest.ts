@@ -11,6 +11,7 @@
 import { utf8Decode, utf8Encode } from '../base/text.ts'
 import type { HttpRequest, HttpResponse } from '../wire/http.ts'
 import { splitTarget } from '../wire/http.ts'
+import { counted, isCounted } from './counted.ts'
 import { execute } from './execute.ts'
 import type { Item } from './grammar.ts'
 import { rowJson, safeJson } from './json.ts'
@@ -42,23 +43,35 @@ export function restAnswer(world: ControlWorld, request: HttpRequest): HttpRespo
 
 type Parameters = Readonly<Record<string, string>>
 
-function list(world: ControlWorld, menu: Menu, filters: Parameters): HttpResponse {
+function list(world: ControlWorld, menu: Menu, filters: Parameters): HttpResponse | Promise<HttpResponse> {
   const { '.proplist': wanted, ...conditions } = filters
   if (menu.is === 'settings') return json(200, picked(strings(menu.values(world)), wanted))
   const unknown = Object.keys(conditions).find(name => !isProperty(menu, name))
   if (unknown !== undefined) return failure(400, `unknown parameter ${unknown}`)
-  const rows = menu.rows(world).map(row => strings(restRow(menu, row)))
-  const fitting = rows.filter(row => Object.entries(conditions).every(([name, value]) => row[name] === value))
-  return json(
-    200,
-    fitting.map(row => picked(row, wanted)),
-  )
+  return withCounters(world, menu, menu.rows(world), rows => {
+    const all = rows.map(row => strings(restRow(menu, row)))
+    const fitting = all.filter(row => Object.entries(conditions).every(([name, value]) => row[name] === value))
+    return json(
+      200,
+      fitting.map(row => picked(row, wanted)),
+    )
+  })
 }
 
-function item(world: ControlWorld, menu: Menu, id: string): HttpResponse {
+function item(world: ControlWorld, menu: Menu, id: string): HttpResponse | Promise<HttpResponse> {
   const row = menu.is === 'list' ? menu.rows(world).find(each => each.id === id) : undefined
   if (menu.is !== 'list' || row === undefined) return failure(404)
-  return json(200, strings(restRow(menu, row)))
+  return withCounters(world, menu, [row], ([it = row]) => json(200, strings(restRow(menu, it))))
+}
+
+/** At once where nothing is counted. */
+function withCounters(
+  world: ControlWorld,
+  menu: ListMenu,
+  rows: readonly Row[],
+  answer: (rows: readonly Row[]) => HttpResponse,
+): HttpResponse | Promise<HttpResponse> {
+  return isCounted(menu) ? counted(world, rows).then(answer) : answer(rows)
 }
 
 function command(

@@ -57,7 +57,7 @@ export async function runLine(
     const text = options.json ? safeJson({ error: command.message }) : command.message
     return { exit: 2, text: [`${text}\n`] }
   }
-  const result: Result = await execute(world, command)
+  const result: Result = await execute(world, command, options.json)
   return { exit: result.is === 'refused' ? 1 : 0, text: printResult(result, options) }
 }
 

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { kernelView, nameOf } from '../support/kernel.ts'
 import { LAN, type Lab, makeLab, WAN } from '../support/lab.ts'
 import { askMap } from '../support/natpmp.ts'
-import { run, sleep } from '../support/process.ts'
+import { run, sleep, until } from '../support/process.ts'
 import { expectNoReach, expectReach } from '../support/reach.ts'
 import { defaultUci, type Server, startDaemon } from '../support/server.ts'
 import { ENGINES } from './under-test.ts'
@@ -74,6 +74,20 @@ describe.each(ENGINES)('on %s', engine => {
       '\n    chain=dstnat action=dst-nat to-addresses=192.168.88.10 to-ports=4100\n' +
         `    protocol=tcp dst-address=${WAN} in-interface=wan0 dst-port=4100\n`,
     )
+  })
+
+  test('print stats shows what came in', async () => {
+    await lab.router.must(['sysctl', '-q', '-w', 'net.netfilter.nf_conntrack_acct=1'])
+    await expectReach(lab, 'udp', 4100, lab.a)
+    // A reading of the kernel serves for a second.
+    const carried = await until('traffic', async () => {
+      const rows = await server.json('/ip upnp mappings print where protocol=udp and bytes>0')
+      return (rows as readonly Readonly<Record<string, number>>[])[0]
+    })
+    expect(carried['packets']).toBeGreaterThanOrEqual(2)
+    const { stdout } = await said('/ip upnp mappings print stats where protocol=udp')
+    expect(stdout).toContain('BYTES  PACKETS\n')
+    expect(stdout).toMatch(/ 4100 +[1-9]\d+ +[1-9]\d*\n/)
   })
 
   test('remove ends the mapping in the kernel and its traffic, and nothing else', async () => {

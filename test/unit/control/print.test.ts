@@ -3,6 +3,7 @@ import type { Ip, PortRange } from '../../../src/base/ip.ts'
 import { runLine } from '../../../src/control/server.ts'
 import { localTime } from '../../../src/control/time.ts'
 import type { InterfaceRole } from '../../../src/control/world.ts'
+import type { Mapping } from '../../../src/core/mapping.ts'
 import { healthy, MemoryWorld, mapping, run } from '../../support/control-world.ts'
 
 const APPLICATION = mapping({ port: 55_000, label: 'ApplicationX', left: 7170 })
@@ -74,6 +75,63 @@ Columns: INTERFACE, TYPE, FORCED-IP, DEVICE
 3 X  iot        internal
 `),
     )
+  })
+
+  describe('traffic', () => {
+    function busy(): MemoryWorld {
+      const made = world()
+      made.counted.set(APPLICATION, { packets: 12, bytes: 3456, bytesOut: 1000 })
+      made.counted.set(made.held[0] as Mapping, { packets: 0, bytes: 0, bytesOut: 0 })
+      return made
+    }
+
+    test('/ip upnp mappings print stats: numbers to the right, nothing where nothing counts', async () => {
+      expect(await shown('/ip upnp mappings print stats', busy())).toBe(
+        text(`
+Flags: X - disabled, I - invalid; D - dynamic
+Columns: PROTOCOL, DST-PORT, INTERNAL-ADDRESS, INTERNAL-PORT, BYTES, PACKETS
+#   PROTOCOL  DST-PORT  INTERNAL-ADDRESS  INTERNAL-PORT  BYTES  PACKETS
+;;; web server
+0   tcp           8443  192.168.88.5                443
+;;; ApplicationX
+1 D tcp          55000  192.168.88.10             55000   3456       12
+;;; ApplicationX
+2 D udp          55000  192.168.88.10             55000      0        0
+`),
+      )
+    })
+
+    test('/ip firewall nat print stats', async () => {
+      const out = await shown('/ip firewall nat print stats where packets>0', busy())
+      expect(out).toContain('Columns: CHAIN, ACTION, BYTES, PACKETS\n')
+      expect(out).toMatch(/\n1 D dstnat {2}dst-nat {3}3456 {7}12\n$/)
+    })
+
+    test.each([
+      ['/ip upnp mappings print detail where dst-port=55000 protocol=tcp', false, ' packets=12 bytes=3456\n'],
+      ['/ip upnp mappings print terse where bytes>3000', false, ' packets=12 bytes=3456 '],
+      ['/ip firewall nat print detail where protocol=tcp', false, ' packets=12 bytes=3456'],
+      ['/ip upnp mappings print where bytes=3456', true, '"packets":12,"bytes":3456}'],
+      ['/ip upnp mappings print count-only where packets=0', false, '1\n'],
+      ['/ip upnp mappings print where packets>0', false, '\n1 D tcp '],
+    ])('%s', async (line, json, expected) => {
+      expect((await shown(line, busy(), { json, width: 200 })).replace(/ *\n +/g, ' ')).toContain(expected)
+    })
+
+    test('the table, and what is only counted, do not ask the kernel', async () => {
+      const on = busy()
+      on.traffic = () => Promise.reject(new Error('asked'))
+      expect(await shown('/ip upnp mappings print', on)).not.toContain('PACKETS')
+      expect(await shown('/ip firewall nat print', on)).not.toContain('packets')
+      expect(await shown('/ip upnp mappings print count-only', on)).toBe('3\n')
+      expect(await shown('/ip upnp mappings print count-only', on, { json: true })).toBe('{"count":3}\n')
+    })
+
+    test('what carried nothing can be removed', async () => {
+      const on = busy()
+      expect((await run(on, '/ip upnp mappings remove [find packets=0]', { json: false, width: 80 })).exit).toBe(0)
+      expect(on.removed).toEqual([mapping({ transport: 'udp', port: 55_000, label: 'ApplicationX' })])
+    })
   })
 
   test('/ip upnp mappings: static first, then by port; numbers to the right', async () => {

@@ -149,6 +149,17 @@ describe('/rest', () => {
     expect(value).toHaveLength(3)
     expect(value[1]).toEqual(one)
   })
+  test('GET has the traffic that the kernel counts, and it can be asked for', async () => {
+    const on = world()
+    const [first] = on.held
+    if (first !== undefined) on.counted.set(first, { packets: 3, bytes: 4567, bytesOut: 8 })
+    const asked = '/rest/ip/upnp/mappings?bytes=4567&.proplist=.id,packets,bytes'
+    const counts = { packets: '3', bytes: '4567' }
+    const { value } = await json(on, 'GET', asked)
+    expect(value).toMatchObject([counts])
+    expect((await json(on, 'GET', `/rest/ip/upnp/mappings/${value[0]['.id']}`)).value).toMatchObject(counts)
+    expect((await json(on, 'POST', '/rest/ip/firewall/nat/print', { bytes: '4567' })).value).toMatchObject([counts])
+  })
   test('GET with filters and .proplist', async () => {
     const { value } = await json(
       world(),
