@@ -100,7 +100,7 @@ export const upnp = {
 
 export const limits = {
   per_host: withDefault(count(1, 131070), 64, {
-    help: 'Mappings that one host may hold.',
+    help: 'Mappings that one host may hold, under all of its addresses: it is known by its link address (MAC), else by its IPv4 address or its IPv6 network of 64 bits.',
     since: FIRST,
     routeros: 'per-host',
     example: '64',
@@ -134,7 +134,7 @@ export const limits = {
     },
   ),
   requests_per_second: withDefault(count(0, 1000000), 100, {
-    help: 'Requests a second that one host may send, with a burst of twice as many. What exceeds it is dropped in silence; over HTTP it is answered with 503. 0 is no limit.',
+    help: 'Requests a second that one host may send, from all of its addresses, with a burst of twice as many. What exceeds it is dropped in silence; over HTTP it is answered with 503. 0 is no limit.',
     since: FIRST,
     routeros: 'requests-per-second',
     example: '100',

@@ -126,8 +126,8 @@ function grant(wish: MapWish, before: Mapping | undefined, world: World, uplink:
     : mapTo(port, wish, world, uplink, now)
 }
 
-function full({ owner, internal }: MapWish, world: World): Decision | undefined {
-  const because = quota(owner, internal.ip, world)
+function full(wish: MapWish, world: World): Decision | undefined {
+  const because = quota(wish, world)
   return because === undefined ? undefined : refuse('quota', because)
 }
 

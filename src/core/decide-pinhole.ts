@@ -20,7 +20,7 @@ export function decidePinhole(wish: PinholeWish, world: World, now: Instant): De
   const known = world.table.allOf(transport, internal).find(each => isFlow(each, wish))
   if (known !== undefined)
     return change(known, { ...known, owner, label, lease, mac: macAfter(mac, known), state: 'on' })
-  const full = quota(owner, internal.ip, world)
+  const full = quota(wish, world)
   if (full !== undefined) return refuse('quota', full)
   const pinhole = world.table.freePinhole()
   if (pinhole === undefined) return refuse('no-port', 'every pinhole number is in use')

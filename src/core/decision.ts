@@ -1,7 +1,9 @@
 /** What all decisions share: what they look at, what comes out, and the questions that more than one of them asks. */
-import type { Endpoint, Ip, Mac, Port } from '../base/ip.ts'
+import type { Endpoint, Mac, Port } from '../base/ip.ts'
+import { isIpv4 } from '../base/ip.ts'
 import { after, type Instant, type Seconds, seconds, shorter } from '../base/time.ts'
 import type { Reserved } from './choice.ts'
+import { holderOf } from './holder.ts'
 import type { Answer, Change, Lease, Mapping, Owner, Refusal, Transport } from './mapping.ts'
 import { type Ask, refused, refusedByDefault } from './permission.ts'
 import type { Limits, Policy } from './policy.ts'
@@ -65,13 +67,23 @@ export function askOf({ owner, transport, internal, mac, device }: Request, outw
   return { service, transport, internal, mac, devices: [device, outward] }
 }
 
-/** Pinholes and translated mappings are counted together. */
-export function quota(owner: Owner, host: Ip, { table, policy }: World): string | undefined {
-  if (owner.via === 'operator') return undefined
+/** Pinholes and translated mappings are counted together, of a device under all of its addresses. */
+export function quota(request: Pick<Request, 'owner' | 'internal' | 'mac'>, world: World): string | undefined {
+  if (request.owner.via === 'operator') return undefined
+  const { table, policy } = world
   const { perHost, total } = policy.limits
-  if (table.heldBy(host) >= perHost) return `${host} holds ${perHost} mappings (per_host)`
+  if (heldFor(request, table) >= perHost) return `${who(request)} holds ${perHost} mappings (per_host)`
   return table.held >= total ? `${total} mappings exist (total)` : undefined
 }
+
+/** What leads to its IPv4 address, and was granted when no device was known there, counts with the device's own. */
+function heldFor({ mac, internal: { ip } }: Pick<Request, 'internal' | 'mac'>, table: TableView): number {
+  const held = table.heldBy(holderOf(mac, ip))
+  return mac === undefined || !isIpv4(ip) ? held : held + table.heldBy(ip)
+}
+
+const who = ({ mac, internal: { ip } }: Pick<Request, 'internal' | 'mac'>): string =>
+  mac === undefined ? holderOf(mac, ip) : `${mac} (${ip})`
 
 /**
  * Never more than was asked, except up to `min_lease` for UPnP: RFC 6886 §3.3 says that the granted lifetime SHOULD

@@ -3,6 +3,7 @@
  * other on a draft, and the table itself learns nothing before the kernel has agreed.
  */
 import type { Endpoint, Ip, Port } from '../base/ip.ts'
+import { type Holder, holderOf } from './holder.ts'
 import { type Change, type Mapping, sameEndpoint, type Transport } from './mapping.ts'
 import { type Held, listed, oldest, pinholeKey, placeKey, portKey, withHeld, withoutHeld } from './places.ts'
 import type { PortSet } from './portset.ts'
@@ -17,7 +18,7 @@ export class Draft implements TableView {
   readonly #places: Overlay<Mapping> = new Map()
   /** By host and `portKey` of the internal side. */
   readonly #hosts = new Map<Ip, Overlay<Held>>()
-  readonly #heldBy = new Map<Ip, number>()
+  readonly #heldBy = new Map<Holder, number>()
   #held: number
   #lastPinhole: number
   /** How many more or fewer than the table has. */
@@ -62,8 +63,8 @@ export class Draft implements TableView {
     return kept
   }
 
-  heldBy(host: Ip): number {
-    return this.#heldBy.get(host) ?? this.#base.heldBy(host)
+  heldBy(holder: Holder): number {
+    return this.#heldBy.get(holder) ?? this.#base.heldBy(holder)
   }
 
   unused(except: PortSet, first: number, last: number): Port | undefined {
@@ -121,10 +122,10 @@ export class Draft implements TableView {
     host.set(key, held)
   }
 
-  #count(mapping: Mapping, by: 1 | -1): void {
-    if (mapping.owner.via === 'operator') return
-    const host = mapping.internal.ip
-    this.#heldBy.set(host, this.heldBy(host) + by)
+  #count({ owner, mac, internal }: Mapping, by: 1 | -1): void {
+    if (owner.via === 'operator') return
+    const holder = holderOf(mac, internal.ip)
+    this.#heldBy.set(holder, this.heldBy(holder) + by)
     this.#held += by
   }
 

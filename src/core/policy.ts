@@ -21,7 +21,7 @@ export interface Rule {
 }
 
 export interface Limits {
-  /** Mappings one internal host may hold. */
+  /** Mappings one internal host may hold (`holder.ts`). */
   readonly perHost: number
   readonly total: number
   readonly minLease: Seconds

@@ -2,7 +2,7 @@
  * Wishes that wait for their turn. Bounded, and no host may hold more than its share of the places, so a host that
  * floods waits behind itself and not others behind it.
  */
-import type { Ip } from '../base/ip.ts'
+import { type Holder, holderOf } from './holder.ts'
 import type { Answer, Wish } from './mapping.ts'
 
 export interface Waiting {
@@ -16,7 +16,7 @@ const SHARE = 128
 
 export class WishQueue {
   #waiting: Waiting[] = []
-  readonly #shares = new Map<Ip, number>()
+  readonly #shares = new Map<Holder, number>()
 
   get length(): number {
     return this.#waiting.length
@@ -24,7 +24,7 @@ export class WishQueue {
 
   /** False when there is no place. */
   push(entry: Waiting): boolean {
-    const host = entry.wish.owner.via === 'operator' ? undefined : entry.wish.owner.client
+    const host = holderIn(entry)
     if (this.#waiting.length >= PLACES) return false
     if (host !== undefined) {
       const share = this.#shares.get(host) ?? 0
@@ -44,12 +44,16 @@ export class WishQueue {
       return all
     }
     const taken = this.#waiting.splice(0, most)
-    for (const { wish } of taken) {
-      if (wish.owner.via === 'operator') continue
-      const left = (this.#shares.get(wish.owner.client) ?? 1) - 1
-      if (left === 0) this.#shares.delete(wish.owner.client)
-      else this.#shares.set(wish.owner.client, left)
+    for (const waiting of taken) {
+      const host = holderIn(waiting)
+      if (host === undefined) continue
+      const left = (this.#shares.get(host) ?? 1) - 1
+      if (left === 0) this.#shares.delete(host)
+      else this.#shares.set(host, left)
     }
     return taken
   }
 }
+
+const holderIn = ({ wish: { owner, mac } }: Waiting): Holder | undefined =>
+  owner.via === 'operator' ? undefined : holderOf(mac, owner.client)

@@ -1,6 +1,6 @@
-/** How much one host may ask: a bucket of tokens for each address, refilled with time (RFC 6886 §9.5 names the need). */
-import type { Ip } from '../base/ip.ts'
+/** How much one host may ask: a bucket of tokens for each, refilled with time (RFC 6886 §9.5 names the need). */
 import type { Instant } from '../base/time.ts'
+import type { Holder } from './holder.ts'
 
 /** Hosts remembered at once; a flood of invented addresses pushes out the oldest, which then starts with a full bucket. */
 const HOSTS = 1024
@@ -11,10 +11,10 @@ interface Bucket {
 }
 
 export class Rate {
-  readonly #buckets = new Map<Ip, Bucket>()
+  readonly #buckets = new Map<Holder, Bucket>()
 
   /** Takes one token; false when there is none. `perSecond` 0 is no limit; a burst may be twice as large. */
-  allows(host: Ip, perSecond: number, now: Instant): boolean {
+  allows(host: Holder, perSecond: number, now: Instant): boolean {
     if (perSecond === 0) return true
     const most = perSecond * 2
     let bucket = this.#buckets.get(host)
@@ -33,7 +33,7 @@ export class Rate {
     return this.#buckets.size
   }
 
-  #remember(host: Ip, bucket: Bucket): void {
+  #remember(host: Holder, bucket: Bucket): void {
     if (this.#buckets.size >= HOSTS) {
       for (const oldest of this.#buckets.keys()) {
         this.#buckets.delete(oldest)

@@ -9,6 +9,7 @@
 import type { Endpoint, Ip, Port } from '../base/ip.ts'
 import type { Instant } from '../base/time.ts'
 import { Deadlines } from './deadlines.ts'
+import { type Holder, holderOf } from './holder.ts'
 import { type Change, type Mapping, sameEndpoint, type Transport } from './mapping.ts'
 import { type Held, listed, oldest, pinholeKey, placeKey, portKey, withHeld, withoutHeld } from './places.ts'
 import { PortSet } from './portset.ts'
@@ -28,7 +29,8 @@ export interface TableView {
   /** All that lead there, oldest first. */
   allOf(transport: Transport, internal: Endpoint): readonly Mapping[]
   ofHost(host: Ip): readonly Mapping[]
-  heldBy(host: Ip): number
+  /** Pinholes and translated mappings together. */
+  heldBy(holder: Holder): number
   /** The lowest port of `first..last` that no mapping of either transport uses and that is not in `except`. */
   unused(except: PortSet, first: number, last: number): Port | undefined
   /** For the next pinhole, 1..65535; one that was given back comes round last. `undefined` when all are in use. */
@@ -65,11 +67,8 @@ export const otherTransport = (transport: Transport): Transport => (transport ==
 
 const LAST_PINHOLE = 0xffff
 
-interface Host {
-  /** `portKey` of the internal side -> what leads there. */
-  readonly mappings: Map<number, Held>
-  held: number
-}
+/** `portKey` of the internal side -> what leads there. */
+type Host = Map<number, Held>
 
 export class Table implements Mappings {
   /** `placeKey` -> slot. */
@@ -79,6 +78,7 @@ export class Table implements Mappings {
   readonly #hosts = new Map<Ip, Host>()
   readonly #used = new PortSet()
   readonly #deadlines = new Deadlines()
+  readonly #heldBy = new Map<Holder, number>()
   #held = 0
   #pinholes = 0
   #lastPinhole = 0
@@ -130,19 +130,19 @@ export class Table implements Mappings {
 
   /** For a draft that goes on from here. */
   leadingTo(host: Ip, key: number): Held | undefined {
-    return this.#hosts.get(host)?.mappings.get(key)
+    return this.#hosts.get(host)?.get(key)
   }
 
   ofHost(host: Ip): readonly Mapping[] {
     const found: Mapping[] = []
-    for (const held of this.#hosts.get(host)?.mappings.values() ?? []) {
+    for (const held of this.#hosts.get(host)?.values() ?? []) {
       for (const mapping of listed(held)) found.push(mapping)
     }
     return found
   }
 
-  heldBy(host: Ip): number {
-    return this.#hosts.get(host)?.held ?? 0
+  heldBy(holder: Holder): number {
+    return this.#heldBy.get(holder) ?? 0
   }
 
   unused(except: PortSet, first: number, last: number): Port | undefined {
@@ -215,7 +215,8 @@ export class Table implements Mappings {
     const slot = this.#emptySlots.pop() ?? this.#bySlot.length
     this.#slots.set(placeKey(mapping), slot)
     this.#bySlot[slot] = mapping
-    this.#count(this.#lead(mapping), mapping, 1)
+    this.#lead(mapping)
+    this.#count(mapping, 1)
     this.#schedule(slot, mapping)
     if (mapping.pinhole !== undefined) {
       this.#pinholes++
@@ -252,7 +253,8 @@ export class Table implements Mappings {
     if (sameEndpoint(was.internal, mapping.internal)) this.#renew(was, mapping)
     else {
       this.#leave(was)
-      this.#count(this.#lead(mapping), mapping, 1)
+      this.#lead(mapping)
+      this.#count(mapping, 1)
     }
     this.#schedule(slot, mapping)
     if (this.#listed !== undefined && mapping.pinhole === undefined) {
@@ -266,24 +268,23 @@ export class Table implements Mappings {
     const host = this.#hosts.get(ip)
     if (host === undefined) return
     const key = portKey(mapping.transport, port)
-    const held = host.mappings.get(key)
-    host.mappings.set(key, held === was ? mapping : withHeld(held, mapping))
-    if (was.owner.via === mapping.owner.via) return
-    this.#count(host, was, -1)
-    this.#count(host, mapping, 1)
+    const held = host.get(key)
+    host.set(key, held === was ? mapping : withHeld(held, mapping))
+    if (was.owner.via === mapping.owner.via && was.mac === mapping.mac) return
+    this.#count(was, -1)
+    this.#count(mapping, 1)
   }
 
   /** Among what leads to its endpoint, in its own place if it stands there already. */
-  #lead(mapping: Mapping): Host {
+  #lead(mapping: Mapping): void {
     const { ip, port } = mapping.internal
     let host = this.#hosts.get(ip)
     if (host === undefined) {
-      host = { mappings: new Map(), held: 0 }
+      host = new Map()
       this.#hosts.set(ip, host)
     }
     const key = portKey(mapping.transport, port)
-    host.mappings.set(key, withHeld(host.mappings.get(key), mapping))
-    return host
+    host.set(key, withHeld(host.get(key), mapping))
   }
 
   #leave(mapping: Mapping): void {
@@ -291,11 +292,11 @@ export class Table implements Mappings {
     const host = this.#hosts.get(ip)
     if (host === undefined) return
     const key = portKey(mapping.transport, port)
-    const left = withoutHeld(host.mappings.get(key), mapping)
-    if (left === undefined) host.mappings.delete(key)
-    else host.mappings.set(key, left)
-    this.#count(host, mapping, -1)
-    if (host.mappings.size === 0) this.#hosts.delete(ip)
+    const left = withoutHeld(host.get(key), mapping)
+    if (left === undefined) host.delete(key)
+    else host.set(key, left)
+    this.#count(mapping, -1)
+    if (host.size === 0) this.#hosts.delete(ip)
   }
 
   #schedule(slot: number, mapping: Mapping): void {
@@ -303,9 +304,12 @@ export class Table implements Mappings {
     else this.#deadlines.set(slot, mapping.lease.expires)
   }
 
-  #count(host: Host, mapping: Mapping, by: 1 | -1): void {
-    if (mapping.owner.via === 'operator') return
-    host.held += by
+  #count({ owner, mac, internal }: Mapping, by: 1 | -1): void {
+    if (owner.via === 'operator') return
+    const holder = holderOf(mac, internal.ip)
+    const held = this.heldBy(holder) + by
+    if (held === 0) this.#heldBy.delete(holder)
+    else this.#heldBy.set(holder, held)
     this.#held += by
   }
 }

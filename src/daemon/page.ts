@@ -6,6 +6,7 @@ import type { Ip } from '../base/ip.ts'
 import { utf8Encode } from '../base/text.ts'
 import type { Instant } from '../base/time.ts'
 import type { Engine } from '../core/engine.ts'
+import { holderOf } from '../core/holder.ts'
 import type { Journal } from '../core/journal.ts'
 import type { Mapping } from '../core/mapping.ts'
 import type { Rate } from '../core/rate.ts'
@@ -43,7 +44,7 @@ export function page(request: PageRequest, from: Caller, world: PageWorld): Prom
     return Promise.resolve(plain(405, 'only GET and HEAD', [['Allow', 'GET, HEAD']]))
   const caller = { ...from, ip: unmapped(from.ip) }
   const { rate, engine, now } = world
-  if (!rate.allows(caller.ip, engine.policy.limits.requestsPerSecond, now())) {
+  if (!rate.allows(holderOf(caller.mac, caller.ip), engine.policy.limits.requestsPerSecond, now())) {
     return Promise.resolve(plain(503, 'too many requests', []))
   }
   if (file !== undefined) return Promise.resolve(answer(file.type, file.text, KEPT))

@@ -120,12 +120,12 @@ function permits({ engine, surroundings }: Running, question: Question, external
   return verdict(policy, { service, transport, internal, mac, devices }, external)
 }
 
-async function take({ engine, surroundings }: Running, lease: OldLease): Promise<Answer> {
+async function take({ engine, surroundings, neighbourhood }: Running, lease: OldLease): Promise<Answer> {
   const { service, ...asked } = lease
   const { ip } = lease.internal
   const device = surroundings.deviceOf(ip)
   if (device === undefined) return { ok: false, why: 'bad-host', because: `${ip} is on no internal network` }
-  const by = { owner: { via: service, client: ip }, device, mac: undefined }
+  const by = { owner: { via: service, client: ip }, device, mac: neighbourhood.macOf(ip, device) }
   if (asked.ask === 'pinhole') return engine.submit({ ...by, ...asked })
   return engine.submit({ ...by, ...asked, exact: true, remote: ANYBODY, enabled: true })
 }

@@ -9,6 +9,7 @@ import type { Clock, Instant, Seconds } from '../base/time.ts'
 import { seconds } from '../base/time.ts'
 import type { Engine } from '../core/engine.ts'
 import type { Epoch } from '../core/epoch.ts'
+import { holderOf } from '../core/holder.ts'
 import type { Answer, Refusal, Transport } from '../core/mapping.ts'
 import { ANYBODY } from '../core/mapping.ts'
 import type { Noise, NoiseKind } from '../core/noise.ts'
@@ -92,7 +93,7 @@ export class NatPmp {
   /** What gets no reply and no line of its own; `undefined` for what is answered. */
   #unfit(bytes: Uint8Array, from: From, now: Instant): NoiseKind | undefined {
     const { engine, rate, surroundings } = this.#parts
-    if (!rate.allows(from.ip, engine.policy.limits.requestsPerSecond, now)) return 'too-many'
+    if (!rate.allows(holderOf(from.mac, from.ip), engine.policy.limits.requestsPerSecond, now)) return 'too-many'
     const version = bytes[0]
     const opcode = bytes[1]
     if (version === undefined || opcode === undefined || bytes.length > LONGEST || from.port === 0) return 'malformed'

@@ -11,7 +11,7 @@ import { calls, codeOf, exchange, expectHealthy, processor, resident, statuses }
 import type { Echo, Host } from '../support/host.ts'
 import { kernelView, tableView } from '../support/kernel.ts'
 import { LAN, type Lab, makeLab, WAN } from '../support/lab.ts'
-import { askMap, mapRequest, PORT } from '../support/natpmp.ts'
+import { askMap, EXTERNAL_ADDRESS, mapRequest, PORT, patiently } from '../support/natpmp.ts'
 import { must, sleep, until } from '../support/process.ts'
 import { expectNoReach, expectReach } from '../support/reach.ts'
 import type { Server } from '../support/server.ts'
@@ -90,6 +90,35 @@ describe.each(ENGINES)('on %s', engine => {
     expect(tally['503']).toBeGreaterThan(2000)
     expect((tally['200'] ?? 0) + (tally['503'] ?? 0)).toBe(3000)
     expect(server.output.split('\n').length - lines).toBeLessThan(10)
+    await reconfigure({ limits: { requests_per_second: 0 } })
+  })
+
+  test('S23: a host that takes more addresses has its quota once', async () => {
+    await reconfigure({ limits: { requests_per_second: 0, per_host: 6 } })
+    const others = ['192.168.88.20', '192.168.88.21', '192.168.88.22']
+    const all = [lab.a.ip, ...others]
+    const change = (what: 'add' | 'delete') =>
+      must(['ip', '-n', lab.a.netns, '-batch', '-'], {
+        input: others.map(each => `address ${what} ${each}/24 dev eth0\n`).join(''),
+      })
+    const ask = async (from_ip: string, request: Uint8Array): Promise<number> => {
+      const heard = await patiently(lab.a, request, { from_ip })
+      return heard.got === 'reply' ? Number.parseInt(heard.hex.slice(4, 8), 16) : -1
+    }
+    await change('add')
+    const results: number[] = []
+    for (const [n, from] of all.entries()) {
+      // The router asks for its link address to answer it at all.
+      for (let i = 0; i < 2; i++) expect(await ask(from, EXTERNAL_ADDRESS)).toBe(0)
+      for (const port of [4400 + 2 * n, 4401 + 2 * n]) {
+        results.push(await ask(from, mapRequest({ transport: 'udp', internal: port, external: port })))
+      }
+    }
+    expect(results).toEqual([0, 0, 0, 0, 0, 0, 4, 4])
+    expect(await held()).toHaveLength(6)
+    for (const from of all) await ask(from, mapRequest({ transport: 'udp', internal: 0, lifetime: 0 }))
+    expect(await held()).toEqual([])
+    await change('delete')
     await reconfigure({ limits: { requests_per_second: 0 } })
   })
 

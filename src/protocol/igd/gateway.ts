@@ -2,6 +2,7 @@
  * The gateway: what a control call is answered with (UPnP Device Architecture 1.1 §3). It knows the standard and no
  * socket: the caller hands over what came to a control URL and sends the answer back.
  */
+import { holderOf } from '../../core/holder.ts'
 import { unmapped } from '../../wire/gena.ts'
 import { SOAP_TYPE } from '../../wire/soap.ts'
 import type { Call, ControlRequest, ErrorOf, ResultOf } from './call.ts'
@@ -46,7 +47,7 @@ export class Gateway {
     const caller = { ...from, ip: unmapped(from.ip) }
     const now = clock.now()
     // Not a UPnP error: a client would take any of them for the last word about its mapping.
-    if (!rate.allows(caller.ip, engine.policy.limits.requestsPerSecond, now)) {
+    if (!rate.allows(holderOf(caller.mac, caller.ip), engine.policy.limits.requestsPerSecond, now)) {
       noise.count('too-many', caller.ip, now)
       reply(plain(503, 'too many requests'))
       return

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import type { Ip, Mac, Port } from '../../../src/base/ip.ts'
 import { seconds } from '../../../src/base/time.ts'
 import { defaultsOf } from '../../../src/config/options.ts'
+import { holderOf } from '../../../src/core/holder.ts'
 import type { Answer, Mapping, Wish } from '../../../src/core/mapping.ts'
 import { DANGEROUS } from '../../../src/core/permission.ts'
 import type { Limits } from '../../../src/core/policy.ts'
@@ -501,7 +502,7 @@ describe('security', () => {
     const count = async (host: Ip, wish: (n: number) => Wish) => {
       let granted = 0
       for (let n = 0; n < 120; n++) if ((await ask(router, wish(n))).startsWith('200')) granted++
-      return [granted, router.engine.mappings.heldBy(host)]
+      return [granted, router.engine.mappings.heldBy(holderOf(undefined, host))]
     }
     expect(await count(A, n => add({ external: 5000 + n, internal: 80 + 5000 }))).toEqual([64, 64])
     expect(await count(B6, n => pinholeWish({ host: B6, internal: 5000 + n }))).toEqual([36, 36])

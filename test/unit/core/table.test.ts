@@ -3,6 +3,7 @@ import type { Port } from '../../../src/base/ip.ts'
 import type { Instant } from '../../../src/base/time.ts'
 import { fold } from '../../../src/core/changes.ts'
 import { Draft } from '../../../src/core/draft.ts'
+import { holderOf } from '../../../src/core/holder.ts'
 import type { Change, Mapping } from '../../../src/core/mapping.ts'
 import { PortSet } from '../../../src/core/portset.ts'
 import { Table } from '../../../src/core/table.ts'
@@ -126,7 +127,7 @@ describe('pinholes', () => {
   test('stand apart from what has their number or port', () => {
     const table = tableOf(hole, samePort)
     expect([table.pinhole(5000), table.at('udp', port(5000)), table.pinhole(1)]).toEqual([hole, samePort, undefined])
-    expect([table.size, table.translated, table.held, table.heldBy(A6)]).toEqual([2, 1, 2, 1])
+    expect([table.size, table.translated, table.held, table.heldBy(holderOf(undefined, A6))]).toEqual([2, 1, 2, 1])
     expect([[...table.all()], table.listed()]).toEqual([[hole, samePort], [samePort]])
     expect(table.allOf('udp', hole.internal)).toEqual([hole])
     table.commit([remove(samePort)])

@@ -1,6 +1,6 @@
 /** The connection, its link and the call itself: checks 1 to 12, 61 to 65 and 67 to 71 of the IGD sheet. */
 import { describe, expect, test } from 'vitest'
-import type { Ip } from '../../../../src/base/ip.ts'
+import type { Ip, Mac } from '../../../../src/base/ip.ts'
 import { CONTROL } from '../../../../src/protocol/igd/call.ts'
 import { documentAt } from '../../../../src/protocol/igd/description.ts'
 import { errorText } from '../../../../src/protocol/igd/errors.ts'
@@ -118,6 +118,17 @@ describe('calls', () => {
     for (let i = 0; i < 6; i++) codes.push((await igd.from(A).call(WANIP2, 'GetStatusInfo')).status)
     expect(codes).toEqual([200, 200, 200, 200, 503, 503])
     expect((await igd.from('192.168.1.101' as Ip).call(WANIP2, 'GetStatusInfo')).status).toBe(200)
+  })
+
+  test('whatever addresses it calls from, where its link address is known', async () => {
+    const limits = { ...POLICY.limits, requestsPerSecond: 2 }
+    const igd = await Igd.start({ policy: { ...POLICY, limits } })
+    const mac = '02:00:00:00:00:0a' as Mac
+    const codes: number[] = []
+    for (let i = 0; i < 6; i++)
+      codes.push((await igd.from(`fe80::${i}` as Ip, mac).call(WANIP2, 'GetStatusInfo')).status)
+    expect(codes).toEqual([200, 200, 200, 200, 503, 503])
+    expect((await igd.from('fe80::1' as Ip, '02:00:00:00:00:0b' as Mac).call(WANIP2, 'GetStatusInfo')).status).toBe(200)
   })
 
   test('a host that comes as IPv4 in IPv6 is the same host', async () => {
