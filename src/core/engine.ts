@@ -56,8 +56,8 @@ export class Engine {
   #policy: Policy
   #statics: readonly StaticMapping[] = []
   #uplink: Uplink = { is: 'down', device: undefined, why: 'not known yet' }
-  /** The address that the mappings in the table carry. */
-  #address: { readonly address: Ip; readonly told: Ip } | undefined
+  /** The address that the mappings in the table carry; of adopted ones the kernel does not know what clients were told. */
+  #address: { readonly address: Ip; readonly told: Ip | undefined } | undefined
   #running = false
   readonly #upkeep: Upkeep
 
@@ -118,7 +118,7 @@ export class Engine {
       else this.#parts.epoch.resume(epochStart)
       if (first === undefined) return
       const address = mappings.find(({ pinhole }) => pinhole === undefined)?.external.ip
-      if (address !== undefined) this.#address = { address, told: address }
+      if (address !== undefined) this.#address = { address, told: undefined }
       this.#parts.journal.record({ what: 'adopted', count: this.#table.size }, now)
     })
   }
@@ -137,8 +137,7 @@ export class Engine {
       const before = this.#address
       this.#address = { address: uplink.address, told: uplink.told }
       // The epoch first: a daemon that dies between the two finds the old address and begins anew once more.
-      const differs = before !== undefined && (before.address !== uplink.address || before.told !== uplink.told)
-      if (differs) this.#parts.epoch.reset(now)
+      if (before !== undefined && isOther(before, uplink)) this.#parts.epoch.reset(now)
       await this.#upkeep.settle('move', now)
     })
   }
@@ -334,6 +333,12 @@ export class Engine {
     this.#parts.journal.record({ what: 'kernel', doing, said }, now)
   }
 }
+
+/** Whether clients have to learn another address than before. */
+const isOther = (
+  before: { readonly address: Ip; readonly told: Ip | undefined },
+  after: { readonly address: Ip; readonly told: Ip },
+) => before.address !== after.address || (before.told !== undefined && before.told !== after.told)
 
 const nothing = () => undefined
 

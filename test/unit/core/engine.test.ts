@@ -140,6 +140,15 @@ describe('Engine jobs', () => {
     expect(router.epochStarts).toEqual([])
   })
 
+  test('adopt(): the epoch goes on where clients are told another address than the mappings carry', async () => {
+    const router = await Router.start({ uplink: DOWN })
+    await router.engine.adopt([mapping()], router.epoch.start)
+    await router.engine.move(up(WAN_ADDRESS, '198.51.100.9'))
+    expect(router.epochStarts).toEqual([])
+    await router.engine.move(up(WAN_ADDRESS, '198.51.100.10'))
+    expect(router.epochStarts).toEqual([0])
+  })
+
   test('adopt(): what contradicts an earlier one is removed from the kernel', async () => {
     const router = await Router.start()
     const surplus = mapping({ host: B, internal: 6000 })
