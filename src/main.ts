@@ -2,12 +2,14 @@
 import { runImport } from './control/import-leases.ts'
 import { runMigrate } from './control/migrate.ts'
 import { runConsole } from './control/session.ts'
+import { RELEASE } from './daemon/release.ts'
 import { runDaemon } from './daemon/run.ts'
 import { runService, SERVICE_QUESTIONS } from './daemon/service.ts'
 import type { Platform } from './platform/platform.ts'
 
 const DEFAULTS = { uci: '/etc/config', run: '/var/run/portico' }
 const USAGE = 2
+const DAEMON = 'portico daemon [--uci DIR] [--run DIR]'
 
 // No top-level await: on the stock qjs it would stall (see platform/quickjs.ts).
 void createPlatform().then(async platform => platform.exit(await main(platform)))
@@ -29,14 +31,21 @@ async function main(platform: Platform): Promise<number> {
     return USAGE
   }
   const { words, uci, run } = parsed
+  if (words.includes('--version')) return shown(platform, `portico ${RELEASE}`)
   if (words[0] === 'import-leases') return runImport(platform, words.slice(1), { uci, run })
   if (words[0] === 'migrate') return runMigrate(platform, words.slice(1), uci)
   const question = words[0] === 'service' && words.length === 2 && SERVICE_QUESTIONS.find(each => each === words[1])
   if (question) return runService(platform, uci, question)
   if (words[0] !== 'daemon') return runConsole(platform, words, run)
   if (words.length === 1) return runDaemon(platform, { uci, run })
-  platform.stderr(`portico daemon: '${words[1]}' is not expected; usage: portico daemon [--uci DIR] [--run DIR]`)
+  if (words[1] === '--help' || words[1] === '-h') return shown(platform, DAEMON)
+  platform.stderr(`portico daemon: '${words[1]}' is not expected; usage: ${DAEMON}`)
   return USAGE
+}
+
+function shown(platform: Platform, line: string): number {
+  platform.stdout(`${line}\n`)
+  return 0
 }
 
 interface Options {

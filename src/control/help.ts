@@ -21,6 +21,7 @@ const FORMS = [
   '  print where CONDITION ...             some items: dynamic, protocol=tcp, comment~"^Game", dst-port>1023',
   '  remove ITEM,... or [find where ...]   an ITEM is its id *1F, or its number in the order of print',
   '',
+  '  daemon [--uci DIR] [--run DIR]        serves, in the foreground; SIGHUP reads /etc/config/portico again',
   '  import-leases [FILE ...]              the mappings that miniupnpd has granted become ours',
   '  migrate upnpd [--write] [--enable]    its configuration as one of ours, shown or written; needs no daemon',
   '',

@@ -6,6 +6,7 @@ import { oneLine, utf8Decode, utf8Encode } from '../base/text.ts'
 import type { Instant, Milliseconds } from '../base/time.ts'
 import { afterMs, milliseconds } from '../base/time.ts'
 import type { Platform, Stream } from '../platform/platform.ts'
+import { SystemError } from '../platform/platform.ts'
 import type { Fault, HttpResponse } from '../wire/http.ts'
 import { encodeRequest, fieldOf, ResponseReader } from '../wire/http.ts'
 import { helpText } from './help.ts'
@@ -24,17 +25,20 @@ export type ConsolePlatform = Pick<
  * went wrong to standard error.
  */
 export async function runConsole(platform: ConsolePlatform, argv: readonly string[], runDir: string): Promise<number> {
-  const words = argv.filter(word => word !== '--json' && word !== '--help')
-  if (argv.includes('--help') || words.length === 0) {
+  const words = argv.filter(word => word !== '--json' && !HELP.includes(word))
+  if (words.length === 0 || argv.some(word => HELP.includes(word))) {
     platform.stdout(helpText())
     return argv.length === 0 ? 2 : 0
   }
+  const json = argv.includes('--json')
   const strange = words.find(word => word.startsWith('--'))
-  if (strange !== undefined) return fail(platform, `unknown option ${strange}`, 2)
-  const request: ConsoleRequest = { words, json: argv.includes('--json'), width: terminalWidth(platform) }
+  if (strange !== undefined) return fail(platform, json, `unknown option ${strange}`, 2)
+  const request: ConsoleRequest = { words, json, width: terminalWidth(platform) }
   const response = await askDaemon(platform, runDir, '/console', request)
-  return typeof response === 'string' ? fail(platform, response, 1) : show(platform, response)
+  return typeof response === 'string' ? fail(platform, json, response, 1) : show(platform, json, response)
 }
+
+const HELP: readonly string[] = ['--help', '-h']
 
 /** One request to the daemon and its answer; some lines for the owner when there is no daemon. Never rejects. */
 export async function askDaemon(
@@ -57,12 +61,14 @@ export async function askDaemon(
 const LIMITS = { head: 8192, fields: 64, body: 256 * 1024 * 1024 }
 const PATIENCE: Milliseconds = milliseconds(60_000)
 
-function show(platform: ConsolePlatform, response: HttpResponse | Fault): number {
-  if ('is' in response) return fail(platform, `the daemon's answer cannot be read: ${response.why}`, 1)
+function show(platform: ConsolePlatform, json: boolean, response: HttpResponse | Fault): number {
+  if ('is' in response) return fail(platform, json, `the daemon's answer cannot be read: ${response.why}`, 1)
   const text = utf8Decode(response.body)
-  if (response.status !== 200) return fail(platform, `the daemon answers ${response.status}: ${text.trimEnd()}`, 1)
+  if (response.status !== 200)
+    return fail(platform, json, `the daemon answers ${response.status}: ${text.trimEnd()}`, 1)
   const exit = Number(fieldOf(response.fields, EXIT_FIELD) ?? 0)
-  if (exit !== 0) return fail(platform, text.trimEnd(), exit)
+  // The daemon has written it as it was asked for.
+  if (exit !== 0) return fail(platform, false, text.trimEnd(), exit)
   if (text !== '') platform.stdout(text)
   return 0
 }
@@ -104,9 +110,13 @@ function exchange(
 }
 
 function noDaemon(platform: ConsolePlatform, runDir: string, error: unknown): string {
+  const path = `${runDir}/portico.sock`
+  if (error instanceof SystemError && (error.code === 'EACCES' || error.code === 'EPERM')) {
+    return `portico: not permitted to use ${path} (${error.message}): run it as root`
+  }
   const trouble = troubleOf(platform, runDir)
   return [
-    `portico: no daemon answers on ${runDir}/portico.sock (${error instanceof Error ? error.message : error})`,
+    `portico: no daemon answers on ${path} (${error instanceof Error ? error.message : error})`,
     ...(trouble === '' ? [] : [`  it did not start:   ${trouble}`]),
     '  start it:           /etc/init.d/portico start',
     '  is it installed?    /etc/init.d/portico enabled && echo yes',
@@ -130,7 +140,8 @@ function terminalWidth(platform: ConsolePlatform): number {
   return columns >= 20 && columns <= 1000 ? Math.floor(columns) : 80
 }
 
-function fail(platform: ConsolePlatform, message: string, status: number): number {
-  platform.stderr(message)
+/** With `--json` the first line says it all: what follows is advice for people. */
+function fail(platform: ConsolePlatform, json: boolean, message: string, status: number): number {
+  platform.stderr(json ? JSON.stringify({ error: message.split('\n', 1)[0] }) : message)
   return status
 }

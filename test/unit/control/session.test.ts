@@ -100,7 +100,7 @@ describe('runConsole()', () => {
     const { exit, out } = await run([])
     expect(exit).toBe(2)
     expect(out).toContain('/ip upnp mappings print')
-    expect((await run(['--help'])).exit).toBe(0)
+    for (const word of ['--help', '-h']) expect(await run([word])).toEqual({ exit: 0, out, err: '' })
   })
   test('takes the width of the terminal where it is known', async () => {
     const widest = async (columns: string | undefined) => {
@@ -117,6 +117,36 @@ describe('runConsole()', () => {
     expect({ exit, out }).toEqual({ exit: 1, out: '' })
     expect(err).toContain('no daemon answers on /nowhere/portico.sock (connect /nowhere/portico.sock: ENOENT)')
     expect(err).toContain('/etc/init.d/portico start')
+  })
+  test('a daemon of somebody who may do more', async () => {
+    const machine = new Machine()
+    machine.connect = async () => {
+      await undefined
+      throw new SystemError('connect /run/p/portico.sock', 'EACCES')
+    }
+    const { exit, err } = await run(['status'], machine)
+    expect(exit).toBe(1)
+    expect(err).toBe(
+      'portico: not permitted to use /run/p/portico.sock (connect /run/p/portico.sock: EACCES): run it as root\n',
+    )
+  })
+  test('with --json every failure is one object, also where no daemon answers', async () => {
+    const said = async (words: readonly string[], machine = new Machine(), runDir?: string) =>
+      (await run(['--json', ...words], machine, runDir)).err
+    const broken = new Machine()
+    broken.daemon = stream => stream.end()
+    const errors = [
+      await said(['status'], new Machine(), '/nowhere'),
+      await said(['--foo']),
+      await said(['/ip', 'foo']),
+      await said(['status'], broken),
+    ]
+    expect(errors.map(text => JSON.parse(text).error.slice(0, 40))).toEqual([
+      'portico: no daemon answers on /nowhere/p',
+      'unknown option --foo',
+      'bad command name foo (line 1 column 5)',
+      "the daemon's answer cannot be read: the ",
+    ])
   })
   test('a daemon that breaks off, or is none', async () => {
     const machine = new Machine()
