@@ -30,6 +30,8 @@ export class Configuration {
   #config: Config = defaultConfig()
   #problems: readonly Problem[] = []
   #netifd: readonly NetifdInterface[] | undefined
+  /** Some file has been good: before that, nothing is in force. */
+  #wasGood = false
   #isAbsent = false
   #complaint: string | undefined
 
@@ -69,13 +71,20 @@ export class Configuration {
       this.#config,
     )
     this.#problems = problems
-    for (const problem of problems) this.#log(SEVERITY[problem.weight], 'config', describe(problem))
+    this.tell(problems)
     if (config === undefined) {
-      this.#log('error', 'config', `${names.portico} has errors: the last good configuration stays in force`)
+      const meanwhile = this.#wasGood ? 'the last good configuration stays in force' : 'every service is off'
+      this.#log('error', 'config', `${names.portico} has errors: ${meanwhile}`)
       return false
     }
+    this.#wasGood = true
     this.#config = config
     return true
+  }
+
+  /** In the log, where a problem of the files belongs, and what the network makes of them. */
+  tell(problems: readonly Problem[]): void {
+    for (const problem of problems) this.#log(SEVERITY[problem.weight], 'config', describe(problem))
   }
 
   /**

@@ -56,7 +56,8 @@ export function explain(error: unknown): { readonly status: number; readonly mes
     const hint = 'are kmod-nft-core, kmod-nft-nat and kmod-nf-conntrack-netlink installed?'
     return { status: EXIT.kernel, message: `cannot start: ${(error as Error).message}; ${hint}` }
   }
-  return { status: EXIT.fault, message: `cannot start: ${faultText(error)}` }
+  const reason = error instanceof SystemError ? error.message : faultText(error)
+  return { status: EXIT.fault, message: `cannot start: ${reason}` }
 }
 
 /** socket(2), where the kernel was built without netfilter, or its module is not there. */

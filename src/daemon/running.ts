@@ -4,6 +4,7 @@
  */
 import type { Instant } from '../base/time.ts'
 import { isEnabled } from '../config/config.ts'
+import { describe } from '../config/problems.ts'
 import { Engine } from '../core/engine.ts'
 import { Epoch } from '../core/epoch.ts'
 import { Noise } from '../core/noise.ts'
@@ -60,6 +61,8 @@ export class Running {
   #situation: Situation
   /** What each part was told last, as text. */
   readonly #told = new Map<string, string>()
+  /** Problems that the log has heard of and that are still there. */
+  #known: ReadonlySet<string> = new Set()
   readonly #refresher: Refresher
   readonly #netifd: NetifdQuestions
   readonly upnp: Upnp
@@ -229,6 +232,7 @@ export class Running {
     this.doors.keep(doors)
     this.upnp.keep(upnp)
     this.#situation = next
+    this.#tellProblems(next)
     this.surroundings.refresh()
     await this.#tell('settings', settings, () => this.#configure(settings))
     await this.#tell('uplink', uplink, () => this.#move(uplink))
@@ -251,6 +255,14 @@ export class Running {
     this.#told.delete(part)
     await tell()
     this.#told.set(part, text)
+  }
+
+  /** Roles that cannot be played, and the like: once, when they come up. Of the files the log has heard already. */
+  #tellProblems({ problems }: Situation): void {
+    const { configuration } = this.daemon
+    const present = problems.filter(problem => !configuration.problems.includes(problem))
+    configuration.tell(present.filter(problem => !this.#known.has(describe(problem))))
+    this.#known = new Set(present.map(describe))
   }
 
   #move(uplink: Uplink): Promise<void> {

@@ -88,6 +88,23 @@ describe.each(ENGINES)('on %s', engine => {
     },
   )
 
+  test('a role that is dangerous to play is refused in the log, once, and again after it was mended', async () => {
+    const outside = defaultUci({ more: "\nconfig interface\n\toption interface 'wan0'\n\toption type 'internal'\n" })
+    const refusal = /'wan0' \(wan0\) is not served as internal/g
+    expect((await reload(outside, refusal)).match(refusal)).toHaveLength(1)
+    expect(await reload(outside)).not.toMatch(refusal)
+    expect(await reload(defaultUci())).not.toMatch(refusal)
+    expect((await reload(outside, refusal)).match(refusal)).toHaveLength(1)
+  })
+
+  test('a broken file at the start: no service, and the log does not speak of an earlier configuration', async () => {
+    await server.stop()
+    const other = await startDaemon(lab, { engine, uci: { portico: "config portico 'nat_pmp\n" } })
+    expect(other.output).toContain('portico has errors: every service is off')
+    expect(other.output).not.toContain('stays in force')
+    expect(await tableView(other)).toEqual([])
+  })
+
   test('files that cannot be read change nothing', async () => {
     const { length } = server.output
     for (const name of ['portico', 'network', 'firewall']) {
