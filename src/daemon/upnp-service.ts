@@ -88,7 +88,7 @@ export class UpnpService implements Timed {
     this.#parts = parts
     this.#plan = plan
     this.#device = deviceOf(plan, parts.texts())
-    this.#world = { ...parts.world, defaultConnection: () => defaultConnection(this.#device.uuids, 2) }
+    this.#world = { ...parts.world, defaultConnection: () => defaultConnection(this.#device.uuids) }
     this.#discovery = this.#announce()
     this.#callbacks = new Callbacks({
       platform,

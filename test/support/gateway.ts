@@ -94,7 +94,7 @@ export class Igd {
       traffic: async () => this.traffic,
       isFirewallEnabled: () => this.firewallEnabled,
       outboundTimeout: transport => seconds(transport === 'tcp' ? 7440 : 60),
-      defaultConnection: () => defaultConnection(UUIDS, 1),
+      defaultConnection: () => defaultConnection(UUIDS),
     }
     this.gateway = new Gateway(this.world)
   }

@@ -75,9 +75,11 @@ export function configIdOf(device: Omit<Device, 'configId'>): number {
   return fnv1a(paths.map(path => documentAt(path, undefined, whole) ?? '').join(''), 0) & 0xffffff
 }
 
-/** The value of Layer3Forwarding's only variable. */
-export const defaultConnection = (uuids: Uuids, version: IgdVersion): string =>
-  `uuid:${uuids.connection}:WANConnectionDevice:${version},${WANIP2.id}`
+/**
+ * The value of Layer3Forwarding's only variable. Its service is the same in both descriptions, and who sees version 2
+ * may use the device as one of version 1 (docs/decisions/051).
+ */
+export const defaultConnection = (uuids: Uuids): string => `uuid:${uuids.connection}:WANConnectionDevice:1,${WANIP1.id}`
 
 export function rootDescription(version: IgdVersion, device: Device): string {
   const { configId, uuids, firewallControl } = device

@@ -141,7 +141,7 @@ describe('the root description', () => {
   test('the default connection names the UDN of the connection device (check 69)', () => {
     const udn = texts(devices(child(root(2), 'device'))[2] as XmlElement)['UDN']
     const id = services(2).find(({ controlURL }) => controlURL === CONTROL.connection)?.['serviceId']
-    expect(defaultConnection(device.uuids, 2)).toBe(`${udn}:WANConnectionDevice:2,${id}`)
+    expect(defaultConnection(device.uuids)).toBe(`${udn}:WANConnectionDevice:1,${id}`)
   })
 
   test('is short: within 4 kB, and version 1 within 3', () => {
