@@ -63,6 +63,10 @@ interface Account {
   /** When each group of the service was told last. */
   readonly told: (Instant | undefined)[]
   flight: Flight | undefined
+  /** Of its callbacks the one that is used. */
+  callback: number
+  /** Others that have not been tried since the last event that arrived. */
+  untried: number
   failures: number
   notBefore: Instant
 }
@@ -102,6 +106,8 @@ export class Eventing<Service extends string> {
       pending: new Set(groups.flatMap(({ variables }) => variables)),
       told: groups.map(() => undefined),
       flight: undefined,
+      callback: 0,
+      untried: this.#spare(answer.sid),
       failures: 0,
       notBefore: now,
     })
@@ -202,7 +208,8 @@ export class Eventing<Service extends string> {
   }
 
   #send(subscription: Subscription<Service>, account: Account, now: Instant): void {
-    const { sid, service, host, device, callback } = subscription
+    const { sid, service, host, device, callbacks } = subscription
+    const callback = callbacks[account.callback] as Callback
     const names = new Set<string>()
     for (const [index, { variables, interval }] of this.#services[service].entries()) {
       const told = account.told[index]
@@ -233,9 +240,17 @@ export class Eventing<Service extends string> {
     if (isAnswered || flight.isConnected) account.seq = nextSeq(account.seq)
     if (isAnswered && outcome.status >= 200 && outcome.status < 300) {
       account.failures = 0
+      account.untried = this.#spare(sid)
       return
     }
     for (const name of flight.names) account.pending.add(name)
+    if (!isAnswered && !flight.isConnected && account.untried > 0) {
+      account.untried--
+      account.callback = (account.callback + 1) % (this.#spare(sid) + 1)
+      account.told.fill(undefined) // to nobody yet: the next one hears the same
+      return
+    }
+    account.untried = this.#spare(sid)
     const wait = RETRY_AFTER[account.failures++]
     if (wait === undefined) this.#end(sid)
     else account.notBefore = afterMs(now, wait)
@@ -271,6 +286,11 @@ export class Eventing<Service extends string> {
   /** Who failed before gets one of half the places, so that dead subscribers do not hold up the living. */
   #hasPlace({ failures }: Account): boolean {
     return this.#busy.size < (failures === 0 ? this.#parallel : Math.ceil(this.#parallel / 2))
+  }
+
+  /** Callbacks beside the one that is used. */
+  #spare(sid: string): number {
+    return (this.#subscriptions.get(sid)?.callbacks.length ?? 1) - 1
   }
 
   #inFlight(id: number): Account | undefined {

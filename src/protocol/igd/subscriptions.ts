@@ -59,7 +59,8 @@ export interface Subscription<Service extends string> {
   readonly service: Service
   readonly host: Ip
   readonly device: string
-  readonly callback: Callback
+  /** At least one; the next is for when no connection to the one before can be made (UDA §4.1.2). */
+  readonly callbacks: readonly Callback[]
   expires: Instant
 }
 
@@ -95,8 +96,8 @@ export class Subscriptions<Service extends string> {
     if (fields === undefined) return refuse(400, 'a field is said twice')
     if (fields.sid !== undefined) return this.#renew(request, fields, fields.sid, now)
     if (fields.nt !== 'upnp:event') return refuse(412, 'NT is not upnp:event')
-    const callback = this.#callbackOf(fields.callback ?? '', request)
-    if (callback === undefined) return refuse(412, 'no callback at the address of the subscriber')
+    const callbacks = this.#callbacksOf(fields.callback ?? '', request)
+    if (callbacks.length === 0) return refuse(412, 'no callback at the address of the subscriber')
     const host = unmapped(request.from.ip)
     if (this.size >= this.#limits.total) return refuse(503, 'too many subscriptions')
     if (this.#heldBy(host) >= this.#limits.perHost) return refuse(503, 'too many subscriptions of this host')
@@ -104,7 +105,7 @@ export class Subscriptions<Service extends string> {
     const sid = `uuid:${uuidFrom(this.#parts.random(16))}`
     const { service } = request
     const { device } = request.from
-    this.#bySid.set(sid, { sid, service, host, device, callback, expires: after(now, timeout) })
+    this.#bySid.set(sid, { sid, service, host, device, callbacks, expires: after(now, timeout) })
     return { status: 200, sid, timeout, isNew: true }
   }
 
@@ -134,16 +135,15 @@ export class Subscriptions<Service extends string> {
     return known?.service === service && known.host === unmapped(from.ip) ? known : undefined
   }
 
-  /** The first URL that fits; the others are not looked at again. */
-  #callbackOf(text: string, { from }: GenaRequest<Service>): Callback | undefined {
-    if (!this.#parts.onLink(from.ip, from.device)) return undefined
+  /** The URLs that fit. */
+  #callbacksOf(text: string, { from }: GenaRequest<Service>): readonly Callback[] {
+    if (!this.#parts.onLink(from.ip, from.device)) return []
     const ownPorts = this.#parts.ownPorts()
-    for (const url of callbackUrls(text)) {
+    return callbackUrls(text).flatMap(url => {
       const callback = parseCallback(url)
-      if (callback === undefined || callback.ip !== unmapped(from.ip)) continue
-      if (callback.port >= LOWEST_PORT && !ownPorts.includes(callback.port)) return callback
-    }
-    return undefined
+      if (callback === undefined || callback.ip !== unmapped(from.ip)) return []
+      return callback.port >= LOWEST_PORT && !ownPorts.includes(callback.port) ? [callback] : []
+    })
   }
 
   #heldBy(host: Ip): number {

@@ -360,6 +360,48 @@ describe('time', () => {
     teller.join()
     expect(teller.eventing.wakeAt).toBeUndefined()
   })
+  test('check 56: a URL that nobody answers gives way to the next, and what works is kept', () => {
+    const teller = new Teller()
+    teller.slow()
+    const answer = teller.ask(
+      wish({ callback: `<http://${HOST}:2001/a><http://${HOST}:2002/b><http://${HOST}:2003/c>` }),
+    )
+    if (answer.status !== 200) throw new Error(answer.why)
+    teller.eventing.opened(answer.sid, teller.now)
+    const begun = () => teller.events().map(({ id, to, seq, says }) => ({ id, said: `${to} ${seq} ${says.length}` }))
+    const [first] = begun()
+    teller.finish(first?.id as number, { is: 'broken' })
+    teller.pass(5) // the second takes no connection: it is given up
+    const [second, third] = begun()
+    expect([first, second, third].map(each => each?.said)).toEqual([
+      `${HOST}:2001/a 0 5`,
+      `${HOST}:2002/b 0 5`,
+      `${HOST}:2003/c 0 5`,
+    ])
+    teller.eventing.connected(third?.id as number)
+    teller.finish(third?.id as number)
+    teller.publish('WANIPConnection:2', { PortMappingNumberOfEntries: '1' })
+    teller.pass(1)
+    expect(begun().map(({ said }) => said)).toEqual([`${HOST}:2003/c 1 1`])
+  })
+  test('all URLs without an answer are one failure, and one that was connected is not left', () => {
+    const teller = new Teller()
+    teller.slow()
+    const answer = teller.ask(wish({ callback: `<http://${HOST}:2001/a><http://${HOST}:2002/b>` }))
+    if (answer.status !== 200) throw new Error(answer.why)
+    teller.eventing.opened(answer.sid, teller.now)
+    const tried = (isConnected: boolean): string =>
+      teller.events().reduce((said, { id, to }) => {
+        if (isConnected) teller.eventing.connected(id)
+        teller.finish(id, { is: 'broken' })
+        return said + to.slice(-1)
+      }, '')
+    expect([tried(false), tried(false), tried(false)]).toEqual(['a', 'b', ''])
+    teller.pass(2)
+    expect([tried(true), tried(true)]).toEqual(['b', ''])
+    teller.pass(10)
+    expect([tried(false), tried(false), teller.eventing.size]).toEqual(['b', 'a', 0])
+  })
   test('an outcome that comes twice, or for a delivery given up, is not heard', () => {
     const teller = new Teller()
     teller.join()

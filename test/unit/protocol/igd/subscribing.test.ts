@@ -32,7 +32,7 @@ describe('a subscription is granted', () => {
   })
   test.each<[why: string, callback: string, from: string, to: string]>([
     ['check 56: the first URL that fits', `<http://${OTHER}:49152/a><http://${HOST}:49152/b>`, HOST, `${HOST}:49152/b`],
-    ['and no later one', `<http://${HOST}:49152/a><http://${HOST}:49153/b>`, HOST, `${HOST}:49152/a`],
+    ['and no later one, while it answers', `<http://${HOST}:49152/a><http://${HOST}:49153/b>`, HOST, `${HOST}:49152/a`],
     ['an IPv6 subscriber on the link', '<http://[fe80::7]:49152/a>', 'fe80::7', '[fe80::7]:49152/a'],
     ['an IPv4 address written as IPv6', `<http://[::ffff:${HOST}]:49152/a>`, HOST, `${HOST}:49152/a`],
     ['port 1024', `<http://${HOST}:1024/a>`, HOST, `${HOST}:1024/a`],
