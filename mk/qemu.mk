@@ -1,18 +1,22 @@
 # Emulated routers: qemu/README.md says what runs on them.
-.PHONY: qemu qemu-all qemu-bench qemu-shell qemu-program
+.PHONY: qemu qemu-all qemu-bench qemu-shell qemu-standin qemu-program
 
 # Processors and kernels of the default set: the usual one, the router's, the big-endian one.
 QEMU_DEFAULT := x86_64-6.1 mipsel-6.1 s390x-6.12
 QEMU_ALL = $(shell sed -n 's/^ *"\([a-z0-9_.-]*\)": {.*/\1/p' qemu/images.json)
 
-qemu: qemu-program ## the package on emulated routers (IMAGE=mipsel-6.1 one of them, KEEP=1 leaves a shell)
-	node build/qemu/main.mjs run $(or $(IMAGE),$(QEMU_DEFAULT))
+qemu: qemu-program ## the package on emulated routers (IMAGE=mipsel-6.1 one of them, KEEP=1 leaves a shell, OPENWRT_IMAGE=file a real one)
+	node build/qemu/main.mjs run $(if $(OPENWRT_IMAGE),openwrt,$(or $(IMAGE),$(QEMU_DEFAULT)))
 
 qemu-all: qemu-program ## on every processor and kernel of qemu/images.json
 	node build/qemu/main.mjs run $(QEMU_ALL)
 
 qemu-shell: qemu-program ## a prompt at an emulated router with the package on (IMAGE=x86_64-6.1)
-	node build/qemu/main.mjs shell $(or $(IMAGE),x86_64-6.1)
+	node build/qemu/main.mjs shell $(if $(OPENWRT_IMAGE),openwrt,$(or $(IMAGE),x86_64-6.1))
+
+qemu-standin: qemu-program ## how a given OpenWrt image is driven, on one that only behaves like one
+	@tools/setup.sh qemu-standin
+	node build/qemu/main.mjs standin $(KIND)
 
 qemu-bench: qemu-program ## Portico beside miniupnpd on an emulated router (IMAGE=x86_64-6.1), about a minute each
 	BENCH=1 node build/qemu/main.mjs run $(or $(IMAGE),$(QEMU_DEFAULT))

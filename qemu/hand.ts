@@ -1,9 +1,16 @@
-/** The suite's hand in the router: scripts go in, status and output come out, over a virtio-serial port. */
+/** The suite's hand in the router: scripts go in, status and output come out. */
 import type { Socket } from 'node:net'
 import { type Finished, until } from '../test/support/process.ts'
 import { tryConnect } from './qmp.ts'
 
-export class Hand {
+export interface Hand {
+  /** Runs a shell script in the router; 124 when the time (ms) is up. */
+  sh(script: string, timeout: number): Promise<Finished>
+  close(): void
+}
+
+/** Over a virtio-serial port, where rootfs/usr/sbin/agent listens. */
+export class Agent implements Hand {
   readonly #socket: Socket
   readonly #pending = new Map<string, (done: Finished) => void>()
   #parts: string[] = []
@@ -19,8 +26,8 @@ export class Hand {
     })
   }
 
-  static async connect(path: string): Promise<Hand> {
-    return new Hand(await until(`a socket at ${path}`, () => tryConnect(path), 10_000, 20))
+  static async connect(path: string): Promise<Agent> {
+    return new Agent(await until(`a socket at ${path}`, () => tryConnect(path), 10_000, 20))
   }
 
   /** Runs a shell script in the router; 124 when the time (ms) is up. */

@@ -30,18 +30,41 @@ export interface Image {
   readonly facts: ImageFacts
   /** Holds `vmlinuz`, `stage1.cpio.gz`, `rom.sqfs`. */
   readonly directory: string
+  /** Somebody else's image (openwrt.ts): then `directory` holds what the suite makes of it. */
+  readonly given?: GivenImage
+}
+
+export interface GivenImage {
+  /** Never written to. */
+  readonly disk: string
+  /** Absent: the disk brings its boot loader. */
+  readonly kernel?: string
+  readonly initrd?: string
+  /** Of root; empty if there is none. */
+  readonly password: string
+}
+
+/** A set of packages of one release: what for, the metapackage of a kernel or `none`, and the others. */
+interface Wish {
+  readonly purpose: '' | '-busybox' | '-node'
+  readonly kernel: string
+  readonly packages: readonly string[]
 }
 
 const PACKAGES = ['busybox-static', 'nftables', 'conntrack', 'miniupnpd-nftables']
 const PROGRAMS = ['usr/sbin/nft', 'usr/sbin/conntrack', 'usr/sbin/miniupnpd']
+const BUSYBOX: Wish = { purpose: '-busybox', kernel: 'none', packages: ['busybox-static'] }
+/** What the Node that runs this needs beside it: no Debian release of these kernels has Node 20. */
+const NODE: Wish = { purpose: '-node', kernel: 'none', packages: ['libstdc++6', 'libgcc-s1'] }
 const BUILD = join(root, 'build/qemu')
 
 export function buildImage(name: string): Image {
   const described = imageFacts(name)
   const facts = { ...described, memory: Number(process.env['MEMORY'] ?? described.memory) }
-  const debs = fetchPackages(facts.release, facts, facts.kernel)
-  const busybox = facts.busybox === undefined ? debs : fetchPackages(facts.busybox, facts, undefined)
-  const directory = join(BUILD, 'images', `${name}-${hashOf(facts, debs, busybox)}`)
+  const debs = fetchPackages(facts.release, facts, { purpose: '', kernel: facts.kernel, packages: PACKAGES })
+  const busybox = facts.busybox === undefined ? debs : fetchPackages(facts.busybox, facts, BUSYBOX)
+  const node = facts.engine === 'node' ? fetchPackages(facts.release, facts, NODE) : undefined
+  const directory = join(BUILD, 'images', `${name}-${hashOf(facts, debs, busybox, ...(node ? [node] : []))}`)
   const image = { name, facts, directory }
   if (existsSync(directory)) return image
   const work = `${directory}.${process.pid}`
@@ -49,21 +72,19 @@ export function buildImage(name: string): Image {
   mkdirSync(work, { recursive: true })
   copyFileSync(kernelOf(debs), join(work, 'vmlinuz'))
   makeStage1(work, debs, busybox)
-  makeRom(work, debs, busybox)
+  makeRom(work, debs, busybox, node)
   renameSync(work, directory)
   return image
 }
 
 /** Packages of one release and processor, unpacked. Fetched once: a newer version is taken after `rm -r build/qemu`. */
-function fetchPackages(release: string, facts: ImageFacts, kernel: string | undefined): string {
+function fetchPackages(release: string, facts: ImageFacts, { purpose, kernel, packages }: Wish): string {
   const { debian } = MACHINES[facts.machine]
-  const meta = kernel ?? 'none'
-  const directory = join(BUILD, 'debs', `${release}-${debian}${kernel === undefined ? '-busybox' : ''}`)
-  const packages = kernel === undefined ? ['busybox-static'] : PACKAGES
-  const wish = `${[meta, ...packages].join(' ')}\n`
+  const directory = join(BUILD, 'debs', `${release}-${debian}${purpose}`)
+  const wish = `${[kernel, ...packages].join(' ')}\n`
   const wishFile = join(directory, 'wish')
   if (existsSync(wishFile) && readFileSync(wishFile, 'utf8') === wish) return join(directory, 'root')
-  execFileSync(join(root, 'qemu/fetch.sh'), [directory, release, debian, meta, ...packages], {
+  execFileSync(join(root, 'qemu/fetch.sh'), [directory, release, debian, kernel, ...packages], {
     stdio: ['ignore', 'inherit', 'inherit'],
     timeout: 600_000,
   })
@@ -73,6 +94,7 @@ function fetchPackages(release: string, facts: ImageFacts, kernel: string | unde
 
 function hashOf(facts: ImageFacts, ...debs: readonly string[]): string {
   const hash = createHash('sha256').update(JSON.stringify({ ...facts, memory: 0 }))
+  if (facts.engine === 'node') hash.update(process.version)
   for (const each of debs) hash.update(readFileSync(join(each, '../versions')))
   for (const file of ['image.ts', 'modules.ts', 'stage1.sh']) hash.update(readFileSync(join(root, 'qemu', file)))
   for (const path of filesBelow(join(root, 'qemu/rootfs'))) {
@@ -111,7 +133,7 @@ function makeStage1(work: string, debs: string, busybox: string): void {
   rmSync(tree, { recursive: true })
 }
 
-function makeRom(work: string, debs: string, busybox: string): void {
+function makeRom(work: string, debs: string, busybox: string, node: string | undefined): void {
   const tree = join(work, 'rom')
   cpSync(join(root, 'qemu/rootfs'), tree, { recursive: true, verbatimSymlinks: true })
   for (const name of [
@@ -141,6 +163,10 @@ function makeRom(work: string, debs: string, busybox: string): void {
   for (const program of PROGRAMS) {
     copyFileSync(join(debs, program), join(tree, program))
     addLibraries(debs, tree, join(debs, program))
+  }
+  if (node !== undefined) {
+    copyFileSync(process.execPath, join(tree, 'usr/bin/node'))
+    addLibraries(node, tree, process.execPath)
   }
   for (const script of ['log', 'firewall', 'network']) enable(tree, script)
   shell(`mksquashfs '${tree}' '${join(work, 'rom.sqfs')}' -all-root -comp gzip -noappend -no-progress -quiet`)

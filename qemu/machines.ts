@@ -72,6 +72,8 @@ export interface ImageFacts {
   readonly memory: number
   /** Release that busybox is taken from, where the image's own is too old for the agent. */
   readonly busybox?: string
+  /** Portico runs on Node in place of its own engine: the Node that runs the suite goes into the image. */
+  readonly engine?: 'node'
 }
 
 export const IMAGES = JSON.parse(readFileSync(join(root, 'qemu/images.json'), 'utf8')) as Readonly<

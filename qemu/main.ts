@@ -3,17 +3,20 @@
  * network namespace.
  *
  *     node build/qemu/main.mjs run IMAGE...     the suite on these images; JOBS=2 runs two side by side
+ *     node build/qemu/main.mjs standin          the suite on a stand-in for an OpenWrt image (standin.sh)
  *     node build/qemu/main.mjs shell IMAGE      the router with the package, and its neighbours, at a prompt
  *
+ * The image `openwrt` is the one that OPENWRT_IMAGE names (openwrt.ts).
  * FILES=traffic,crash runs only these files of the suite; KEEP=1 ends with the shell; IPKS=directory
  * takes the packages from there.
  */
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { root } from '../test/support/root.ts'
 import { buildImage, type Image } from './image.ts'
 import { MACHINES } from './machines.ts'
+import { GIVEN, givenImage } from './openwrt.ts'
 import { type Given, makeShare } from './share.ts'
 import { shell } from './shell.ts'
 
@@ -30,9 +33,10 @@ const [what, ...names] = process.argv.slice(2)
 
 if (what === 'run' && names.length > 0) await run(names)
 else if (what === 'shell' && names[0] !== undefined) await enterShell(names[0])
+else if (what === 'standin') await standIn(names[0] ?? 'opkg')
 else if (what === 'inside') await shell(givenHere())
 else {
-  console.error('usage: main.mjs run IMAGE... | shell IMAGE')
+  console.error('usage: main.mjs run IMAGE... | shell IMAGE | standin [apk]')
   process.exit(2)
 }
 
@@ -49,10 +53,19 @@ async function run(images: readonly string[]): Promise<void> {
   process.exit(results.every(({ failed, passed }) => failed === 0 && passed > 0) ? 0 : 1)
 }
 
+/** Tests how a given image is driven: with one that is made of ours and has nothing but its console. */
+async function standIn(kind: string): Promise<void> {
+  const file = join(BUILD, 'standin.img.gz')
+  const { directory } = buildImage('x86_64-6.1')
+  execFileSync(join(root, 'qemu/standin.sh'), [directory, file, kind], { stdio: 'inherit', timeout: 300_000 })
+  process.env['OPENWRT_IMAGE'] = file
+  await run([GIVEN])
+}
+
 /** Everything the suite needs, made outside of its namespace: in there is no way to an archive. */
 function prepare(name: string): Given {
   const began = Date.now()
-  const image = buildImage(name)
+  const image = name === GIVEN ? givenImage() : buildImage(name)
   const arch = MACHINES[image.facts.machine].package
   const rom = makeShare(image, arch)
   const directory = join(BUILD, 'run', name)

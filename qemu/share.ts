@@ -4,6 +4,7 @@ import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { join } from 'node:path'
 import { root } from '../test/support/root.ts'
 import type { Image } from './image.ts'
+import { handOver } from './openwrt.ts'
 
 /** What the suite is told of the router it runs on. */
 export interface Given {
@@ -16,19 +17,29 @@ export interface Given {
 
 const BUILT = join(root, 'build/ipk')
 
-/** `IPKS=directory` takes the packages from there, as they are; otherwise they are built from this tree. */
-export function makeShare({ name, directory }: Image, arch: string): string {
-  const packages = process.env['IPKS'] ?? BUILT
-  if (packages === BUILT) build(arch)
-  const work = join(root, 'build/qemu/share', name)
+/** The read-only disk with the packages in /share. `IPKS=directory` takes those from there, as they are. */
+export function makeShare(image: Image, arch: string): string {
+  const work = join(root, 'build/qemu/share', image.name)
   rmSync(work, { recursive: true, force: true })
   mkdirSync(join(work, 'share'), { recursive: true })
+  copyFileSync(packageFor(arch), join(work, 'share/portico.ipk'))
+  if (image.facts.engine === 'node') makeNodePackage(join(work, 'share/portico.ipk'), join(work, 'node'))
+  makeOlder(join(work, 'share/portico.ipk'), join(work, 'share/portico-old.ipk'), join(work, 'old'))
+  return image.given === undefined ? addToRom(image.directory, work) : handOver(work)
+}
+
+/** Made from this tree, or one of `IPKS=directory`. */
+function packageFor(arch: string): string {
+  const packages = process.env['IPKS'] ?? BUILT
+  if (packages === BUILT) build(arch)
   const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
   const begin = packages === BUILT ? `portico_${version}-` : 'portico_'
   const file = readdirSync(packages).find(each => each.startsWith(begin) && each.endsWith(`_${arch}.ipk`))
   if (file === undefined) throw new Error(`${packages} has no package for ${arch}`)
-  copyFileSync(join(packages, file), join(work, 'share/portico.ipk'))
-  makeOlder(join(work, 'share/portico.ipk'), join(work, 'share/portico-old.ipk'), join(work, 'old'))
+  return join(packages, file)
+}
+
+function addToRom(directory: string, work: string): string {
   // mksquashfs adds to what is there. A disk of its own would be one device too many for malta's four interrupt lines.
   const rom = join(work, 'rom.sqfs')
   copyFileSync(join(directory, 'rom.sqfs'), rom)
@@ -45,6 +56,45 @@ function build(arch: string): void {
 
 /** The same program as version 0.0.1, with one file that the present package no longer has. */
 function makeOlder(from: string, to: string, work: string): void {
+  repack(
+    from,
+    to,
+    work,
+    `sed -i 's/^Version: .*/Version: 0.0.1-r1/' control/control
+mkdir -p data/usr/share/portico
+echo 'of another time' > data/usr/share/portico/left-behind`,
+  )
+}
+
+/** The package with the bundle and a line that starts Node, in place of the program with its own engine. */
+function makeNodePackage(file: string, work: string): void {
+  const modules = ['netlink', 'dgram-as-promised'].flatMap(withDependencies)
+  repack(
+    file,
+    file,
+    work,
+    `mkdir -p data/usr/lib/portico/node_modules
+cp '${join(root, 'dist/portico.mjs')}' data/usr/lib/portico/
+for module in ${[...new Set(modules)].join(' ')}; do
+  mkdir -p "data/usr/lib/portico/node_modules/$(dirname "$module")"
+  cp -r '${join(root, 'node_modules')}'/"$module" "data/usr/lib/portico/node_modules/$module"
+done
+cat > data/usr/bin/portico <<'END'
+#!/bin/sh
+exec -a portico /usr/bin/node /usr/lib/portico/portico.mjs "$@"
+END`,
+  )
+}
+
+/** A module's name and the names of those it needs, as they lie side by side in node_modules. */
+function withDependencies(name: string): readonly string[] {
+  const facts = JSON.parse(readFileSync(join(root, 'node_modules', name, 'package.json'), 'utf8'))
+  const needed = Object.keys(facts.dependencies ?? {}).filter(each => !each.startsWith('@types/'))
+  return [name, ...needed.flatMap(withDependencies)]
+}
+
+/** Unpacks a package into `work`, runs a script there, which finds `control` and `data`, and packs it again. */
+function repack(from: string, to: string, work: string, script: string): void {
   const pack = (directory: string, members: string, target: string) =>
     `(cd '${directory}' && tar --format=gnu --numeric-owner --owner=0 --group=0 --sort=name -cf - ${members} | gzip -n1 > '${target}')`
   writeFileSync(
@@ -54,9 +104,8 @@ mkdir -p '${work}/control' '${work}/data'
 tar -xzf '${from}' -C '${work}'
 tar -xzf '${work}/control.tar.gz' -C '${work}/control'
 tar -xzf '${work}/data.tar.gz' -C '${work}/data'
-sed -i 's/^Version: .*/Version: 0.0.1-r1/' '${work}/control/control'
-mkdir -p '${work}/data/usr/share/portico'
-echo 'of another time' > '${work}/data/usr/share/portico/left-behind'
+cd '${work}'
+${script}
 ${pack(`${work}/control`, '.', `${work}/control.tar.gz`)}
 ${pack(`${work}/data`, '.', `${work}/data.tar.gz`)}
 ${pack(work, './debian-binary ./data.tar.gz ./control.tar.gz', to)}

@@ -17,8 +17,11 @@ while [ ! -b /dev/vdb ] && [ $waits -lt 100 ]; do
   usleep 50000
   waits=$((waits + 1))
 done
-mount -t squashfs -o ro /dev/vda /rom || exec sh
-mount -t ext4 -o noatime /dev/vdb /overlay || exec sh
+rom=/dev/vda overlay=/dev/vdb
+# The stand-in for an OpenWrt image (standin.sh) has all of it on one disk.
+[ ! -b /dev/vda3 ] || { rom=/dev/vda2; overlay=/dev/vda3; }
+mount -t squashfs -o ro "$rom" /rom || exec sh
+mount -t ext4 -o noatime "$overlay" /overlay || exec sh
 mkdir -p /overlay/upper /overlay/work
 mount -t overlay -o lowerdir=/rom,upperdir=/overlay/upper,workdir=/overlay/work overlay /root || exec sh
 mkdir -p /root/rom /root/overlay

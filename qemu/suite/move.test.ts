@@ -44,7 +44,7 @@ async function ask(count: number, first: number, known: number): Promise<void> {
 async function move(to: string, port: number, total: number): Promise<void> {
   const { a, world } = it.lab
   const began = Date.now()
-  await it.vm.must(`uci set network.wan.ipaddr=${to}; uci commit network; /sbin/ifup wan now`, 60_000)
+  await it.vm.must(`uci set network.wan.ipaddr=${to}; uci commit network; /sbin/ifup wan`, 60_000)
   await serving(a, 'udp', port, async () => {
     await until('packets flow at the new address', () => heard(to, port), 60_000, 20)
     figure(`${total} mappings: new WAN address to the first packet`, (Date.now() - began) / 1000, 's')

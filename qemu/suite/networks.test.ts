@@ -50,7 +50,7 @@ commit network
 commit firewall
 commit portico
 END
-/etc/init.d/network boot
+/etc/init.d/network reload
 /etc/init.d/firewall reload
 /etc/init.d/portico reload`
 
