@@ -1,4 +1,4 @@
-.PHONY: demo kernel clients faults setup-lab setup-clients
+.PHONY: demo dev kernel clients faults setup-lab setup-clients
 
 setup-lab:
 	@tools/setup.sh npm build lab
@@ -11,12 +11,18 @@ ENGINE_TARGET.quickjs := host
 ENGINE_TARGET.qjs := qjs
 ENGINE_TARGET.node :=
 
-demo: ## see it work: a lab, a client, two ports, the world gets in (ENGINE=node for Node)
+demo: ## see it work: a lab, a client, three ports, the world gets in (ENGINE=node for Node)
 	@tools/setup.sh npm build lab
 	@echo "Building Portico (the first time QuickJS is built too, which takes half a minute)"
 	@$(MAKE) --no-print-directory --silent bundle $(ENGINE_TARGET.$(ENGINE))
 	@npx esbuild tools/demo.ts --bundle --platform=node --format=esm --target=node20 --outfile=build/demo.mjs --log-level=warning
 	@ENGINE=$(ENGINE) node build/demo.mjs
+
+dev: ## the same lab with a daemon in it, and a shell on its router to try things by hand (ENGINE=node for Node)
+	@tools/setup.sh npm build lab
+	@$(MAKE) --no-print-directory --silent bundle $(ENGINE_TARGET.$(ENGINE))
+	@npx esbuild tools/dev.ts --bundle --platform=node --format=esm --target=node20 --outfile=build/dev.mjs --log-level=warning
+	@ENGINE=$(ENGINE) node build/dev.mjs
 
 kernel: setup-lab ## our netlink against the real kernel: nf_tables, conntrack, links
 	@$(MAKE) --no-print-directory bundle host
