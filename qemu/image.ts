@@ -122,7 +122,9 @@ function makeStage1(work: string, debs: string, busybox: string): void {
   copyFileSync(join(root, 'qemu/stage1.sh'), join(tree, 'init'))
   chmodSync(join(tree, 'init'), 0o755)
   copyFileSync(busyboxOf(busybox), join(tree, 'bin/busybox'))
-  for (const applet of 'sh mount mkdir insmod switch_root usleep echo mknod ls cat dmesg grep dd printf'.split(' ')) {
+  for (const applet of 'sh mount mkdir insmod switch_root usleep echo mknod ls cat dmesg grep dd printf ip'.split(
+    ' ',
+  )) {
     symlinkSync('busybox', join(tree, 'bin', applet))
   }
   const below = existsSync(join(debs, 'lib/modules')) ? join(debs, 'lib/modules') : join(debs, 'usr/lib/modules')

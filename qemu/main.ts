@@ -2,7 +2,8 @@
  * `make qemu`: builds what is missing, then runs the suite on one emulated router after the other, each in a private
  * network namespace.
  *
- *     node build/qemu/main.mjs run IMAGE...     the suite on these images; JOBS=2 runs two side by side
+ *     node build/qemu/main.mjs run IMAGE...     the suite on these images; JOBS=2 runs two side by side;
+ *                                               IMAGE:traffic,upnp runs these files of it only
  *     node build/qemu/main.mjs standin          the suite on a stand-in for an OpenWrt image (standin.sh)
  *     node build/qemu/main.mjs shell IMAGE      the router with the package, and its neighbours, at a prompt
  *
@@ -48,7 +49,7 @@ async function run(images: readonly string[]): Promise<void> {
   }
   await Promise.all(Array.from({ length: Math.min(Number(process.env['JOBS'] ?? 1), 4) }, worker))
   report(results)
-  const [first] = images
+  const first = images[0]?.split(':')[0]
   if (process.env['KEEP'] && first !== undefined) await enterShell(first)
   process.exit(results.every(({ failed, passed }) => failed === 0 && passed > 0) ? 0 : 1)
 }
@@ -75,13 +76,14 @@ function prepare(name: string): Given {
   return { image, rom, directory }
 }
 
-async function suite(name: string): Promise<Result> {
+async function suite(image: string): Promise<Result> {
+  const [name = '', only = process.env['FILES'] ?? ''] = image.split(':')
   console.log(`\n=== qemu ${name}`)
   const began = Date.now()
   const given = prepare(name)
   const output = join(BUILD, 'run', `${name}.json`)
   rmSync(output, { force: true })
-  const files = (process.env['FILES'] ?? '').split(',').filter(Boolean)
+  const files = only.split(',').filter(Boolean)
   await inside(given, [
     ...['npx', 'vitest', 'run', '--config', 'qemu/vitest.config.ts', '--reporter=verbose', '--reporter=json'],
     ...[`--outputFile.json=${output}`, ...files],

@@ -12,6 +12,19 @@ while read -r module; do
   insmod "/modules/$module" || echo "stage1: no $module"
 done </modules/order
 
+# Cards are found at the same time where the bus is ccw (s390x), and either may be the first: the LAN's address ends in 1.
+waits=0
+while [ ! -e /sys/class/net/eth1 ] && [ $waits -lt 200 ]; do
+  usleep 50000
+  waits=$((waits + 1))
+done
+read -r address </sys/class/net/eth0/address
+if [ "${address##*:}" = 02 ]; then
+  ip link set eth0 name wan
+  ip link set eth1 name eth0
+  ip link set wan name eth1
+fi
+
 waits=0
 while [ ! -b /dev/vdb ] && [ $waits -lt 100 ]; do
   usleep 50000

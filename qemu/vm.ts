@@ -22,7 +22,7 @@ export interface VmOptions {
 }
 
 /** Milliseconds until an answer after power on. A given image may have its overlay to make, and its keys. */
-const PATIENCE = { ours: 120_000, given: 400_000 }
+const PATIENCE = { ours: 300_000, given: 400_000 }
 
 export class Vm {
   readonly image: Image
@@ -37,13 +37,24 @@ export class Vm {
     mkdirSync(options.directory, { recursive: true })
   }
 
-  /** Switches it on and waits until its agent answers; seconds that took. The overlay is kept unless it is `fresh`. */
+  /**
+   * Switches it on and waits until its agent answers; seconds that took. The overlay is kept unless it is `fresh`. An
+   * emulated machine that hangs or dies while it boots is switched on again, twice at most, and that is said.
+   */
   async boot(fresh = false): Promise<number> {
     const began = process.hrtime.bigint()
-    if (fresh || !existsSync(this.#disk)) await this.#newDisk()
-    await this.#launch([])
-    await this.answers(this.image.given === undefined ? PATIENCE.ours : PATIENCE.given)
-    return Number(process.hrtime.bigint() - began) / 1e9
+    for (let attempt = 1; ; attempt++) {
+      if (fresh || !existsSync(this.#disk)) await this.#newDisk()
+      try {
+        await this.#launch([])
+        await this.answers(this.image.given === undefined ? PATIENCE.ours : PATIENCE.given)
+        return Number(process.hrtime.bigint() - began) / 1e9
+      } catch (error) {
+        await this.off()
+        if (attempt === 3) throw error
+        console.log(`${this.image.name} did not boot and is switched on again: ${error}`)
+      }
+    }
   }
 
   get on(): boolean {

@@ -10,16 +10,18 @@ export interface Account {
   readonly refused: number
   /** Longest time without an answer, seconds. */
   readonly gap: number
+  /** Whether packets flowed at the end. */
+  readonly alive: boolean
 }
 
 /** Starts it and waits for its first answer. */
 export async function startStream(from: Host, ip: string, port: number, seconds: number, interval = 0.005) {
   const program = join(root, 'qemu/stream.py')
   const stream = from.start(['python3', program, ip, String(port), String(seconds), String(interval)])
-  await stream.waitFor('started', 5000)
+  await stream.waitFor('started', 20_000)
   return {
     async done(): Promise<Account> {
-      await stream.waitFor(/^\{.*\}$/m, (seconds + 5) * 1000)
+      await stream.waitFor(/^\{.*\}$/m, (seconds + 60) * 1000)
       return JSON.parse(/^\{.*\}$/m.exec(stream.output)?.[0] ?? '{}')
     },
   }

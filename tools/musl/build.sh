@@ -4,6 +4,8 @@
 # OUT/bin/musl-gcc then compiles with musl's headers and links with its static library; the kernel's headers, which
 # belong to no C library, come from the compiler's own. Everything else of the compiler's C library is out of sight.
 set -eu
+# `make ARCH=s390x_emulated` hands its ARCH down to every make below it; musl's own means another thing by that name.
+unset ARCH MAKEFLAGS MAKEOVERRIDES MFLAGS
 
 compiler=$1
 out=$(mkdir -p "$2" && cd "$2" && pwd)
