@@ -35,7 +35,8 @@ export function qemuCommand(image: Image, wiring: Wiring): readonly string[] {
 
 /** A given disk brings its boot loader, unless a kernel was given beside it. */
 function kernel({ given, facts, directory }: Image): readonly string[] {
-  const console = `console=${MACHINES[facts.machine].console}`
+  const { console: device, words = '' } = MACHINES[facts.machine]
+  const console = `console=${device} ${words}`.trim()
   if (given === undefined) {
     const files = ['-kernel', join(directory, 'vmlinuz'), '-initrd', join(directory, 'stage1.cpio.gz')]
     return [...files, '-append', `${console} quiet panic=-1`]

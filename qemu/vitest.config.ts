@@ -10,7 +10,7 @@ export default defineConfig({
     pool: 'forks',
     fileParallelism: false,
     // Longer than all that a row waits for itself, on a machine that is busy with other things: those say what is missing.
-    testTimeout: 600_000,
-    hookTimeout: 600_000,
+    testTimeout: 900_000,
+    hookTimeout: 1_200_000,
   },
 })
