@@ -1,34 +1,90 @@
 /**
  * BOOTID.UPNP.ORG: greater at each start than at the start before (UDA §1.2.2). The wall clock in seconds, as long as
- * it runs forward; a file in the run directory keeps what was used last, so that a start in the same second, or after
- * the clock was put back, is greater all the same. The directory is empty after a boot: then the clock alone decides,
- * and routers without a battery begin at the time of their newest file, not in 1970.
+ * it runs forward; and a file keeps what was used last, so that a start in the same second, or with a clock that was
+ * put back, is greater all the same.
+ *
+ * Over a reboot the file beside the lease file lasts, where the owner keeps leases on flash: a router without a battery
+ * begins at the time of its newest file, again and again. Where nothing lasts, the clock is believed from the moment
+ * somebody sets it (`Rising`): what is announced before that may be less than before the reboot, and is another number.
  */
 import { utf8Decode, utf8Encode } from '../base/text.ts'
+import type { Clock } from '../base/time.ts'
 import type { Platform } from '../platform/platform.ts'
 import { BOOT_IDS } from '../wire/ssdp.ts'
 
-const FILE = 'bootid'
-
-/** The next one; it is not yet noted. */
-export function nextBootId(platform: Platform, directory: string): number {
-  const kept = read(platform, `${directory}/${FILE}`)
-  const clock = Math.floor(platform.wallTime() / 1000)
-  return Math.max(clock, kept + 1) % BOOT_IDS
+/** Paths of the files that keep the last one. */
+export interface BootIdFiles {
+  /** In the run directory: empty after a boot. */
+  readonly run: string
+  /** `undefined`: the owner has chosen no place on flash. */
+  readonly lasting: string | undefined
 }
 
-/** A directory that cannot be written is no reason not to serve. */
-export function noteBootId(platform: Platform, directory: string, bootId: number): void {
-  try {
-    platform.writeFile(`${directory}/${FILE}`, utf8Encode(`${bootId}\n`))
-  } catch {}
+type Machine = Pick<Platform, 'wallTime' | 'readFile'> & { readonly clock: Clock }
+
+/** `leaseFile`: as configured. */
+export const bootIdFiles = (leaseFile: string | undefined, runDirectory: string): BootIdFiles => ({
+  run: `${runDirectory}/bootid`,
+  lasting: leaseFile === undefined || leaseFile === '' || leaseFile === 'none' ? undefined : `${leaseFile}.bootid`,
+})
+
+/** The numbers of one start: `next` is not yet noted. */
+export class Rising {
+  /** The one to begin with. */
+  readonly first: number
+  readonly #machine: Machine
+  /** Nobody remembers the boot before: only the clock can be above it, once it is right. */
+  readonly #followsClock: boolean
+  /** Of the wall clock against the boot clock, ms. */
+  #offset: number
+
+  constructor(machine: Machine, { run, lasting }: BootIdFiles) {
+    const kept = lasting === undefined ? undefined : read(machine, lasting)
+    const last = Math.max(kept ?? 0, read(machine, run) ?? 0)
+    this.first = Math.max(inSeconds(machine), last + 1) % BOOT_IDS
+    this.#machine = machine
+    this.#followsClock = kept === undefined
+    this.#offset = offsetOf(machine)
+  }
+
+  /** A greater one than `now`, when somebody has set the clock forward by more than a minute since it was asked last. */
+  afterClockSet(now: number): number | undefined {
+    if (!this.#followsClock) return undefined
+    const before = this.#offset
+    this.#offset = offsetOf(this.#machine)
+    if (this.#offset - before <= FORWARD) return undefined
+    const next = inSeconds(this.#machine) % BOOT_IDS
+    return next > now ? next : undefined
+  }
 }
 
-function read(platform: Platform, path: string): number {
+/** A file that cannot be written is no reason not to serve. */
+export function noteBootId(
+  { makeDirectory, writeFile }: Pick<Platform, 'makeDirectory' | 'writeFile'>,
+  files: BootIdFiles,
+  bootId: number,
+): void {
+  for (const path of [files.run, files.lasting]) {
+    if (path === undefined) continue
+    try {
+      makeDirectory(path.replace(/\/[^/]*$/, '') || '/')
+      writeFile(path, utf8Encode(`${bootId}\n`))
+    } catch {}
+  }
+}
+
+/** ms: a clock that is only corrected moves by less. */
+const FORWARD = 60_000
+
+const offsetOf = ({ wallTime, clock }: Machine): number => wallTime() - clock.now()
+
+const inSeconds = ({ wallTime }: Machine): number => Math.max(0, Math.floor(wallTime() / 1000))
+
+function read({ readFile }: Machine, path: string): number | undefined {
   try {
-    const text = utf8Decode(platform.readFile(path) ?? new Uint8Array(0)).trim()
-    return /^[0-9]{1,10}$/.test(text) ? Number(text) : 0
+    const text = utf8Decode(readFile(path) ?? new Uint8Array(0)).trim()
+    return /^[0-9]{1,10}$/.test(text) ? Number(text) : undefined
   } catch {
-    return 0
+    return undefined
   }
 }

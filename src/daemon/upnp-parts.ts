@@ -9,6 +9,7 @@ import type { Counted } from '../kernel/traffic.ts'
 import type { Platform } from '../platform/platform.ts'
 import type { DeviceTexts } from '../protocol/igd/description.ts'
 import type { LinkReading } from '../protocol/igd/gateway-world.ts'
+import { bootIdFiles } from './bootid.ts'
 import type { PageWorld } from './page.ts'
 import { page } from './page.ts'
 import { PATHS } from './page-view.ts'
@@ -47,7 +48,7 @@ export function upnpParts(running: Running, { noise, rate }: Shared): UpnpParts 
     log: diary.log,
     noise,
     links,
-    runDirectory: places.run,
+    bootIdFiles: () => bootIdFiles(running.situation.config.system.lease_file, places.run),
     world: upnpWorld({
       platform,
       engine,

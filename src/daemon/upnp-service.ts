@@ -23,7 +23,8 @@ import type { GatewayWorld } from '../protocol/igd/gateway-world.ts'
 import { DESCRIPTION } from '../protocol/igd/personality.ts'
 import type { IgdVersion, Personality } from '../protocol/igd/tree.ts'
 import { gatewayTree } from '../protocol/igd/tree.ts'
-import { nextBootId, noteBootId } from './bootid.ts'
+import type { BootIdFiles } from './bootid.ts'
+import { noteBootId, Rising } from './bootid.ts'
 import { Callbacks } from './callbacks.ts'
 import { HttpServer } from './http.ts'
 import { HttpDoors, textOf } from './http-doors.ts'
@@ -38,8 +39,8 @@ export interface UpnpParts {
   readonly log: Log
   readonly noise: Noise
   readonly links: LinkView
-  /** Where the last BOOTID is kept. */
-  readonly runDirectory: string
+  /** Where the last BOOTID is kept, by the present configuration. */
+  readonly bootIdFiles: () => BootIdFiles
   /** Without `defaultConnection`, which follows from the description. */
   readonly world: Omit<GatewayWorld, 'defaultConnection'>
   /** Name and version of this program, and of the system it runs on: `Linux/6.6`, `Portico/0.2`. */
@@ -69,6 +70,7 @@ export class UpnpService implements Timed {
   readonly #parts: UpnpParts
   #plan: UpnpPlan
   #device: Device
+  readonly #bootIds: Rising
   readonly #discovery: Discovery
   readonly #ssdp: SsdpDoors
   readonly #http: HttpDoors
@@ -89,6 +91,7 @@ export class UpnpService implements Timed {
     this.#plan = plan
     this.#device = deviceOf(plan, parts.texts())
     this.#world = { ...parts.world, defaultConnection: () => defaultConnection(this.#device.uuids) }
+    this.#bootIds = new Rising(platform, parts.bootIdFiles())
     this.#discovery = this.#announce()
     this.#callbacks = new Callbacks({
       platform,
@@ -145,6 +148,7 @@ export class UpnpService implements Timed {
 
   wake(now: Instant): void {
     if (this.#publishAt !== undefined && this.#publishAt <= now) this.#publish()
+    this.#followClock(now)
     for (const part of this.#timed) if (part.wakeAt !== undefined && part.wakeAt <= now) part.wake(now)
   }
 
@@ -198,7 +202,7 @@ export class UpnpService implements Timed {
   }
 
   #announce(): Discovery {
-    const { platform, links, runDirectory } = this.#parts
+    const { platform, links } = this.#parts
     const parts = {
       random: (length: number) => platform.random(length),
       wallTime: () => platform.wallTime(),
@@ -206,20 +210,32 @@ export class UpnpService implements Timed {
       send: (datagram: Parameters<SsdpDoors['send']>[0]) =>
         this.#ssdp.send(datagram, address => !this.#plan.doors.some(door => door.address === address)),
     }
-    return new Discovery(parts, this.#offer(), nextBootId(platform, runDirectory))
+    return new Discovery(parts, this.#offer(), this.#bootIds.first)
   }
 
   /** Announces what can be announced now. */
   #serve(): void {
-    const { platform, runDirectory } = this.#parts
     const wanted = new Set(this.#plan.doors.map(({ device, address }) => `${device} ${address}`))
     const open = this.#ssdp.listening.filter(({ device, address }) => wanted.has(`${device} ${address}`))
+    this.#followClock(this.#now())
     this.#discovery.serve(open, this.#now())
-    if (open.length > 0 && this.#discovery.bootId !== this.#notedBootId) {
-      this.#notedBootId = this.#discovery.bootId
-      noteBootId(platform, runDirectory, this.#notedBootId)
-    }
+    if (open.length > 0) this.#noteBootId()
     this.#parts.rearm()
+  }
+
+  #followClock(now: Instant): void {
+    const next = this.#bootIds.afterClockSet(this.#discovery.bootId)
+    if (next === undefined) return
+    this.#discovery.raise(next, now)
+    this.#noteBootId()
+  }
+
+  #noteBootId(): void {
+    const { platform, bootIdFiles } = this.#parts
+    const { bootId } = this.#discovery
+    if (bootId === this.#notedBootId) return
+    this.#notedBootId = bootId
+    noteBootId(platform, bootIdFiles(), bootId)
   }
 
   #site(gateway: Gateway): Site {

@@ -1,5 +1,5 @@
 /** The wall clock jumps (NTP sets it after the start, an owner sets it wrongly): leases, epoch and table do not notice. */
-import { writeFileSync } from 'node:fs'
+import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { compiled } from '../support/compile.ts'
@@ -8,6 +8,7 @@ import { type Lab, makeLab } from '../support/lab.ts'
 import { askAddress, askMap } from '../support/natpmp.ts'
 import { monotonic, sleep, until } from '../support/process.ts'
 import { defaultUci, type Engine, type Server, startDaemon } from '../support/server.ts'
+import { searchFor, upnpUci } from '../support/upnp.ts'
 import { ENGINES } from './agreement.ts'
 
 const YEAR = 365 * 86400
@@ -63,6 +64,52 @@ describe.each(DYNAMIC)('on %s', engine => {
     )
     expect(Math.abs(monotonic() - granted - 6)).toBeLessThan(1)
     expect((await kernelView(lab)).forward.some(({ external }) => external.endsWith(':4001'))).toBe(false)
+  })
+})
+
+describe.each(DYNAMIC)('BOOTID on %s', engine => {
+  let lab: Lab
+  let library: string
+  beforeAll(async () => {
+    library = await compiled('wall-clock', 'shared')
+  })
+  afterEach(() => lab?.close())
+
+  /** A reboot leaves nothing in the run directory; `offset` is how far the wall clock is off then. */
+  async function boot(leaseFile: string | undefined, offset: number): Promise<Server> {
+    rmSync(join(lab.directory, 'run'), { recursive: true, force: true })
+    const file = join(lab.directory, 'offset')
+    writeFileSync(file, String(offset))
+    const more = leaseFile === undefined ? '' : `config portico 'system'\n\toption lease_file '${leaseFile}'\n`
+    const environment = { LD_PRELOAD: library, WALL_CLOCK_OFFSET: file }
+    return startDaemon(lab, { engine, uci: upnpUci({ more }), environment })
+  }
+  async function bootId(): Promise<number> {
+    const [answer] = await searchFor(lab.a, 'upnp:rootdevice')
+    return Number(answer?.fields['BOOTID.UPNP.ORG'])
+  }
+
+  test('rises over reboots with a clock that begins in the past, where leases are on flash', async () => {
+    lab = await makeLab()
+    const seen: number[] = []
+    for (const offset of [0, -YEAR, -YEAR, -3 * YEAR]) {
+      const server = await boot(join(lab.directory, 'flash', 'leases'), offset)
+      seen.push(await bootId())
+      await server.stop()
+    }
+    expect([...new Set(seen)].sort((a, b) => a - b)).toEqual(seen)
+  })
+
+  test('in RAM it is above the one before the reboot as soon as the clock is set', async () => {
+    lab = await makeLab()
+    const before = await boot(undefined, 0)
+    const first = await bootId()
+    await before.stop()
+    await boot(undefined, -YEAR)
+    expect(await bootId()).not.toBe(first)
+    writeFileSync(join(lab.directory, 'offset'), '0')
+    // The next thing that it does by itself: answers to a search leave one by one.
+    await until('a greater BOOTID', async () => (await bootId()) > first || undefined, 20_000)
   })
 })
 

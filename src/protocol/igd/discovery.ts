@@ -159,6 +159,12 @@ export class Discovery {
     this.#series = doors.map(door => this.#begin(door, !begun.some(each => isSame(each, door)), now))
   }
 
+  /** A greater BOOTID: all networks hear of it, and all announce themselves under it. */
+  raise(bootId: number, now: Instant): void {
+    this.#reboot(this.doors, now, bootId % BOOT_IDS)
+    this.#series = this.#series.map(({ door, next }) => this.#begin(door, next === 'byebye', now))
+  }
+
   /** The service ends or is switched off: every door says goodbye, at once. */
   stop(now: Instant): void {
     this.serve([], now)
@@ -223,8 +229,7 @@ export class Discovery {
     for (const row of this.#announced) this.#multicast(door, encodeByebye(group, row, this.#bearings(row, door)), now)
   }
 
-  #reboot(doors: readonly Door[], now: Instant): void {
-    const next = (this.#bootId + 1) % BOOT_IDS
+  #reboot(doors: readonly Door[], now: Instant, next = (this.#bootId + 1) % BOOT_IDS): void {
     for (const door of doors) {
       const group = groupOf(door.address)
       for (const row of this.#announced) {

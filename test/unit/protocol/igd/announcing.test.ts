@@ -239,6 +239,26 @@ describe('announcements', () => {
     expect(scenes(finder.take())[0]).toBe('byebye 192.168.1.1 1001')
   })
 
+  test('a greater BOOTID, once the clock is right: all hear of it, and then announce themselves', () => {
+    const finder = settled([LAN, GUEST])
+    finder.discovery.raise(5000, finder.now)
+    expect(scenes(finder.take())).toEqual(['update 192.168.1.1 1000->5000', 'update 10.7.0.1 1000->5000'])
+    finder.pass(10)
+    const said = scenes(finder.take())
+    expect(said.filter(each => each === 'alive 192.168.1.1 5000')).toHaveLength(3)
+    expect(said.filter(each => each === 'alive 10.7.0.1 5000')).toHaveLength(3)
+    expect(said).toHaveLength(6)
+  })
+
+  test('a greater BOOTID during the start: the goodbye is not forgotten', () => {
+    const finder = new Finder()
+    finder.serve(LAN)
+    finder.discovery.raise(5000, finder.now)
+    finder.take()
+    finder.pass(10)
+    expect(scenes(finder.take())[0]).toBe('byebye 192.168.1.1 5000')
+  })
+
   test('after the last of 31 bits comes 0', () => {
     const finder = settled([LAN], { bootId: 2 ** 31 - 1 })
     finder.serve(MOVED)
