@@ -29,7 +29,7 @@ private_apt() {
   command=$1
   shift
   "$command" -q -q \
-    -o Dir::State="$directory/apt/state" -o Dir::State::status=/dev/null -o Dir::Cache="$directory/apt/cache" \
+    -o Dir::State="$directory/apt/state" -o Dir::State::status="$directory/apt/status" -o Dir::Cache="$directory/apt/cache" \
     -o Dir::Etc::sourcelist="$directory/apt/sources.list" -o Dir::Etc::sourceparts=- \
     -o APT::Architecture="$processor" -o APT::Architectures="$processor" -o APT::Sandbox::User=root \
     -o Acquire::Languages=none -o Acquire::Check-Valid-Until=false -o APT::Install-Recommends=false "$@"
@@ -40,6 +40,7 @@ fetch_from() {
   shift
   rm -rf "$directory/apt"
   mkdir -p "$directory/apt/state/lists/partial" "$directory/apt/cache/archives/partial" "$directory/apt/kernel"
+  : > "$directory/apt/status" # nothing is installed; apt locks beside it
   echo "deb [arch=$processor signed-by=$keyring] $archive $release main" > "$directory/apt/sources.list"
   private_apt apt-get update -o APT::Update::Error-Mode=any || return 1
   [ "$kernel" = none ] || fetch_kernel || return 1

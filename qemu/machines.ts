@@ -89,3 +89,6 @@ export function imageFacts(name: string): ImageFacts {
   if (facts === undefined) throw new Error(`there is no image '${name}'; there are: ${Object.keys(IMAGES).join(' ')}`)
   return facts
 }
+
+/** How much longer than with our own engine things may take: each call of the console starts Node, in an emulator. */
+export const slowness = ({ engine }: ImageFacts): number => (engine === 'node' ? 3 : 1)

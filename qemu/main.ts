@@ -20,6 +20,7 @@ import { MACHINES } from './machines.ts'
 import { GIVEN, givenImage } from './openwrt.ts'
 import { type Given, makeShare } from './share.ts'
 import { shell } from './shell.ts'
+import { writeBenchTable } from './table.ts'
 
 interface Result {
   readonly image: string
@@ -49,6 +50,7 @@ async function run(images: readonly string[]): Promise<void> {
   }
   await Promise.all(Array.from({ length: Math.min(Number(process.env['JOBS'] ?? 1), 4) }, worker))
   report(results)
+  if (process.env['BENCH']) writeBenchTable()
   const first = images[0]?.split(':')[0]
   if (process.env['KEEP'] && first !== undefined) await enterShell(first)
   process.exit(results.every(({ failed, passed }) => failed === 0 && passed > 0) ? 0 : 1)

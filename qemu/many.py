@@ -1,4 +1,4 @@
-"""Many NAT-PMP mappings by one host: many.py SERVER COUNT FIRST_PORT WINDOW [udp|tcp] -> one JSON object.
+"""Many NAT-PMP mappings by one host: many.py SERVER COUNT FIRST_PORT WINDOW [SECONDS] -> one JSON object.
 
 WINDOW requests are under way at a time; one that is not answered within a second is repeated (RFC 6886 §3.1 repeats
 sooner; this client wants to know what the server does, not what a flood does). Times are milliseconds.
@@ -11,7 +11,7 @@ import sys
 import time
 
 server, count, first, window = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
-opcode = 2 if sys.argv[5:] == ['tcp'] else 1
+limit = float(sys.argv[5]) if len(sys.argv) > 5 else 300
 it = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 it.connect((server, 5351))
 waiting, asked, answered, refused, repeated, times = list(range(first, first + count)), {}, 0, {}, 0, []
@@ -21,11 +21,11 @@ start = time.monotonic()
 
 def ask(port):
     asked[port] = time.monotonic()
-    it.send(struct.pack('!BBHHHI', 0, opcode, 0, port, port, 7200))
+    it.send(struct.pack('!BBHHHI', 0, 1, 0, port, port, 7200))
 
 
 while waiting or asked:
-    if time.monotonic() - start > 300:
+    if time.monotonic() - start > limit:
         break
     while waiting and len(asked) < window:
         port = waiting.pop(0)

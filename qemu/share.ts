@@ -66,6 +66,9 @@ echo 'of another time' > data/usr/share/portico/left-behind`,
   )
 }
 
+/** Headers for compiling netlink's native part, which comes compiled. */
+const BUILD_ONLY = 'node-addon-api'
+
 /** The package with the bundle and a line that starts Node, in place of the program with its own engine. */
 function makeNodePackage(file: string, work: string): void {
   const modules = ['netlink', 'dgram-as-promised'].flatMap(withDependencies)
@@ -75,10 +78,13 @@ function makeNodePackage(file: string, work: string): void {
     work,
     `mkdir -p data/usr/lib/portico/node_modules
 cp '${join(root, 'dist/portico.mjs')}' data/usr/lib/portico/
-for module in ${[...new Set(modules)].join(' ')}; do
+for module in ${[...new Set(modules)].filter(each => each !== BUILD_ONLY).join(' ')}; do
   mkdir -p "data/usr/lib/portico/node_modules/$(dirname "$module")"
   cp -r '${join(root, 'node_modules')}'/"$module" "data/usr/lib/portico/node_modules/$module"
+  rm -rf "data/usr/lib/portico/node_modules/$module/src"
 done
+find data/usr/lib/portico -path '*/prebuilds/*' -type d ! -name linux-x64 -exec rm -r {} +
+find data/usr/lib/portico -name '*.map' -o -name '*.d.ts' -o -name '*.md' | xargs rm -f
 cat > data/usr/bin/portico <<'END'
 #!/bin/sh
 exec -a portico /usr/bin/node /usr/lib/portico/portico.mjs "$@"

@@ -6,6 +6,7 @@ import { qemuCommand } from './command.ts'
 import { Console, withoutTalk } from './console.ts'
 import { Agent, type Hand } from './hand.ts'
 import type { Image } from './image.ts'
+import { slowness } from './machines.ts'
 import { TAKE_OVER } from './openwrt.ts'
 import { Qmp } from './qmp.ts'
 
@@ -75,7 +76,7 @@ export class Vm {
 
   async sh(script: string, timeout = 30_000): Promise<Finished> {
     if (this.#hand === undefined) throw new Error('the router is off')
-    return this.#hand.sh(script, timeout)
+    return this.#hand.sh(script, timeout * slowness(this.image.facts))
   }
 
   async must(script: string, timeout?: number): Promise<string> {
