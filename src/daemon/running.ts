@@ -228,7 +228,7 @@ export class Running {
 
   /** Doors close first and open last: nobody is served by rules that do not hold yet, or no longer. */
   async #carryOver(next: Situation): Promise<void> {
-    const { settings, uplink, uplink6, policy, statics, doors, upnp } = next
+    const { settings, uplink, policy, statics, doors, upnp } = next
     this.doors.keep(doors)
     this.upnp.keep(upnp)
     this.#situation = next
@@ -236,8 +236,7 @@ export class Running {
     this.surroundings.refresh()
     await this.#tell('settings', settings, () => this.#configure(settings))
     await this.#tell('uplink', uplink, () => this.#move(uplink))
-    const outward6 = uplink6.device // rules may name it
-    await this.#tell('rules', { policy, statics, outward6 }, () => this.engine.reconsider(policy, statics))
+    await this.#tell('rules', lawOf(next), () => this.engine.reconsider(policy, statics))
     this.#placeLeases()
     this.leases.restore()
     await this.neighbourhood.want(doors.length > 0 || upnp !== undefined)
@@ -283,5 +282,13 @@ export class Running {
 
 const servesAt = (name: string, isOn: boolean, where: readonly string[]): string =>
   isOn ? `${name} on ${where.length === 0 ? 'no address yet' : where.join(', ')}` : `${name} is off`
+
+/**
+ * What `reconsider` asks: rules, which may name the way out for IPv6; who is served; what the firewall redirects. The
+ * last two as the files say, since a network that is down for a moment must cost nobody a mapping.
+ */
+function lawOf({ policy, statics, uplink6, config: { interfaces, firewall } }: Situation): object {
+  return { policy, statics, outward6: uplink6.device, interfaces, firewall }
+}
 
 const toldBy = (uplink: Uplink) => (uplink.is === 'up' ? uplink.told : undefined)

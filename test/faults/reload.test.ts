@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { tableView } from '../support/kernel.ts'
-import { type Lab, makeLab, WAN } from '../support/lab.ts'
+import { GUEST, type Lab, makeLab, WAN } from '../support/lab.ts'
 import { askMap } from '../support/natpmp.ts'
 import { sleep, until } from '../support/process.ts'
 import { expectNoReach } from '../support/reach.ts'
@@ -87,6 +87,25 @@ describe.each(ENGINES)('on %s', engine => {
       })
     },
   )
+
+  test('a network that is served no more, and a redirect of the firewall, take their mappings along', async () => {
+    const uci = defaultUci()
+    const guest =
+      "\nconfig interface\n\toption interface 'lan'\n\toption type 'internal'\n\nconfig interface\n\toption interface 'guest'\n\toption type 'internal'\n"
+    await reload(defaultUci({ more: guest }))
+    await lab.reloadFirewall({ guestInput: 'accept' })
+    const asked = await askMap(lab.guest, { transport: 'udp', internal: 6000, external: 6000 }, GUEST)
+    expect(asked).toMatchObject({ result: 0, external: 6000 })
+    const log = await reload(defaultUci(), /removed/)
+    expect(log).toMatch(/removed udp .*:6000 .*is on no internal network/)
+    expect(await ports()).toEqual([`${WAN}:4000`, `${WAN}:5000`])
+    const redirect =
+      "\nconfig redirect\n\toption src 'wan'\n\toption proto 'udp'\n\toption src_dport '5000'\n\toption dest_ip '192.168.88.11'\n\toption target 'DNAT'\n"
+    expect(await reload({ ...uci, firewall: uci['firewall'] + redirect }, /removed/)).toMatch(
+      /removed udp .*:5000 .*used by a redirect of the firewall/,
+    )
+    expect(await ports()).toEqual([`${WAN}:4000`])
+  })
 
   test('a role that is dangerous to play is refused in the log, once, and again after it was mended', async () => {
     const outside = defaultUci({ more: "\nconfig interface\n\toption interface 'wan0'\n\toption type 'internal'\n" })
