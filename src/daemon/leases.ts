@@ -107,9 +107,9 @@ export class LeaseKeeper implements Timed {
    */
   read(kernelKept = false): void {
     const { platform, log } = this.#parts
-    if (this.#place === undefined) return
     this.#isRead = true
     this.#readAt = this.#now
+    if (this.#place === undefined) return
     const { path } = this.#place
     const bytes = this.#bytesOf(path)
     if (bytes === undefined) return

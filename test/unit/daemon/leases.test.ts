@@ -119,6 +119,15 @@ describe('flash is written', () => {
     expect(world.written).toBe(2)
   })
 
+  test('where there was no place at the start, and the owner has given one since', () => {
+    const { keeper, files } = new World(10)
+    keeper.configure(undefined)
+    keeper.read()
+    keeper.configure({ path: PATH, interval: 0 })
+    keeper.write()
+    expect(files.has(PATH)).toBe(true)
+  })
+
   test('with interval 0 only at the end', () => {
     const world = new World(0)
     world.keeper.read()
