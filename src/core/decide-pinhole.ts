@@ -8,6 +8,7 @@ import type { Decision, Request, World } from './decision.ts'
 import { leaseFor, macAfter, mayNotAsk, mayRemove, notAllowed, quota, refuse } from './decision.ts'
 import type { Mapping, PinholeChangeWish, PinholeWish } from './mapping.ts'
 import { ANYBODY, isForAnybody, sameRemote } from './mapping.ts'
+import type { TableView } from './table.ts'
 
 /** §2.2: LeaseTime is at most a day. */
 const LONGEST = seconds(86_400)
@@ -22,7 +23,7 @@ export function decidePinhole(wish: PinholeWish, world: World, now: Instant): De
     return change(known, { ...known, owner, label, lease, mac: macAfter(mac, known), state: 'on' })
   const full = quota(wish, world)
   if (full !== undefined) return refuse('quota', full)
-  const pinhole = world.table.freePinhole()
+  const pinhole = numberFor(wish, world.table)
   if (pinhole === undefined) return refuse('no-port', 'every pinhole number is in use')
   const remote = isForAnybody(wish) ? ANYBODY : wish.remote
   const external = internal
@@ -54,6 +55,10 @@ function closed(request: Request, world: World): Decision | undefined {
   if (outward === undefined) return refuse('no-uplink', 'there is no way out for IPv6')
   const because = notAllowed(request, world.policy, outward, request.internal.port)
   return because === undefined ? undefined : refuse('not-allowed', because)
+}
+
+function numberFor({ before }: PinholeWish, table: TableView): number | undefined {
+  return before !== undefined && table.pinhole(before) === undefined ? before : table.freePinhole()
 }
 
 const isFlow = (known: Mapping, { owner, remote }: PinholeWish): boolean =>

@@ -10,15 +10,15 @@
  * little leaves a port open for longer, but never longer than was granted; believing too much would take a port from
  * a client that counts on it.
  *
- * Not in the file: static mappings, which the configuration has; IPv6 pinholes, whose number a client could not find
- * again; suspended mappings, whose address belongs to somebody else.
+ * Not in the file: static mappings, which the configuration has; suspended mappings, whose address belongs to somebody
+ * else.
  */
 import type { Endpoint, Ip, Mac, Port } from '../base/ip.ts'
 import { isIpv4, parseIp, parseMac } from '../base/ip.ts'
 import { oneLine, utf8Decode, utf8Encode } from '../base/text.ts'
 import type { Instant, Seconds } from '../base/time.ts'
 import { seconds, secondsBetween } from '../base/time.ts'
-import type { Mapping, MapWish, Owner, Service, Transport } from './mapping.ts'
+import type { Mapping, MapWish, Owner, PinholeWish, Service, Transport } from './mapping.ts'
 
 /** When something was written, or is read. */
 export interface Stamp {
@@ -40,6 +40,8 @@ export interface LeaseRecord {
   readonly enabled: boolean
   readonly label: string
   readonly left: Seconds | 'forever'
+  /** The number of an IPv6 pinhole, whose external port is the internal one. */
+  readonly pinhole: number | undefined
   /** It had come out of such a file and was not back yet when this one was written. */
   readonly waits: boolean
 }
@@ -57,6 +59,8 @@ const MOST_RECORDS = 32_768
 /** Room for all of them; what is larger is no file of ours. */
 export const LEASES_MOST_BYTES = 1 << 23
 const LONGEST_LINE = 1024
+/** WANIPv6FirewallControl:1 §2.2: LeaseTime. */
+const LONGEST_PINHOLE = seconds(86_400)
 /** 2025-01-01: before it a clock has not been set, since this program is younger. */
 const CREDIBLE = 1_735_689_600_000
 
@@ -64,7 +68,7 @@ const CREDIBLE = 1_735_689_600_000
 export function recordsOf(mappings: Iterable<Mapping>, now: Instant): readonly LeaseRecord[] {
   const records: LeaseRecord[] = []
   for (const { transport, external, internal, owner, lease, label, mac, remote, state, pinhole } of mappings) {
-    if (owner.via === 'operator' || pinhole !== undefined || state === 'suspended') continue
+    if (owner.via === 'operator' || state === 'suspended') continue
     const left = lease === 'forever' ? lease : secondsBetween(now, lease.expires)
     if (left === 0) continue
     const enabled = state === 'on'
@@ -79,6 +83,7 @@ export function recordsOf(mappings: Iterable<Mapping>, now: Instant): readonly L
       enabled,
       label,
       left,
+      pinhole,
       waits: false,
     })
   }
@@ -124,8 +129,12 @@ export function later(record: LeaseRecord, passed: Seconds): LeaseRecord | undef
 }
 
 /** Asks for exactly what the client had, in its name. */
-export function wishOf(record: LeaseRecord, device: string): MapWish {
-  const { transport, internal, external, owner, mac, remote, enabled, label, left } = record
+export function wishOf(record: LeaseRecord, device: string): MapWish | PinholeWish {
+  const { transport, internal, external, owner, mac, remote, enabled, label, left, pinhole } = record
+  if (pinhole !== undefined) {
+    const lifetime = left === 'forever' ? LONGEST_PINHOLE : left
+    return { ask: 'pinhole', owner, device, mac, transport, internal, remote, lifetime, label, before: pinhole }
+  }
   const exact = true
   return {
     ask: 'map',
@@ -158,6 +167,7 @@ function rawOf({
   enabled,
   label,
   left,
+  pinhole,
   waits,
 }: LeaseRecord): object {
   return {
@@ -171,6 +181,7 @@ function rawOf({
     enabled: enabled ? undefined : false,
     comment: label,
     left,
+    pinhole,
     waits: waits || undefined,
   }
 }
@@ -200,7 +211,7 @@ function stampOf(value: Raw | undefined): Stamp | undefined {
 /** The checksum says that we wrote it or that somebody wants us to think so: each field is looked at all the same. */
 function recordOf(value: Raw | undefined): LeaseRecord | undefined {
   if (value === undefined) return undefined
-  const { protocol, port, service, client, mac, comment, left, enabled = true, waits } = value
+  const { protocol, port, service, client, mac, comment, left, enabled = true, pinhole, waits } = value
   const internal = endpointOf(value['to'])
   const remote = value['from'] === undefined ? (['any', 'any'] as const) : remoteOf(value['from'])
   const host = typeof client === 'string' ? parseIp(client) : undefined
@@ -212,6 +223,10 @@ function recordOf(value: Raw | undefined): LeaseRecord | undefined {
     return undefined
   }
   if (left !== 'forever' && (!isCount(left) || left === 0)) return undefined
+  if (remote[0] !== 'any' && isIpv4(remote[0]) !== isIpv4(internal.ip)) return undefined
+  // What has no number is translated, and only IPv4 is.
+  const isPinhole = service === 'upnp' && isPort(pinhole) && port === internal.port
+  if (isIpv4(internal.ip) ? pinhole !== undefined : !isPinhole) return undefined
   return {
     transport: protocol,
     external: port,
@@ -222,16 +237,16 @@ function recordOf(value: Raw | undefined): LeaseRecord | undefined {
     enabled,
     label: oneLine(comment, 64),
     left: left as Seconds | 'forever',
+    pinhole: isPort(pinhole) ? pinhole : undefined,
     waits: waits === true,
   }
 }
 
-/** Of an IPv4 host: nothing else is translated. */
 function endpointOf(value: unknown): Endpoint | undefined {
   if (!Array.isArray(value) || value.length !== 2) return undefined
   const [ip, port] = value as readonly unknown[]
   const address = typeof ip === 'string' ? parseIp(ip) : undefined
-  return address !== undefined && isIpv4(address) && isPort(port) ? { ip: address, port } : undefined
+  return address !== undefined && isPort(port) ? { ip: address, port } : undefined
 }
 
 function remoteOf(value: unknown): readonly [Ip | 'any', Port | 'any'] | undefined {

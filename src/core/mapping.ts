@@ -105,6 +105,8 @@ export interface PinholeWish extends By {
   readonly remote: Remote
   readonly lifetime: Seconds
   readonly label: string
+  /** The number by which its client knows it from before a reboot: it comes back under this one if that is free. */
+  readonly before?: number
 }
 
 /** A new lease for a pinhole, or its end. */

@@ -13,6 +13,7 @@ import type { Engine } from '../core/engine.ts'
 import type { LeaseRecord, Stamp } from '../core/leases.ts'
 import { elapsed, LEASES_MOST_BYTES, later, readLeases, recordsOf, wishOf, writeLeases } from '../core/leases.ts'
 import type { Answer, Refusal } from '../core/mapping.ts'
+import { sameRemote } from '../core/mapping.ts'
 import type { Surroundings } from '../core/surroundings.ts'
 import type { Platform } from '../platform/platform.ts'
 import type { Timed } from './timers.ts'
@@ -33,7 +34,7 @@ export interface LeaseKeeperParts {
   readonly platform: Pick<Platform, 'clock' | 'makeDirectory' | 'readFile' | 'writeFile' | 'wallTime'>
   readonly log: Log
   readonly engine: Pick<Engine, 'mappings' | 'uplink' | 'submit'>
-  readonly surroundings: Pick<Surroundings, 'deviceOf'>
+  readonly surroundings: Pick<Surroundings, 'deviceOf' | 'outward6'>
   /** `wakeAt` may have changed. */
   readonly rearm: () => void
 }
@@ -63,8 +64,8 @@ export class LeaseKeeper implements Timed {
   #asking = false
   #retryAt: Instant | undefined
   #writtenAt: Instant | undefined
-  /** The table's version when the file was written. */
-  #writtenVersion = 0
+  /** The table's revision when the file was written. */
+  #writtenRevision = 0
   #trouble: string | undefined
 
   constructor(parts: LeaseKeeperParts) {
@@ -84,7 +85,7 @@ export class LeaseKeeper implements Timed {
 
   get #writeAt(): Instant | undefined {
     const interval = this.#place?.interval ?? 0
-    if (interval === 0 || !this.#isRead || this.#parts.engine.mappings.version === this.#writtenVersion)
+    if (interval === 0 || !this.#isRead || this.#parts.engine.mappings.revision === this.#writtenRevision)
       return undefined
     return afterMs(this.#writtenAt ?? this.#readAt, milliseconds(interval * 60_000))
   }
@@ -129,8 +130,8 @@ export class LeaseKeeper implements Timed {
 
   /** The uplink, the interfaces or the rules are others now: what can come back does. Returns at once. */
   restore(): void {
-    const { engine, log, rearm } = this.#parts
-    if (this.#asking || this.#waiting.length === 0 || engine.uplink.is === 'down') return
+    const { log, rearm } = this.#parts
+    if (this.#asking || !this.#waiting.some(each => this.#hasUplink(each))) return
     this.#asking = true
     this.#ask().then(
       () => {
@@ -153,7 +154,7 @@ export class LeaseKeeper implements Timed {
     const missing = this.#waiting.filter(each => !this.#isThere(each)).flatMap(record => later(record, passed) ?? [])
     const waiting = missing.map(record => ({ ...record, waits: true }))
     this.#writtenAt = now
-    this.#writtenVersion = engine.mappings.version
+    this.#writtenRevision = engine.mappings.revision
     try {
       const records = [...recordsOf(engine.mappings.all(), now), ...waiting]
       platform.makeDirectory(this.#place.path.replace(/\/[^/]*$/, '') || '/')
@@ -181,30 +182,39 @@ export class LeaseKeeper implements Timed {
 
   async #ask(): Promise<void> {
     await undefined
-    const asked = this.#waiting // they wait until they are answered: a stop in between must not forget them
+    // They wait until they are answered: a stop in between must not forget them.
+    const asked = this.#waiting.filter(each => this.#hasUplink(each))
+    const others = this.#waiting.filter(each => !this.#hasUplink(each))
     const answers: Outcome[] = []
     for (let at = 0; at < asked.length; at += ONE_TIME) {
       answers.push(...(await Promise.all(asked.slice(at, at + ONE_TIME).map(record => this.#askFor(record)))))
     }
     const again = asked.filter((_, index) => isPassing(answers[index]))
     const inTime = this.#now < after(this.#readAt, PATIENCE)
-    this.#waiting = inTime ? again : []
-    this.#retryAt = this.#waiting.length === 0 ? undefined : afterMs(this.#now, RETRY)
+    this.#waiting = inTime ? [...others, ...again] : others
+    this.#retryAt = inTime && again.length > 0 ? afterMs(this.#now, RETRY) : undefined
     // The file of the boot before has served: a restart from now on goes by the kernel.
     if (this.#waiting.length === 0) this.write()
     const back = answers.filter(answer => typeof answer === 'object' && answer.ok).length
     if (back > 0) this.#parts.log('info', 'leases', `${back} mappings of the lease file are back`)
     for (const [index, answer] of answers.entries()) {
       if (answer === 'settled' || (inTime && isPassing(answer)) || (answer !== 'early' && answer.ok)) continue
-      const { transport, external, owner } = asked[index] as LeaseRecord
-      const what = `${transport} ${external} of ${owner.via} ${owner.client}`
+      const { transport, external, owner, pinhole } = asked[index] as LeaseRecord
+      const what = `${transport} ${pinhole === undefined ? external : `pinhole ${pinhole}`} of ${owner.via} ${owner.client}`
       const why = answer === 'early' ? 'its network is not there' : `${answer.why}, ${answer.because}`
       this.#parts.log('info', 'leases', `${what} does not come back: ${why}`)
     }
   }
 
-  #isThere({ transport, external }: LeaseRecord): boolean {
-    return this.#parts.engine.mappings.at(transport, external) !== undefined
+  #isThere({ transport, external, internal, remote, pinhole }: LeaseRecord): boolean {
+    const { mappings } = this.#parts.engine
+    if (pinhole === undefined) return mappings.at(transport, external) !== undefined
+    return mappings.allOf(transport, internal).some(each => sameRemote(each.remote, remote))
+  }
+
+  #hasUplink({ pinhole }: LeaseRecord): boolean {
+    const { engine, surroundings } = this.#parts
+    return pinhole === undefined ? engine.uplink.is === 'up' : surroundings.outward6() !== undefined
   }
 
   async #askFor(record: LeaseRecord): Promise<Outcome> {

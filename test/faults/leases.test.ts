@@ -5,6 +5,7 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { A6, addIpv6, expectNoReach6, expectReach6 } from '../support/ipv6.ts'
 import { differences, kernelView, tableView } from '../support/kernel.ts'
 import { LAN, type Lab, makeLab, WAN } from '../support/lab.ts'
 import { askMap } from '../support/natpmp.ts'
@@ -71,6 +72,27 @@ describe.each(ENGINES)('on %s', engine => {
     expect(short).toBeLessThanOrEqual(590)
     expect((await askMap(lab.b, { transport: 'udp', internal: 5001, lifetime: 0 })).result).toBe(0)
     expect(await ports(after)).toEqual(['5000'])
+  })
+
+  test('an IPv6 pinhole too, under the number that its client knows, and the world gets through', async () => {
+    await addIpv6(lab)
+    const configured = upnpUci({ more: `config portico 'system'\n\toption lease_file '${file}'\n` })
+    const before = await boot(configured)
+    await lab.a.udpEcho(4000, A6)
+    const upnpc = (...words: string[]) => lab.a.must(['upnpc', '-6', ...words])
+    const add = async (port: string) =>
+      /Pinhole ID = (\d+)/.exec(await upnpc('-A', '', '0', A6, port, '17', '3600'))?.[1] as string
+    await add('4001')
+    const id = await add('4000')
+    await expectReach6(lab, 'udp', A6, 4000)
+    expect(await before.stop()).toBe(0)
+    const after = await boot(configured)
+    await back(after, 2)
+    await expectReach6(lab, 'udp', A6, 4000)
+    expect(await upnpc('-U', id, '900')).toContain('with Lease Time: 900')
+    expect(Number(await add('4002'))).not.toBe(Number(id))
+    await upnpc('-D', id)
+    await expectNoReach6(lab, 'udp', A6, 4000)
   })
 
   test('of UPnP too: for one remote host, disabled, with its name', async () => {

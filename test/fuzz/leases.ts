@@ -7,6 +7,7 @@ import { readLeases, writeLeases } from '../../src/core/leases.ts'
 const FILE = `{"portico":1,"boot":"f00d","at":1000,"wall":1795219200000}
 {"protocol":"tcp","port":8080,"to":["192.168.88.10",80],"service":"upnp","client":"192.168.88.10","mac":"02:00:00:00:00:0a","comment":"game","left":3540}
 {"protocol":"udp","port":5060,"to":["192.168.88.10",5060],"service":"nat-pmp","client":"192.168.88.10","from":["203.0.113.5","any"],"enabled":false,"comment":"","left":"forever"}
+{"protocol":"tcp","port":8080,"to":["2001:db8::10",8080],"service":"upnp","client":"2001:db8::10","from":["2001:db8:f::1",4000],"comment":"","left":60,"pinhole":7}
 `
 
 export const seeds: readonly Uint8Array[] = [utf8Encode(FILE), utf8Encode(FILE.split('\n')[1] as string)]

@@ -404,6 +404,14 @@ describe('pinholes', () => {
     expect(await ask(router, add())).toBe('not-allowed')
   })
 
+  test('after a reboot they come back under their numbers, or under another when somebody has that', async () => {
+    const router = await Router.start()
+    expect(await ask(router, { ...pinholeWish({ internal: 6000 }), before: 700 })).toBe('200 700')
+    expect(await ask(router, { ...pinholeWish({ internal: 6001 }), before: 700 })).toBe('200 701')
+    expect(await ask(router, pinholeWish({ internal: 6002 }))).toBe('200 702')
+    expect(await ask(router, change('extend', 700))).toBe('200 700')
+  })
+
   test('numbers go round and are not given again soon', async () => {
     const router = await Router.start()
     for (const expected of ['200 1', '200 2', '200 3']) {

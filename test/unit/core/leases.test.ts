@@ -7,6 +7,7 @@ import type { LeaseRecord, Stamp } from '../../../src/core/leases.ts'
 import { elapsed, later, readLeases, recordsOf, wishOf, writeLeases } from '../../../src/core/leases.ts'
 import type { Mapping } from '../../../src/core/mapping.ts'
 import { mapping } from '../../support/control-world.ts'
+import { A6 } from '../../support/router.ts'
 
 /** 2026-11-21 */
 const WALL = 1_795_219_200_000
@@ -35,19 +36,39 @@ describe('what is written', () => {
       enabled: true,
       label: 'game "1"',
       left: 3540,
+      pinhole: undefined,
       waits: false,
     })
     expect(second).toMatchObject({ enabled: false, remote: { ip: '203.0.113.5', port: 'any' }, left: 60 })
   })
 
-  test('are no static mappings, no pinholes, no suspended ones, and none that have ended', () => {
+  test('are no static mappings, no suspended ones, and none that have ended', () => {
     const left: readonly Mapping[] = [
       mapping({ port: 1, via: 'operator' }),
-      { ...game, pinhole: 7 },
       { ...game, state: 'suspended' },
       mapping({ port: 2, left: 0 }),
     ]
     expect(recordsOf(left, now)).toEqual([])
+  })
+
+  test('are pinholes too, with their numbers', () => {
+    const flow = { ip: A6, port: 8080 as Port }
+    const remote = { ip: '2001:db8:f::1' as Ip, port: 4000 as Port }
+    const hole: Mapping = { ...game, external: flow, internal: flow, remote, pinhole: 7, state: 'on' }
+    const [record] = recordsOf([hole], now) as [LeaseRecord]
+    expect(readLeases(writeLeases([record], stamp))).toEqual({ stamp, records: [record], damaged: [] })
+    expect(wishOf(record, 'br-lan')).toEqual({
+      ask: 'pinhole',
+      owner: game.owner,
+      device: 'br-lan',
+      mac: game.mac,
+      transport: 'tcp',
+      internal: flow,
+      remote,
+      lifetime: 3540,
+      label: game.label,
+      before: 7,
+    })
   })
 
   test('without end stays without end', () => {
@@ -122,7 +143,13 @@ describe('a record that no mapping could be is refused, though its checksum fits
     ['half a port', { port: 1.5 }],
     ['a port as text', { port: '80' }],
     ['no internal address', { to: ['host', 80] }],
-    ['an IPv6 host', { to: ['2001:db8::1', 80] }],
+    ['an IPv6 host without a number', { port: 80, to: ['2001:db8::1', 80] }],
+    ['a pinhole of another port', { port: 81, to: ['2001:db8::1', 80], pinhole: 1 }],
+    ['a pinhole with number 0', { port: 80, to: ['2001:db8::1', 80], pinhole: 0 }],
+    ['a pinhole with number 65536', { port: 80, to: ['2001:db8::1', 80], pinhole: 65536 }],
+    ['a pinhole of NAT-PMP', { port: 80, to: ['2001:db8::1', 80], pinhole: 1, service: 'nat-pmp' }],
+    ['a pinhole of IPv4', { pinhole: 1 }],
+    ['a remote of the other family', { from: ['2001:db8::1', 'any'] }],
     ['three ends', { to: ['192.168.88.10', 80, 1] }],
     ['the operator', { service: 'operator' }],
     ['no client', { client: 5 }],

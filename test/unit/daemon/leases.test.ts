@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { Ip } from '../../../src/base/ip.ts'
+import type { Ip, Port } from '../../../src/base/ip.ts'
 import { utf8Decode, utf8Encode } from '../../../src/base/text.ts'
 import type { Instant } from '../../../src/base/time.ts'
 import { seconds } from '../../../src/base/time.ts'
@@ -11,7 +11,7 @@ import { mapping } from '../../support/control-world.ts'
 import { settle } from '../../support/memory-stream.ts'
 import { DOWN, FakeClock, up } from '../../support/router.ts'
 
-const PATH = '/etc/portico.leases'
+const PATH = '/etc/portico/leases'
 const MINUTE = 60_000
 
 /** A router around the keeper: a clock, a flash chip, a table, and an engine that answers what it is told to. */
@@ -23,6 +23,7 @@ class World {
   held: Mapping[] = []
   version = 0
   uplink = up('11.22.33.44') as ReturnType<typeof up> | typeof DOWN
+  outward6: string | undefined = 'wan'
   wishes: Wish[] = []
   answer: (wish: Wish) => Answer = () => ({ ok: true, mapping: undefined })
   written = 0
@@ -36,9 +37,11 @@ class World {
       all: held,
       at: (transport: string, port: number) =>
         held().find(each => each.transport === transport && each.external.port === port),
-      get version() {
+      get revision() {
         return version()
       },
+      allOf: (transport: string, { ip, port }: Mapping['internal']) =>
+        held().filter(each => each.transport === transport && each.internal.ip === ip && each.internal.port === port),
     }
     const uplink = () => this.uplink
     this.keeper = new LeaseKeeper({
@@ -64,7 +67,10 @@ class World {
           return this.answer(wish)
         },
       } as unknown as ConstructorParameters<typeof LeaseKeeper>[0]['engine'],
-      surroundings: { deviceOf: ip => (ip.startsWith('192.168.88.') ? 'br-lan' : undefined) },
+      surroundings: {
+        deviceOf: ip => (/^(192\.168\.88\.|2001:db8:88:)/.test(ip) ? 'br-lan' : undefined),
+        outward6: () => this.outward6,
+      },
       rearm: () => {},
     })
     this.keeper.configure({ path: PATH, interval })
@@ -136,7 +142,7 @@ describe('flash is written', () => {
     world.held = [mapping({ port: 5000 })]
     world.keeper.write()
     expect(world.stored).toEqual([5000])
-    expect(world.folders).toEqual(['/etc'])
+    expect(world.folders).toEqual(['/etc/portico'])
   })
 
   test('not by a daemon that failed before it had read it', () => {
@@ -163,6 +169,52 @@ describe('flash is written', () => {
     world.clock.set(40 * MINUTE)
     world.keeper.wake(world.clock.now())
     expect(world.keeper.status?.trouble).toBeUndefined()
+  })
+})
+
+describe('pinholes', () => {
+  const flow = { ip: '2001:db8:88::10' as Ip, port: 5000 as Port }
+  const hole: Mapping = { ...mapping({ port: 5000, via: 'upnp' }), external: flow, internal: flow, pinhole: 9 }
+
+  test('come back under their number', async () => {
+    const world = new World()
+    world.put(hole)
+    world.keeper.read()
+    await world.restore()
+    expect(world.wishes).toMatchObject([{ ask: 'pinhole', internal: flow, before: 9, device: 'br-lan' }])
+  })
+  test('that are there are left alone', async () => {
+    const world = new World()
+    world.put(hole)
+    world.held = [hole]
+    world.keeper.read()
+    await world.restore()
+    expect([world.wishes, world.said]).toEqual([[], []])
+  })
+  test('wait for IPv6, and mappings for IPv4', async () => {
+    const world = new World()
+    world.put(hole, mapping({ port: 5001 }))
+    world.outward6 = undefined
+    world.uplink = DOWN
+    world.keeper.read()
+    await world.restore()
+    expect(world.wishes).toEqual([])
+    world.outward6 = '6in4-wan6'
+    await world.restore()
+    world.keeper.write()
+    expect(world.stored).toEqual([5001])
+    world.clock.set(900_000)
+    world.uplink = up('11.22.33.44')
+    await world.restore()
+    expect(world.wishes.map(({ ask }) => ask)).toEqual(['pinhole', 'map'])
+  })
+  test('that cannot come back are named', async () => {
+    const world = new World()
+    world.put(hole)
+    world.answer = () => ({ ok: false, why: 'not-allowed', because: 'permission 0' })
+    world.keeper.read()
+    await world.restore()
+    expect(world.said).toEqual(['tcp pinhole 9 of upnp 192.168.88.10 does not come back: not-allowed, permission 0'])
   })
 })
 

@@ -123,7 +123,7 @@ return view.extend({
 
 		o = put(form.Value, 'system', 'lease_file', _('Ports over a reboot'),
 			_('The file that open ports are kept in, so that they return if they are still allowed. Empty: in memory, which survives a restart of the service only. On flash it is written seldom.'));
-		o.value('/etc/portico.leases', _('on flash: /etc/portico.leases'));
+		o.value('/etc/portico/leases', _('on flash: /etc/portico/leases'));
 		o.value('none', _('not kept at all'));
 		o.placeholder = _('in memory');
 		o.validate = (section_id, value) => value === '' || PLACE.test(value) || _('The whole path of a file, or none.');
