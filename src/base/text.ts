@@ -1,5 +1,11 @@
 /** Text and bytes, without the engine's help: QuickJS has no TextEncoder. */
 
+/** What came from somebody: bytes, or at once the text that they would be, where they are ASCII. */
+export type Content = Uint8Array | string
+
+export const textOf = (content: Content): string => (typeof content === 'string' ? content : utf8Decode(content))
+export const bytesOf = (content: Content): Uint8Array => (typeof content === 'string' ? utf8Encode(content) : content)
+
 /** UTF-8 of a string; a lone surrogate becomes U+FFFD. */
 export function utf8Encode(text: string): Uint8Array {
   const bytes = new Uint8Array(text.length)

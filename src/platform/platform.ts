@@ -113,8 +113,11 @@ export interface Stream {
   readonly pending: number
   /** The other side, for internet streams. */
   readonly peer: { readonly ip: Ip; readonly port: Port } | undefined
-  /** `ended` once, when the other side has finished or the connection broke. */
-  take(each: (bytes: Uint8Array) => void, ended: () => void): void
+  /**
+   * `ended` once, when the other side has finished or the connection broke. `plain` hears instead of `each` what came as
+   * nothing but printable ASCII, tabs and line ends, where the engine has a quick way to make text of it (QuickJS).
+   */
+  take(each: (bytes: Uint8Array) => void, ended: () => void, plain?: (text: string) => void): void
   /** Text must be ASCII, and spares the engine that has no quick way to make bytes of it (QuickJS). */
   write(content: Uint8Array | string): void
   /** Sends what is pending, then closes. */
@@ -183,6 +186,8 @@ export interface Platform {
 
   udp(options: UdpOptions): Promise<UdpSocket>
   netlink(options: NetlinkOptions): Promise<NetlinkSocket>
+  /** For servers that listen first: a connection is shown when it has said something, where the engine can (QuickJS), or
+   * a second after it was made. */
   listen(at: StreamAddress, accept: (stream: Stream) => void): Promise<Listener>
   connect(to: StreamAddress): Promise<Stream>
   /**

@@ -33,6 +33,8 @@ export interface Loop {
   call<T>(handle: (value: T) => void, value: T): void
   fault(error: unknown): void
   onFault(handle: (error: unknown) => void): void
+  /** Calls `action` once, before the next wait: when all that this round has caused is done. It must not throw. */
+  beforeWait(action: () => void): void
   /** Throws for a negative result. */
   check(result: number, doing: string): number
   wakeAt(at: Instant | undefined, wake: () => void): void
@@ -51,18 +53,33 @@ export function createLoop(sys: Sys, host: Host): Loop {
   const epoll = sys.epollOpen()
   const ready = new Int32Array(2 * 64)
   const watched: (Watched | undefined)[] = []
+  let unsettled: (() => void)[] = []
   let rounds = 0
   let kept = 0
   let report: (error: unknown) => void = error => void sys.print(2, `${describeFault(error)}\n`)
 
   /** What is ready now (stock qjs) or next (our host). A handler set up in this round waits for the next one. */
   function round() {
+    settle()
     rounds++
     const count = sys.wait(epoll, ready.buffer, 0, ready.byteLength, host.waits ? -1 : 0)
     for (let i = 0; i < count; i++) {
       const entry = watched[ready[2 * i] as number]
       if (entry !== undefined && entry.since !== rounds) call(entry.handle, ready[2 * i + 1] as number)
     }
+  }
+
+  function settle() {
+    if (unsettled.length === 0) return
+    const actions = unsettled
+    unsettled = []
+    for (const action of actions) action()
+  }
+
+  /** Promise jobs run before our host begins a round; the stock qjs begins one only when something is ready. */
+  function beforeWait(action: () => void) {
+    unsettled.push(action)
+    if (!host.waits && unsettled.length === 1) READY.then(settle)
   }
 
   function call<T>(handle: (value: T) => void, value?: T) {
@@ -128,11 +145,14 @@ export function createLoop(sys: Sys, host: Host): Loop {
     onFault: handle => {
       report = handle
     },
+    beforeWait,
     check,
     wakeAt: alarm(sys, inside),
     onSignal: signals(sys, inside),
   }
 }
+
+const READY = Promise.resolve()
 
 /** `${e}` has the message, `stack` on QuickJS has not. */
 function describeFault(error: unknown): string {

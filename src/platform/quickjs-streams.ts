@@ -36,8 +36,11 @@ export function listenStream(loop: Loop, at: StreamAddress, accept: (stream: Str
   function take() {
     for (let i = 0; i < ACCEPTS && open; i++) {
       const accepted = sys.accept(fd, peer.buffer, 0, peer.length)
-      if (accepted >= 0) loop.call(accept, openStream(loop, accepted, peerAt(peer, words, 0)))
-      else if (accepted === -sys.EMFILE || accepted === -sys.ENFILE) return refuse()
+      if (accepted >= 0) {
+        const stream = new QuickjsStream(loop, accepted, peerAt(peer, words, 0), true)
+        loop.call(accept, stream)
+        stream.begin()
+      } else if (accepted === -sys.EMFILE || accepted === -sys.ENFILE) return refuse()
       else if (accepted === -sys.EAGAIN) return
     }
   }
@@ -95,7 +98,7 @@ export function dialStream(
       const error = sys.socketError(fd)
       if (error !== 0) return fail(error)
       loop.watch(fd, 0)
-      finish(openStream(loop, fd, peer))
+      finish(new QuickjsStream(loop, fd, peer, false))
     }
     loop.check(loop.watch(fd, sys.EPOLLOUT, ready), name)
   } catch (error) {
@@ -117,105 +120,159 @@ function connectTcp(loop: Loop, { address, port, device, from }: DialOptions, do
   return loop.sys.tcpConnect(address, port, device ?? '', indexOf(loop, device, doing), from ?? '')
 }
 
+/** Where bytes arrive before they are copied; shared by all streams, made when the first is opened. */
 let room: Uint8Array | undefined
 
-function openStream(loop: Loop, fd: number, peer: Peer): Stream {
-  const { sys } = loop
-  if (room === undefined) room = new Uint8Array(PIECE)
-  const piece = room
-  const waiting: Uint8Array[] = []
-  let pending = 0
-  let open = true
-  let ending = false
-  let reading = false
-  let each: (bytes: Uint8Array) => void = () => undefined
-  let ended: () => void = () => undefined
+class QuickjsStream implements Stream {
+  readonly peer: Peer
+  pending = 0
+  readonly #loop: Loop
+  readonly #fd: number
+  readonly #room: Uint8Array
+  /** What the kernel has not taken yet; `undefined` as long as it takes everything at once. */
+  #waiting: Uint8Array[] | undefined
+  #state: 'open' | 'ending' | 'closed' = 'open'
+  #isReading = false
+  /** Still in the hands of who accepted it: it is watched later, when it is known for what. */
+  #isNew: boolean
+  #each: (bytes: Uint8Array) => void = nothing
+  #plain: ((text: string) => void) | undefined
+  #ended: () => void = nothing
+
+  constructor(loop: Loop, fd: number, peer: Peer, isNew: boolean) {
+    room ??= new Uint8Array(PIECE)
+    this.peer = peer
+    this.#loop = loop
+    this.#fd = fd
+    this.#room = room
+    this.#isNew = isNew
+  }
+
+  take(each: (bytes: Uint8Array) => void, ended: () => void, plain?: (text: string) => void): void {
+    if (this.#state !== 'open') return
+    this.#each = each
+    this.#ended = ended
+    this.#plain = plain
+    this.#isReading = true
+    this.#watch()
+  }
+
+  write(content: Uint8Array | string): void {
+    if (this.#state !== 'open' || content.length === 0) return
+    const isFirst = this.#waiting === undefined
+    const rest = isFirst ? this.#send(content) : typeof content === 'string' ? utf8Encode(content) : content
+    if (rest === undefined) return
+    this.#waiting ??= []
+    // The caller may change its bytes afterwards, so what waits is a copy.
+    this.#waiting.push(rest.slice())
+    this.pending += rest.length
+    this.#watch()
+  }
+
+  end(): void {
+    if (this.#state !== 'open') return
+    this.#state = 'ending'
+    this.#isReading = false
+    if (this.#waiting === undefined) this.#hangUp()
+    else this.#watch()
+  }
+
+  close(): void {
+    if (this.#state === 'closed') return
+    this.#state = 'closed'
+    this.#drop()
+    this.#loop.close(this.#fd)
+  }
+
+  /**
+   * After the handler of a listener has seen it: what the other side has said already is heard at once. Most have gone
+   * again before the next round, and were never watched.
+   */
+  begin(): void {
+    if (this.#isReading) this.#read()
+    if (this.#state !== 'closed') this.#loop.beforeWait(this.#settle)
+    else this.#isNew = false
+  }
+
+  readonly #settle = (): void => {
+    this.#isNew = false
+    this.#watch()
+  }
 
   /** Only what is wanted is watched: a descriptor that nobody reads must not wake us, even when the peer has gone. */
-  function watch() {
-    if (open) loop.watch(fd, (reading ? sys.EPOLLIN : 0) | (waiting.length > 0 ? sys.EPOLLOUT : 0), ready)
+  #watch(): void {
+    if (this.#state === 'closed' || this.#isNew) return
+    const { sys } = this.#loop
+    const events = (this.#isReading ? sys.EPOLLIN : 0) | (this.#waiting === undefined ? 0 : sys.EPOLLOUT)
+    this.#loop.watch(this.#fd, events, this.#ready)
   }
-  function ready(events: number) {
-    if (waiting.length > 0 && (events & ~sys.EPOLLIN) !== 0) flush()
-    if (open && reading && (events & ~sys.EPOLLOUT) !== 0) read()
-    watch()
+
+  readonly #ready = (events: number): void => {
+    const { sys } = this.#loop
+    if (this.#waiting !== undefined && (events & ~sys.EPOLLIN) !== 0) this.#flush(this.#waiting)
+    if (this.#isReading && (events & ~sys.EPOLLOUT) !== 0) this.#read()
+    this.#watch()
   }
-  function read() {
-    const size = sys.read(fd, piece.buffer as ArrayBuffer, 0, PIECE)
-    if (size > 0) return loop.call(each, piece.slice(0, size))
-    if (size === -sys.EAGAIN || size === -sys.EINTR) return
-    reading = false
-    if (size < 0) drop()
-    watch()
-    loop.call(ended)
+
+  #read(): void {
+    const { sys } = this.#loop
+    const buffer = this.#room.buffer as ArrayBuffer
+    const came =
+      this.#plain === undefined ? sys.read(this.#fd, buffer, 0, PIECE) : sys.readText(this.#fd, buffer, 0, PIECE)
+    if (typeof came === 'string') this.#loop.call(this.#plain as (text: string) => void, came)
+    else if (came > 0) this.#loop.call(this.#each, this.#room.slice(0, came))
+    else if (came !== -sys.EAGAIN && came !== -sys.EINTR) this.#stop(came)
   }
+
+  /** Nothing more will come. */
+  #stop(came: number): void {
+    this.#isReading = false
+    if (came < 0) this.#drop()
+    this.#watch()
+    this.#loop.call(this.#ended)
+  }
+
   /** Nothing more can be sent. */
-  function drop() {
-    waiting.length = 0
-    pending = 0
+  #drop(): void {
+    this.#waiting = undefined
+    this.pending = 0
   }
+
   /** Returns what the kernel did not take. */
-  function send(content: Uint8Array | string): Uint8Array | undefined {
+  #send(content: Uint8Array | string): Uint8Array | undefined {
+    const { sys } = this.#loop
     const isText = typeof content === 'string'
-    const size = isText ? sys.writeText(fd, content) : sys.write(fd, content.buffer, content.byteOffset, content.length)
+    const size = isText
+      ? sys.writeText(this.#fd, content)
+      : sys.write(this.#fd, content.buffer, content.byteOffset, content.length)
     if (size === content.length) return undefined
     if (size >= 0 || size === -sys.EAGAIN || size === -sys.EINTR)
       return (isText ? utf8Encode(content) : content).subarray(Math.max(0, size))
-    drop() // The other side has gone; reading tells so in its turn.
+    this.#drop() // The other side has gone; reading tells so in its turn.
     return undefined
   }
-  function flush() {
+
+  #flush(waiting: Uint8Array[]): void {
     while (waiting.length > 0) {
-      const rest = send(waiting[0] as Uint8Array)
-      if (waiting.length === 0) break
-      const before = (waiting[0] as Uint8Array).length
-      pending -= before - (rest?.length ?? 0)
-      if (rest === undefined) waiting.shift()
-      else waiting[0] = rest
-      if (rest !== undefined) return
+      const first = waiting[0] as Uint8Array
+      const rest = this.#send(first)
+      if (this.#waiting === undefined) break
+      this.pending -= first.length - (rest?.length ?? 0)
+      if (rest !== undefined) {
+        waiting[0] = rest
+        return
+      }
+      waiting.shift()
     }
-    if (ending) finish()
+    this.#waiting = undefined
+    if (this.#state === 'ending') this.#hangUp()
   }
-  /** Input that nobody read would turn the close into a reset, and the peer could lose the end of our answer. */
-  function finish() {
-    sys.finish(fd)
-    for (let i = 0; i < 4 && sys.read(fd, piece.buffer as ArrayBuffer, 0, PIECE) > 0; i++);
-    close()
-  }
-  function close() {
-    if (!open) return
-    open = false
-    drop()
-    loop.close(fd)
-  }
-  return {
-    get pending() {
-      return pending
-    },
-    peer,
-    take(each_, ended_) {
-      if (!open || ending) return
-      each = each_
-      ended = ended_
-      reading = true
-      watch()
-    },
-    write(content) {
-      if (!open || ending || content.length === 0) return
-      const rest = waiting.length === 0 ? send(content) : typeof content === 'string' ? utf8Encode(content) : content
-      if (rest === undefined) return
-      // The caller may change its bytes afterwards, so what waits is a copy.
-      waiting.push(rest.slice())
-      pending += rest.length
-      watch()
-    },
-    end() {
-      if (!open || ending) return
-      ending = true
-      reading = false
-      if (waiting.length === 0) finish()
-      else watch()
-    },
-    close,
+
+  #hangUp(): void {
+    this.#state = 'closed'
+    this.#loop.watch(this.#fd, 0)
+    this.#loop.sys.hangUp(this.#fd)
   }
 }
+
+const nothing = (): void => undefined

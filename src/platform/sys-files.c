@@ -22,6 +22,26 @@ static SYS_FUNCTION(read_some) {
   return sys_result(ctx, read(fd, into.at, into.length));
 }
 
+/* Printable ASCII, tabs and line ends. */
+static int is_plain(const uint8_t *bytes, size_t length) {
+  int others = 0;
+  for (size_t i = 0; i < length; i++) {
+    uint8_t byte = bytes[i];
+    others |= (byte < ' ' && byte != '\t' && byte != '\r' && byte != '\n') | (byte > '~');
+  }
+  return !others;
+}
+
+/* readText(fd, buffer, offset, length): as text if it is plain, otherwise the number of bytes, which the buffer has. */
+static SYS_FUNCTION(read_text) {
+  int fd;
+  Bytes into;
+  if (sys_int(ctx, argv[0], &fd) || sys_bytes(ctx, argv + 1, &into)) return JS_EXCEPTION;
+  ssize_t size = read(fd, into.at, into.length);
+  if (size <= 0 || !is_plain(into.at, (size_t)size)) return sys_result(ctx, size);
+  return JS_NewStringLen(ctx, (const char *)into.at, (size_t)size);
+}
+
 /* write(fd, buffer, offset, length) */
 static SYS_FUNCTION(write_some) {
   int fd;
@@ -47,6 +67,18 @@ static SYS_FUNCTION(write_text) {
 static SYS_FUNCTION(close_one) {
   int fd;
   if (sys_int(ctx, argv[0], &fd)) return JS_EXCEPTION;
+  return sys_result(ctx, close(fd));
+}
+
+/*
+ * hangUp(fd): closes a stream to which all has been written. Input that nobody read would turn the close into a reset,
+ * and the peer could lose the end of our answer: so it is read, as far as it has come and is not endless.
+ */
+static SYS_FUNCTION(hang_up) {
+  int fd;
+  char room[16384];
+  if (sys_int(ctx, argv[0], &fd)) return JS_EXCEPTION;
+  for (int i = 0; i < 16 && read(fd, room, sizeof room) > 0; i++);
   return sys_result(ctx, close(fd));
 }
 
@@ -260,7 +292,8 @@ static SYS_FUNCTION(spare) { return sys_result(ctx, open("/dev/null", O_RDONLY |
 
 const JSCFunctionListEntry sys_file_functions[] = {
     JS_CFUNC_DEF("read", 4, read_some),           JS_CFUNC_DEF("write", 4, write_some),
-    JS_CFUNC_DEF("writeText", 2, write_text),
+    JS_CFUNC_DEF("readText", 4, read_text),       JS_CFUNC_DEF("writeText", 2, write_text),
+    JS_CFUNC_DEF("hangUp", 1, hang_up),
     JS_CFUNC_DEF("close", 1, close_one),          JS_CFUNC_DEF("print", 2, print),
     JS_CFUNC_DEF("readFile", 1, read_file),       JS_CFUNC_DEF("writeFile", 4, write_file),
     JS_CFUNC_DEF("removeFile", 1, remove_file),   JS_CFUNC_DEF("makeDirectory", 1, make_directory),

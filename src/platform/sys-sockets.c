@@ -360,6 +360,9 @@ static int device_of(JSContext *ctx, JSValueConst *argv, char *device, int *inde
   return sys_text(ctx, argv[0], device, IFNAMSIZ) || sys_int(ctx, argv[1], index);
 }
 
+/* Seconds: a connection is shown to us when the other side has said something, or so long after it was made. */
+#define DEFER 1
+
 /* tcpListen(ip, port, device, interface index): with a device, only what comes in by it is accepted. */
 static SYS_FUNCTION(tcp_listen) {
   char device[IFNAMSIZ];
@@ -369,6 +372,8 @@ static SYS_FUNCTION(tcp_listen) {
   if (device_of(ctx, argv + 2, device, &index) || internet(ctx, argv, index, &address, &length)) return JS_EXCEPTION;
   int fd = socket(address.ss_family, SOCK_STREAM | OPEN_FLAGS, 0);
   if (fd < 0 || set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1)) return failed(ctx, fd);
+  set_int(fd, IPPROTO_TCP, TCP_NODELAY, 1); /* accepted connections inherit it */
+  set_int(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, DEFER);
   if (device[0] && BIND_TO(fd, device)) return failed(ctx, fd);
   if (address.ss_family == AF_INET6 && set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1)) return failed(ctx, fd);
   if (bind(fd, (struct sockaddr *)&address, length) || listen(fd, BACKLOG)) return failed(ctx, fd);
@@ -404,7 +409,6 @@ static SYS_FUNCTION(accept_one) {
   memset(&from, 0, sizeof from);
   int accepted = accept4(fd, (struct sockaddr *)&from, &length, OPEN_FLAGS);
   if (accepted < 0) return sys_result(ctx, -1);
-  if (from.ss_family != AF_UNIX) set_int(accepted, IPPROTO_TCP, TCP_NODELAY, 1);
   sys_peer(into.at, &from);
   return JS_NewInt32(ctx, accepted);
 }
@@ -416,13 +420,6 @@ static SYS_FUNCTION(socket_error) {
   if (sys_int(ctx, argv[0], &fd)) return JS_EXCEPTION;
   if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length)) return sys_result(ctx, -1);
   return JS_NewInt32(ctx, -error);
-}
-
-/* finish(fd): nothing more will be written. */
-static SYS_FUNCTION(finish) {
-  int fd;
-  if (sys_int(ctx, argv[0], &fd)) return JS_EXCEPTION;
-  return sys_result(ctx, shutdown(fd, SHUT_WR));
 }
 
 /*
@@ -455,8 +452,8 @@ const JSCFunctionListEntry sys_socket_functions[] = {
     JS_CFUNC_DEF("netlinkReceive", 4, netlink_receive), JS_CFUNC_DEF("unixListen", 1, unix_listen),
     JS_CFUNC_DEF("unixConnect", 1, unix_connect),       JS_CFUNC_DEF("tcpListen", 4, tcp_listen),
     JS_CFUNC_DEF("tcpConnect", 5, tcp_connect),         JS_CFUNC_DEF("accept", 4, accept_one),
-    JS_CFUNC_DEF("socketError", 1, socket_error),       JS_CFUNC_DEF("finish", 1, finish),
-    JS_CFUNC_DEF("portInUse", 3, port_in_use),          JS_CFUNC_DEF("netlinkFilter", 4, netlink_filter),
+    JS_CFUNC_DEF("socketError", 1, socket_error),       JS_CFUNC_DEF("portInUse", 3, port_in_use),
+    JS_CFUNC_DEF("netlinkFilter", 4, netlink_filter),
     JS_PROP_INT32_DEF("PEER_BYTES", PEER_BYTES, 0),     JS_PROP_INT32_DEF("PLACE_BYTES", PLACE_BYTES, 0),
     JS_PROP_INT32_DEF("DATAGRAM_BYTES", DATAGRAM_BYTES, 0),
     JS_PROP_INT32_DEF("MOST_DATAGRAMS", MOST_DATAGRAMS, 0),

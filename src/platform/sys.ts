@@ -69,14 +69,17 @@ export interface Sys {
   /** Writes the other side as `udpReceive` does: family (0 for unix), port, address at byte 16. */
   accept(fd: number, peer: ArrayBuffer, offset: number, length: number): number
   socketError(fd: number): number
-  finish(fd: number): number
   portInUse(tcp: number, ip: string, port: number): number
 
   read(fd: number, into: ArrayBuffer, offset: number, length: number): number
+  /** As `read`; but what came is returned as text when all of it is printable ASCII, tabs and line ends. */
+  readText(fd: number, into: ArrayBuffer, offset: number, length: number): string | number
   write(fd: number, bytes: ArrayBufferLike, offset: number, length: number): number
   /** Bytes of UTF-8 that were written. */
   writeText(fd: number, text: string): number
   close(fd: number): number
+  /** Closes a stream after its last byte, so that nothing of it is lost. */
+  hangUp(fd: number): number
   print(fd: number, text: string): number
   readFile(path: string): ArrayBuffer | number
   writeFile(path: string, bytes: ArrayBufferLike, offset: number, length: number): number
