@@ -8,7 +8,8 @@
  *     POST   /rest/ip/upnp/mappings/remove  {".id": "*1F"}
  *     GET    /rest/ip/nat-pmp                                           one object
  */
-import { utf8Decode, utf8Encode } from '../base/text.ts'
+import type { Content } from '../base/text.ts'
+import { textOf, utf8Encode } from '../base/text.ts'
 import type { HttpRequest, HttpResponse } from '../wire/http.ts'
 import { splitTarget } from '../wire/http.ts'
 import { counted, isCounted } from './counted.ts'
@@ -74,12 +75,7 @@ function withCounters(
   return isCounted(menu) ? counted(world, rows).then(answer) : answer(rows)
 }
 
-function command(
-  world: ControlWorld,
-  menu: Menu,
-  name: string,
-  body: Uint8Array,
-): HttpResponse | Promise<HttpResponse> {
+function command(world: ControlWorld, menu: Menu, name: string, body: Content): HttpResponse | Promise<HttpResponse> {
   const asked = readParameters(body)
   if (asked === undefined) return failure(400, 'the body is no JSON object of texts')
   if (!commandsOf(menu).includes(name)) return failure(400, `no such command or directory (${name})`)
@@ -138,10 +134,10 @@ function parameters(query: string): Parameters {
 }
 
 /** A JSON object; its lists become comma-separated texts. An empty body is an empty object. */
-function readParameters(body: Uint8Array): Parameters | undefined {
+function readParameters(body: Content): Parameters | undefined {
   if (body.length === 0) return {}
   try {
-    const value: unknown = JSON.parse(utf8Decode(body))
+    const value: unknown = JSON.parse(textOf(body))
     if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined
     return Object.fromEntries(
       Object.entries(value).map(([name, each]) => [name, Array.isArray(each) ? each.join(',') : String(each)]),

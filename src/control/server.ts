@@ -5,7 +5,8 @@
  *     POST /leases    { "lines": [...], "now": 1795265002 }          ->   `import-leases.ts`
  *     GET, POST, DELETE /rest/...                                      ->   `rest.ts`
  */
-import { utf8Decode, utf8Encode } from '../base/text.ts'
+import type { Content } from '../base/text.ts'
+import { textOf, utf8Encode } from '../base/text.ts'
 import type { HttpPieces, HttpRequest, HttpResponse } from '../wire/http.ts'
 import { splitTarget } from '../wire/http.ts'
 import type { Result } from './execute.ts'
@@ -91,7 +92,7 @@ function* encoded(text: Iterable<string>): Generator<Uint8Array> {
   for (const piece of text) yield utf8Encode(piece)
 }
 
-function readConsoleRequest(body: Uint8Array): ConsoleRequest | undefined {
+function readConsoleRequest(body: Content): ConsoleRequest | undefined {
   const value = readJson(body)
   if (typeof value !== 'object' || value === null) return undefined
   const { words, json, width } = value as Readonly<Record<string, unknown>>
@@ -101,9 +102,9 @@ function readConsoleRequest(body: Uint8Array): ConsoleRequest | undefined {
 }
 
 /** `undefined` when it is none. */
-function readJson(body: Uint8Array): unknown {
+function readJson(body: Content): unknown {
   try {
-    return JSON.parse(utf8Decode(body))
+    return JSON.parse(textOf(body))
   } catch {
     return undefined
   }

@@ -4,6 +4,7 @@
  */
 import type { Ip, IpRange } from '../base/ip.ts'
 import { inRange, isIpv4, prefixRange } from '../base/ip.ts'
+import { Memo } from '../base/memo.ts'
 import type { DefaultRoute, Link, LinkAddress } from '../wire/rtnetlink.ts'
 import { isUnicast } from './special.ts'
 
@@ -116,6 +117,15 @@ export class LinkTable implements LinkView {
   }
 
   isHost(ip: Ip, device: string): boolean {
+    const hosts = this.#answers().byName.get(device)?.hosts
+    const known = hosts?.get(ip)
+    if (known !== undefined) return known
+    const is = this.#couldBeHost(ip, device)
+    hosts?.set(ip, is)
+    return is
+  }
+
+  #couldBeHost(ip: Ip, device: string): boolean {
     return isUnicast(ip) && this.isOnLink(ip, device) && !this.isOwn(ip) && !this.isBroadcast(ip)
   }
 
@@ -151,7 +161,12 @@ interface Device {
   readonly link: Link
   readonly addresses: readonly LinkAddress[]
   readonly networks: readonly IpRange[]
+  /** Whether an address could be a host here: asked for each request. */
+  readonly hosts: Memo<Ip, boolean>
 }
+
+/** Addresses of one device of which it is remembered; a LAN has fewer hosts. */
+const HOSTS = 512
 
 interface Answers {
   readonly byName: ReadonlyMap<string, Device>
@@ -174,7 +189,7 @@ function answers(links: Iterable<Link>, addresses: Iterable<LinkAddress>): Answe
   const byName = new Map<string, Device>()
   for (const link of links) {
     const found = byIndex.get(link.index) ?? []
-    byName.set(link.name, { link, addresses: found, networks: found.map(networkOf) })
+    byName.set(link.name, { link, addresses: found, networks: found.map(networkOf), hosts: new Memo(HOSTS) })
   }
   return { byName, own, broadcast }
 }

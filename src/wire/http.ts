@@ -7,7 +7,8 @@
  * repeated or missing `Host` (HTTP/1.1), and blanks around names are refused.
  */
 import { Memo } from '../base/memo.ts'
-import { utf8Encode } from '../base/text.ts'
+import type { Content } from '../base/text.ts'
+import { bytesOf, utf8Encode } from '../base/text.ts'
 import type { BodyReader } from './http-body.ts'
 import { bodyReader } from './http-body.ts'
 import type { Fault, Fields, Framing } from './http-head.ts'
@@ -24,8 +25,9 @@ export interface HttpRequest {
   /** Path and query as sent, `/rest/ip/upnp?x=1`, or `*`; of an absolute target too, its authority is dropped. */
   readonly target: string
   readonly minor: 0 | 1
+  /** The same array for the same head, as long as that is remembered. */
   readonly fields: Fields
-  readonly body: Uint8Array
+  readonly body: Content
   /** Whether the sender means to send more on this connection (RFC 9112 §9.3). */
   readonly keepAlive: boolean
 }
@@ -38,7 +40,7 @@ export interface HttpResponse {
 }
 
 /** An answer of ours. Text is sent as UTF-8; as long as it is ASCII nobody has to make bytes of it here. */
-export type HttpReply = Omit<HttpResponse, 'body'> & { readonly body: Uint8Array | string }
+export type HttpReply = Omit<HttpResponse, 'body'> & { readonly body: Content }
 
 /** The same, made while it is sent: a body that would be long to make and large to hold. */
 export interface HttpPieces {
@@ -71,6 +73,8 @@ export class RequestReader {
   readonly #limits: HttpLimits
   readonly #head: HeadScanner
   readonly #inbox = new Inbox()
+  /** What came as text where a request may begin; nothing stands before it. */
+  #text = ''
   #body: { readonly reader: BodyReader; readonly head: RequestHead } | undefined
   #faulty = false
 
@@ -81,21 +85,33 @@ export class RequestReader {
 
   /** Bytes that wait for `next`: whoever does not call it must not push for ever. */
   get buffered(): number {
-    return this.#inbox.length
+    return this.#inbox.length + this.#text.length
   }
 
   get state(): ReaderState {
     if (this.#faulty) return 'faulty'
     if (this.#body !== undefined) return 'body'
-    return this.#inbox.length > 0 ? 'head' : 'between'
+    return this.buffered > 0 ? 'head' : 'between'
   }
 
-  push(bytes: Uint8Array): void {
-    if (!this.#faulty) this.#inbox.push(bytes)
+  /** Text is printable ASCII, tabs and line ends. */
+  push(content: Content): void {
+    if (this.#faulty) return
+    if (typeof content === 'string' && this.state === 'between') {
+      this.#text = content
+      return
+    }
+    this.#textAsBytes()
+    this.#inbox.push(bytesOf(content))
   }
 
   next(): HttpEvent | undefined {
     if (this.#faulty) return undefined
+    if (this.#text !== '') {
+      const request = this.#readText(this.#text)
+      if (request !== undefined) return { is: 'request', request }
+      this.#textAsBytes()
+    }
     const event = this.#body === undefined ? this.#readHead() : this.#readBody(this.#body)
     if (event?.is === 'fault') {
       this.#faulty = true
@@ -104,13 +120,30 @@ export class RequestReader {
     return event
   }
 
+  /** A request as it nearly always comes: whole, alone, and with a head that has been read before. */
+  #readText(text: string): HttpRequest | undefined {
+    const end = text.indexOf('\r\n\r\n')
+    const head = end < 0 ? undefined : HEADS.get(text.slice(0, end))
+    if (head === undefined || end > this.#limits.head - 4 || head.fields.length > this.#limits.fields) return undefined
+    const length = text.length - end - 4
+    if (length > this.#limits.body || length !== lengthOf(head.framing)) return undefined
+    this.#text = ''
+    return whole(head, length === 0 ? NO_BODY : text.slice(end + 4))
+  }
+
+  #textAsBytes(): void {
+    if (this.#text === '') return
+    this.#inbox.push(utf8Encode(this.#text))
+    this.#text = ''
+  }
+
   #readHead(): HttpEvent | undefined {
     const text = this.#head.read(this.#inbox)
     if (text === undefined) return undefined
     if (typeof text !== 'string') return text
     const head = requestHead(text, this.#limits.fields)
     if ('is' in head) return head
-    if (head.framing === undefined) return { is: 'request', request: whole(head, new Uint8Array(0)) }
+    if (head.framing === undefined) return { is: 'request', request: whole(head, NO_BODY) }
     this.#body = { reader: bodyReader(head.framing, this.#limits.body), head }
     const event = this.#readBody(this.#body)
     return event === undefined && head.waits ? { is: 'continue' } : event
@@ -186,9 +219,8 @@ export function encodeResponse(
 ): Uint8Array | string {
   const empty = status === 204 || status === 304
   const body = typeof given === 'string' && !ASCII.test(given) ? utf8Encode(given) : given
-  const length: Fields = empty ? [] : [['Content-Length', String(body.length)]]
-  const connection: Fields = [['Connection', keepAlive ? 'keep-alive' : 'close']]
-  const head = headText(statusLine(status), [...fields, ...length, ...connection])
+  const length = empty ? '' : `Content-Length: ${body.length}\r\n`
+  const head = `${startOf(status, fields)}${length}${keepAlive ? KEEP_ALIVE : CLOSE}\r\n`
   if (empty || request?.method === 'HEAD') return head
   return typeof body === 'string' ? head + body : withBody(head, body)
 }
@@ -198,9 +230,9 @@ export function encodeResponse(
  * follow as they are, and the end of the connection is their end.
  */
 export function encodePiecesHead(response: HttpPieces, request: HttpRequest, keepAlive: boolean): Uint8Array {
-  const coding: Fields = request.minor === 1 ? [['Transfer-Encoding', 'chunked']] : []
-  const connection: Fields = [['Connection', keepAlive ? 'keep-alive' : 'close']]
-  return utf8Encode(headText(statusLine(response.status), [...response.fields, ...coding, ...connection]))
+  const coding = request.minor === 1 ? 'Transfer-Encoding: chunked\r\n' : ''
+  const start = linesOf(statusLine(response.status), response.fields)
+  return utf8Encode(`${start}${coding}${keepAlive ? KEEP_ALIVE : CLOSE}\r\n`)
 }
 
 /** `bytes` must not be empty: that would be the last chunk. */
@@ -297,7 +329,13 @@ function readRequestHead(lines: readonly string[], most: number): RequestHead | 
   return { method, target: withoutAuthority(target), minor, fields, keepAlive, framing, waits }
 }
 
-function whole({ method, target, minor, fields, keepAlive }: RequestHead, body: Uint8Array): HttpRequest {
+const NO_BODY = new Uint8Array(0)
+
+/** Of the body; `undefined` where only the body itself says. */
+const lengthOf = (framing: Framing | undefined): number | undefined =>
+  framing === undefined ? 0 : framing.is === 'length' ? framing.length : undefined
+
+function whole({ method, target, minor, fields, keepAlive }: RequestHead, body: Content): HttpRequest {
   return { method, target, minor, fields, body, keepAlive }
 }
 
@@ -307,15 +345,32 @@ function withoutAuthority(target: string): string {
   return path.startsWith('/') ? path : `/${path}`
 }
 
+const KEEP_ALIVE = 'Connection: keep-alive\r\n'
+const CLOSE = 'Connection: close\r\n'
+
+/** Beginnings of answers that were written before, by their fields: whoever answers much says them with one array. */
+const STARTS = new Memo<Fields, { readonly status: number; readonly text: string }>(16)
+
+/** Status line and fields of an answer, without the empty line. */
+function startOf(status: number, fields: Fields): string {
+  const known = STARTS.get(fields)
+  if (known !== undefined && known.status === status) return known.text
+  const text = linesOf(statusLine(status), fields)
+  STARTS.set(fields, { status, text })
+  return text
+}
+
+const headText = (line: string, fields: Fields): string => `${linesOf(line, fields)}\r\n`
+
 /** Field values are ours, but may quote a stranger: what would end a line or the head becomes a blank. */
-function headText(line: string, fields: Fields): string {
+function linesOf(line: string, fields: Fields): string {
   let text = `${line}\r\n`
   for (let i = 0; i < fields.length; i++) {
     const field = fields[i] as Fields[number]
     const value = field[1]
     text += `${field[0]}: ${CLEAN.test(value) ? value : value.replace(UNCLEAN, ' ')}\r\n`
   }
-  return `${text}\r\n`
+  return text
 }
 
 const CLEAN = /^[\t\x20-\x7e]*$/

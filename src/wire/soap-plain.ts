@@ -3,29 +3,72 @@
  * but the declaration of its prefix. `undefined` for everything else, right or wrong: that is for the reader of XML to
  * say (`xml.ts`). What is read here, that reader reads alike (`test/fuzz/soap.ts`).
  */
+import type { Content } from '../base/text.ts'
 import type { SoapArgument, SoapCall } from './soap.ts'
 
-export function readPlainCall(body: Uint8Array): SoapCall | undefined {
+/**
+ * What a program writes around the values of a call: its next call of the same action differs in the values alone.
+ * `pieces` has one more than there are values.
+ */
+export interface CallShape {
+  readonly service: string
+  readonly action: string
+  readonly names: readonly string[]
+  readonly pieces: readonly string[]
+}
+
+/** `learn` gets the shape of what was read, where every argument has a closing tag. */
+export function readPlainCall(body: Content, learn?: (shape: CallShape) => void): SoapCall | undefined {
   if (body.length > LONGEST) return undefined
-  const text = String.fromCharCode.apply(undefined, body as unknown as number[])
+  const text = typeof body === 'string' ? body : String.fromCharCode.apply(undefined, body as unknown as number[])
   const begin = BEGIN.exec(text)
   if (begin === null || text.includes(']]>')) return undefined
   const [opening, envelope, prefix, action, service] = begin as unknown as [string, string, string, string, string]
   const args: SoapArgument[] = []
+  const pieces: string[] = []
   let at = opening.length
+  let pieceAt = 0
   for (;;) {
     ARGUMENT.lastIndex = at
     const found = ARGUMENT.exec(text)
     if (found === null) break
-    args.push([found[1] as string, found[2] ?? ''])
+    const [, name, value] = found as unknown as [string, string, string | undefined]
+    args.push([name, value ?? ''])
+    if (value !== undefined) {
+      const valueAt = at + name.length + 2
+      pieces.push(text.slice(pieceAt, valueAt))
+      pieceAt = valueAt + value.length
+    }
     at = ARGUMENT.lastIndex
     if (args.length > MOST) return undefined
   }
   END.lastIndex = at
   const end = END.exec(text)
-  const isWhole = end?.[1] === `${prefix}:${action}` && end[2] === envelope && end[3] === envelope
-  return isWhole ? { service, action, args } : undefined
+  if (end?.[1] !== `${prefix}:${action}` || end[2] !== envelope || end[3] !== envelope) return undefined
+  pieces.push(text.slice(pieceAt))
+  if (pieces.length === args.length + 1) learn?.({ service, action, names: args.map(([name]) => name), pieces })
+  return { service, action, args }
 }
+
+/** The same for a call of this shape; `undefined` when it has another. `text` is printable ASCII, tabs, line ends. */
+export function readByShape(text: string, { service, action, names, pieces }: CallShape): SoapCall | undefined {
+  let at = (pieces[0] as string).length
+  if (!text.startsWith(pieces[0] as string)) return undefined
+  const args: SoapArgument[] = []
+  for (let i = 0; i < names.length; i++) {
+    const end = text.indexOf('<', at)
+    const piece = pieces[i + 1] as string
+    if (end < 0 || !text.startsWith(piece, end)) return undefined
+    const value = text.slice(at, end)
+    if (value !== '' && UNPLAIN.test(value)) return undefined
+    args.push([names[i] as string, value])
+    at = end + piece.length
+  }
+  return at === text.length ? { service, action, args } : undefined
+}
+
+/** What a value has another meaning for than itself, or must not have. */
+const UNPLAIN = /[&\r]|\]\]>/
 
 /** Bytes: they become arguments of one call. */
 const LONGEST = 4096

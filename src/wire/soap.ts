@@ -4,7 +4,11 @@
  * protocol's business.
  */
 import { Malformed } from '../base/fail.ts'
-import { readPlainCall } from './soap-plain.ts'
+import { Memo } from '../base/memo.ts'
+import type { Content } from '../base/text.ts'
+import { bytesOf } from '../base/text.ts'
+import type { CallShape } from './soap-plain.ts'
+import { readByShape, readPlainCall } from './soap-plain.ts'
 import { element, parseXml, type XmlElement } from './xml.ts'
 
 export interface SoapAction {
@@ -35,8 +39,25 @@ export function parseSoapAction(value: string): SoapAction | undefined {
   return match === null ? undefined : { service: match[2] as string, action: match[3] as string }
 }
 
-/** Throws `Malformed` (`XmlRefused` when it is the XML that we do not read) for what is no call. */
-export const decodeCall = (body: Uint8Array): SoapCall => readPlainCall(body) ?? decodeByXml(body)
+/**
+ * Throws `Malformed` (`XmlRefused` when it is the XML that we do not read) for what is no call. `said`: what the sender
+ * says beside it that it calls, as it says it with each such call.
+ */
+export function decodeCall(body: Content, said = ''): SoapCall {
+  if (typeof body !== 'string') return readPlainCall(body) ?? decodeByXml(body)
+  const shapes = SHAPES.get(said) ?? []
+  for (const shape of shapes) {
+    const call = readByShape(body, shape)
+    if (call !== undefined) return call
+  }
+  const learn = (shape: CallShape) => SHAPES.set(said, [shape, ...shapes.slice(0, MOST_SHAPES - 1)])
+  return readPlainCall(body, body.length <= LONGEST_KNOWN ? learn : undefined) ?? decodeByXml(bytesOf(body))
+}
+
+/** By what the senders say: the programs on a LAN that map ports are few, and each writes its calls alike. */
+const SHAPES = new Memo<string, readonly CallShape[]>(24)
+const MOST_SHAPES = 3
+const LONGEST_KNOWN = 1536
 
 /** The same by the reader of XML alone. */
 export function decodeByXml(body: Uint8Array): SoapCall {

@@ -3,10 +3,12 @@
  * difference there is how requests are smuggled. Where Node takes what we refuse, the reason must be one that we are
  * strict about on purpose.
  */
+
 import { readFileSync } from 'node:fs'
 import { createServer, METHODS } from 'node:http'
 import { Duplex } from 'node:stream'
 import { afterAll, describe, expect, test } from 'vitest'
+import type { Content } from '../../src/base/text.ts'
 import type { HttpEvent, HttpRequest } from '../../src/wire/http.ts'
 import { RequestReader } from '../../src/wire/http.ts'
 import { recordedRequests } from '../support/http-requests.ts'
@@ -102,9 +104,9 @@ async function nodeReads(bytes: Uint8Array): Promise<Verdict> {
   return { taken, used: bytes.length, fault }
 }
 
-function weRead(bytes: Uint8Array): Verdict {
+function weRead(bytes: Uint8Array, content: Content = bytes): Verdict {
   const reader = new RequestReader()
-  reader.push(bytes)
+  reader.push(content)
   const taken: Taken[] = []
   let used = 0
   for (let event: HttpEvent | undefined = reader.next(); event !== undefined; event = reader.next()) {
@@ -149,6 +151,9 @@ interface Tally {
 async function compare(bytes: Uint8Array, tally: Tally): Promise<void> {
   const ours = weRead(bytes)
   const where = `seed ${seed}, ${text(bytes)}`
+  // As QuickJS hands it over, with heads that were read before.
+  const plain = Buffer.from(bytes).toString('latin1')
+  if (/^[\t\r\n -~]*$/.test(plain)) expect(weRead(bytes, plain), `as text: ${where}`).toEqual(ours)
   // Node knows a fixed list of methods; we leave that to who answers.
   if (ours.taken.some(({ method }) => !METHODS.includes(method))) return
   if (ours.taken.length > 0) {

@@ -3,13 +3,15 @@
  * call quotes comes back as text; the quick reader of calls says what the reader of XML says, or nothing. The first line of the input is SOAPAction, the rest is the body.
  */
 import { readFileSync } from 'node:fs'
+import { Malformed } from '../../src/base/fail.ts'
+import type { Content } from '../../src/base/text.ts'
 import { utf8Decode, utf8Encode } from '../../src/base/text.ts'
 import type { Call } from '../../src/protocol/igd/call.ts'
 import { CONTROL, readCall } from '../../src/protocol/igd/call.ts'
 import { flowOf } from '../../src/protocol/igd/pinhole.ts'
 import { portMappingKeyOf, portMappingOf, portRangeOf } from '../../src/protocol/igd/portmapping.ts'
 import type { Variable } from '../../src/protocol/igd/service.ts'
-import { decodeByXml, encodeAnswer, encodeFault, parseSoapAction } from '../../src/wire/soap.ts'
+import { decodeByXml, decodeCall, encodeAnswer, encodeFault, parseSoapAction } from '../../src/wire/soap.ts'
 import { readPlainCall } from '../../src/wire/soap-plain.ts'
 import { parseXml } from '../../src/wire/xml.ts'
 import { TABLES } from '../support/igd.ts'
@@ -45,6 +47,18 @@ export function target(bytes: Uint8Array): void {
   const plain = readPlainCall(body)
   if (plain !== undefined && JSON.stringify(plain) !== JSON.stringify(decodeByXml(body)))
     throw new Error('the two readers of calls differ')
+  const text = String.fromCharCode(...body)
+  if (/^[\t\r\n -~]*$/.test(text) && read(text, soapAction) !== read(body)) throw new Error('as text, read differently')
+}
+
+/** As text with the shapes of calls that came before it. */
+function read(body: Content, said?: string): string {
+  try {
+    return JSON.stringify(decodeCall(body, said))
+  } catch (error) {
+    if (error instanceof Malformed) return 'malformed'
+    throw error
+  }
 }
 
 function checkCall(call: Call): void {

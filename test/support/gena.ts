@@ -1,6 +1,6 @@
 /** Subscribers as they ask, and a gateway's eventing with a clock that tests move. Runs on every engine. */
 import type { Ip, Port } from '../../src/base/ip.ts'
-import { utf8Decode } from '../../src/base/text.ts'
+import { textOf } from '../../src/base/text.ts'
 import type { Instant } from '../../src/base/time.ts'
 import type { EventedService } from '../../src/protocol/igd/evented.ts'
 import { EVENTED } from '../../src/protocol/igd/evented.ts'
@@ -34,7 +34,7 @@ export function readEvent({ id, to, bytes }: Delivery): Event {
   const field = Object.fromEntries(fields)
   if (field['nt'] !== 'upnp:event' || field['nts'] !== 'upnp:propchange') throw new Error('no event')
   if (field['content-type'] !== 'text/xml; charset="utf-8"') throw new Error('no XML')
-  const text = utf8Decode(body)
+  const text = textOf(body)
   const inner =
     /^<\?xml version="1.0" encoding="utf-8"\?>\n<e:propertyset xmlns:e="urn:schemas-upnp-org:event-1-0">(.*)<\/e:propertyset>$/s.exec(
       text,

@@ -12,14 +12,16 @@ export class MemoryStream implements Stream {
   #written: Uint8Array[] = []
   #each: (bytes: Uint8Array) => void = () => {}
   #ended: () => void = () => {}
+  #plain: ((text: string) => void) | undefined
 
   constructor(peer?: Stream['peer']) {
     this.peer = peer
   }
 
-  take(each: (bytes: Uint8Array) => void, ended: () => void): void {
+  take(each: (bytes: Uint8Array) => void, ended: () => void, plain?: (text: string) => void): void {
     this.#each = each
     this.#ended = ended
+    this.#plain = plain
   }
 
   write(content: Uint8Array | string): void {
@@ -40,6 +42,12 @@ export class MemoryStream implements Stream {
   /** From the other side. */
   send(text: string | Uint8Array): void {
     if (this.state === 'open') this.#each(typeof text === 'string' ? utf8Encode(text) : text)
+  }
+
+  /** Plain text, as an engine hands it over that can. */
+  sendText(text: string): void {
+    if (this.state === 'open' && this.#plain !== undefined) this.#plain(text)
+    else this.send(text)
   }
 
   finish(): void {

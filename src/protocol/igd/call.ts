@@ -4,6 +4,8 @@
  * and the other fields that have nothing to do with SOAP.
  */
 import { Malformed } from '../../base/fail.ts'
+import { Memo } from '../../base/memo.ts'
+import type { Content } from '../../base/text.ts'
 import type { SoapAction, SoapCall } from '../../wire/soap.ts'
 import { decodeCall, encodeAnswer, encodeFault, parseSoapAction } from '../../wire/soap.ts'
 import { XmlRefused } from '../../wire/xml.ts'
@@ -11,7 +13,7 @@ import type { Values } from './arguments.ts'
 import { readArguments, writeArguments } from './arguments.ts'
 import type { ErrorsOf } from './errors.ts'
 import { errorText } from './errors.ts'
-import type { CallOf, ServiceTable, ValuesOf } from './service.ts'
+import type { Action, CallOf, ServiceTable, ValuesOf } from './service.ts'
 import { typeOf } from './service.ts'
 import { COMMON1 } from './services/common.ts'
 import { LAYER3 } from './services/layer3.ts'
@@ -66,7 +68,7 @@ export interface ControlRequest {
   /** Values of the fields, `undefined` where there is none. */
   readonly soapAction: string | undefined
   readonly contentType: string | undefined
-  readonly body: Uint8Array
+  readonly body: Content
 }
 
 export type ControlReading =
@@ -84,15 +86,10 @@ export type ControlReading =
 
 /** Never throws. */
 export function readCall(request: ControlRequest): ControlReading {
-  const tables = SERVED.get(request.path)
-  if (tables === undefined) return status(404, 'no control URL')
-  if (!isXml(request.contentType)) return status(415, 'the content type is not XML')
-  const header = request.soapAction === undefined ? undefined : parseSoapAction(request.soapAction)
-  if (header === undefined) return status(400, 'no SOAPAction')
-  const table = tables.find(each => TYPE.get(each) === header.service)
-  const action = table === undefined ? undefined : actionOf(table, header.action)
-  if (table === undefined || action === undefined) return fault(401, 'no such action')
-  const soap = decode(request.body)
+  const asked = askedBy(request)
+  if ('is' in asked) return asked
+  const { table, action, header } = asked
+  const soap = decode(request)
   if ('is' in soap) return soap
   if (soap.service !== header.service || soap.action !== header.action)
     return fault(401, 'not the action of SOAPAction')
@@ -102,6 +99,34 @@ export function readCall(request: ControlRequest): ControlReading {
   // The tables that the types come from are the tables that the values were read by.
   return { is: 'call', call: { service, version, action: header.action, args: values } as unknown as Call }
 }
+
+/** What the head of a call asks for. */
+interface Asked {
+  readonly table: ServiceTable
+  readonly action: Action
+  readonly header: SoapAction
+}
+
+function askedBy({ path, contentType, soapAction }: ControlRequest): Asked | Exclude<ControlReading, { is: 'call' }> {
+  const head = `${path}\n${contentType}\n${soapAction}`
+  const known = ASKED.get(head)
+  if (known !== undefined) return known
+  const tables = SERVED.get(path)
+  if (tables === undefined) return status(404, 'no control URL')
+  if (!isXml(contentType)) return status(415, 'the content type is not XML')
+  const header = soapAction === undefined ? undefined : parseSoapAction(soapAction)
+  if (header === undefined) return status(400, 'no SOAPAction')
+  const table = tables.find(each => TYPE.get(each) === header.service)
+  const action = table === undefined ? undefined : actionOf(table, header.action)
+  if (table === undefined || action === undefined) return fault(401, 'no such action')
+  const asked = { table, action, header }
+  if (head.length <= LONGEST_KNOWN) ASKED.set(head, asked)
+  return asked
+}
+
+/** By path and fields, as clients write them with each of their calls. */
+const ASKED = new Memo<string, Asked>(32)
+const LONGEST_KNOWN = 256
 
 /** The body of an answer with status 200: service type and version are those of the request. */
 export function encodeResult<C extends Call>(call: C, results: ResultOf<C>): string {
@@ -151,9 +176,9 @@ const soapAction = (call: Call): SoapAction => ({ service: typeOf(tableOf(call))
 const isXml = (type: string | undefined): boolean =>
   type !== undefined && /^(?:text|application)\/(?:[\w.-]+\+)?xml[ \t]*(?:;|$)/i.test(type)
 
-function decode(body: Uint8Array): SoapCall | Exclude<ControlReading, { is: 'call' }> {
+function decode({ body, soapAction }: ControlRequest): SoapCall | Exclude<ControlReading, { is: 'call' }> {
   try {
-    return decodeCall(body)
+    return decodeCall(body, soapAction)
   } catch (error) {
     if (error instanceof XmlRefused) return status(400, error.message)
     if (error instanceof Malformed) return fault(402, error.message, true)

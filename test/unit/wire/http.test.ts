@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { utf8Decode, utf8Encode } from '../../../src/base/text.ts'
+import { textOf, utf8Decode, utf8Encode } from '../../../src/base/text.ts'
 import type { HttpEvent, HttpRequest } from '../../../src/wire/http.ts'
 import {
   encodeRequest,
@@ -28,7 +28,7 @@ function said(event: HttpEvent | undefined): string {
   if (event.is === 'continue') return 'continue'
   if (event.is === 'fault') return `${event.status} ${event.why}`
   const { method, target, minor, body, keepAlive } = event.request
-  return `${method} ${target} 1.${minor} [${utf8Decode(body)}] ${keepAlive ? 'keep-alive' : 'close'}`
+  return `${method} ${target} 1.${minor} [${textOf(body)}] ${keepAlive ? 'keep-alive' : 'close'}`
 }
 
 const HOST = 'Host: a\r\n'

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { utf8Encode } from '../../../src/base/text.ts'
-import { decodeByXml } from '../../../src/wire/soap.ts'
-import { readPlainCall } from '../../../src/wire/soap-plain.ts'
+import { decodeByXml, decodeCall } from '../../../src/wire/soap.ts'
+import type { CallShape } from '../../../src/wire/soap-plain.ts'
+import { readByShape, readPlainCall } from '../../../src/wire/soap-plain.ts'
 
 const SOAP = 'http://schemas.xmlsoap.org/soap/envelope/'
 const STYLE = 's:encodingStyle="http://schemas.xmlsoap.org/soap/encoding/"'
@@ -58,5 +59,62 @@ describe('anything else is left to the reader of XML', () => {
     ['nothing', ''],
   ])('%s', (_, text) => {
     expect(readPlainCall(utf8Encode(text))).toBeUndefined()
+  })
+})
+
+describe('a call of a shape that is known', () => {
+  const shapes: CallShape[] = []
+  readPlainCall(usual, shape => shapes.push(shape))
+  const [shape] = shapes as [CallShape]
+  const byShape = (text: string) => readByShape(text, shape)
+
+  test('what is learned is all but the values', () => {
+    expect(shape.names).toEqual(['A', 'B'])
+    expect(shape.pieces.join('|')).toBe(usual.replace('>1<', '>|<').replace('<B><', '<B>|<'))
+  })
+
+  test.each([
+    ['the same', usual],
+    ['other values', usual.replace('>1<', '>70610<').replace('<B><', '<B>x<')],
+    ['blanks and signs', usual.replace('>1<', `> it's > "1"; a]b, ]]<`)],
+    ['no values', usual.replace('>1<', '><')],
+  ])('is read as the reader of XML reads it: %s', (_, text) => {
+    expect(byShape(text)).toEqual(decodeByXml(utf8Encode(text)))
+  })
+
+  test.each([
+    ['a reference', usual.replace('>1<', '>&lt;<')],
+    ['an ampersand', usual.replace('>1<', '>Tom & Jerry<')],
+    ['a line end in a value', usual.replace('>1<', '>1\r\n<')],
+    ['the end of a CDATA section', usual.replace('>1<', '>]]><')],
+    ['an element in a value', usual.replace('>1<', '><C></C><')],
+    ['another tag', usual.replace('</A>', '</C>')],
+    ['another argument', usual.replace('<A>1</A>', '<C>1</C>')],
+    ['one argument more', usual.replace('<B>', '<C></C><B>')],
+    ['one argument less', usual.replace('<B></B>', '')],
+    ['another action', usual.replaceAll('Get', 'Set')],
+    ['something after the end', `${usual}\r\n`],
+    ['something before the beginning', ` ${usual}`],
+    ['half of it', usual.slice(0, -20)],
+    ['nothing', ''],
+  ])('has another one: %s', (_, text) => {
+    expect(byShape(text)).toBeUndefined()
+  })
+
+  test('an empty element and a call without arguments', () => {
+    const learned: CallShape[] = []
+    readPlainCall(usual.replace('<B></B>', '<B/>'), each => learned.push(each))
+    expect(learned).toHaveLength(0)
+    const none = usual.replace('<A>1</A><B></B>', '')
+    readPlainCall(none, each => learned.push(each))
+    expect(readByShape(none, learned[0] as CallShape)).toEqual(decodeByXml(utf8Encode(none)))
+    expect(readByShape(usual, learned[0] as CallShape)).toBeUndefined()
+  })
+
+  test('decodeCall() reads text again and again as it reads bytes', () => {
+    const other = usual.replace('<A>1</A>', '<A>2</A>\r\n')
+    for (const text of [usual, other, usual, usual.replace('>1<', '>Tom & Jerry<'), other, usual]) {
+      expect(decodeCall(text, 'Get')).toEqual(decodeCall(utf8Encode(text)))
+    }
   })
 })
