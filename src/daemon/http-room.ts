@@ -21,6 +21,7 @@ export interface Room {
  * nobody keeps the others out with silent connections, from however many addresses (S14).
  */
 export function hasRoom(open: ReadonlySet<Held>, newcomer: Ip | undefined, { connections, perPeer }: Room): boolean {
+  if (open.size < perPeer && open.size < connections) return true
   const counts = new Map<Ip | undefined, number>()
   for (const { peer } of open) counts.set(peer?.ip, (counts.get(peer?.ip) ?? 0) + 1)
   const own = counts.get(newcomer) ?? 0

@@ -3,6 +3,7 @@
  * `http-guard.ts` come first; who may connect at all was decided at the door.
  */
 import type { Ip, Mac } from '../base/ip.ts'
+import { Memo } from '../base/memo.ts'
 import type { Instant } from '../base/time.ts'
 import type { ControlRequest } from '../protocol/igd/call.ts'
 import { CONTROL } from '../protocol/igd/call.ts'
@@ -22,6 +23,7 @@ import { httpDate } from '../wire/http-date.ts'
 import { SOAP_TYPE } from '../wire/soap.ts'
 import type { HttpAnswer, HttpHandler, Peer } from './http.ts'
 import type { HttpDoor } from './http-doors.ts'
+import type { GuardRefusal } from './http-guard.ts'
 import { guard } from './http-guard.ts'
 
 export interface SiteParts {
@@ -53,26 +55,39 @@ type EventAt = keyof typeof EVENTS
 export class Site {
   readonly #parts: SiteParts
   readonly #shown = new Map<Ip, IgdVersion>()
+  /** Of the second that it is. */
+  #control: { readonly date: string; readonly type: string; readonly fields: Fields } | undefined
 
   constructor(parts: SiteParts) {
     this.#parts = parts
   }
 
   handlerOf(door: HttpDoor): HttpHandler {
-    return (request, peer) => Promise.resolve(this.#answer(request, peer, door))
+    const known = new Memo<Fields, Way>(32)
+    return (request, peer) => {
+      const before = known.get(request.fields)
+      if (before !== undefined && before.method === request.method && before.target === request.target) {
+        return this.#answer(request, peer, door, before)
+      }
+      const way = wayOf(request, door)
+      known.set(request.fields, way)
+      return this.#answer(request, peer, door, way)
+    }
   }
 
-  #answer(request: HttpRequest, peer: Peer, door: HttpDoor): HttpAnswer | Promise<HttpAnswer> {
+  #answer(
+    request: HttpRequest,
+    peer: Peer,
+    { device }: HttpDoor,
+    { kind, path, query, refusal }: Way,
+  ): HttpAnswer | Promise<HttpAnswer> {
     if (peer === undefined) return this.#refuse(403, 'nobody asks')
-    const { path, query } = splitTarget(request.target)
-    const kind = kindOf(path)
-    const reading = request.method === 'GET' || request.method === 'HEAD'
-    const refusal = guard(request, door, kind === 'other' && reading)
     if (refusal !== undefined) return this.#refuse(refusal.status, refusal.why)
-    const caller = { ip: peer.ip, device: door.device, mac: this.#parts.macOf(peer.ip, door.device) }
+    const reading = isReading(request)
+    const caller = { ip: peer.ip, device, mac: this.#parts.macOf(peer.ip, device) }
     switch (kind) {
       case 'control':
-        return request.method === 'POST' ? this.#control(request, path, caller) : this.#notAllowed('POST')
+        return request.method === 'POST' ? this.#call(request, path, caller) : this.#notAllowed('POST')
       case 'events':
         return this.#events(request, path, caller)
       case 'document':
@@ -98,16 +113,33 @@ export class Site {
     return { status: 200, fields: [...this.#common(SOAP_TYPE), ...language], body: text }
   }
 
-  #control(request: HttpRequest, path: string, caller: Caller): Promise<HttpAnswer> {
+  #call(request: HttpRequest, path: string, caller: Caller): HttpAnswer | Promise<HttpAnswer> {
     const { fields, body } = request
     const soapAction = fieldOf(fields, 'soapaction')
     const call = { path, soapAction, contentType: fieldOf(fields, 'content-type'), body }
-    return new Promise(resolve => {
-      this.#parts.control(call, caller, ({ status, type, body: answer, close }) => {
-        // UDA §3.2.2: EXT says that the request was understood.
-        resolve({ status, fields: [...this.#common(type), ['EXT', '']], body: answer, close })
-      })
+    let atOnce: HttpAnswer | undefined
+    let later: ((answer: HttpAnswer) => void) | undefined
+    this.#parts.control(call, caller, ({ status, type, body: said, close }) => {
+      const answer = { status, fields: this.#controlFields(type), body: said, close }
+      if (later === undefined) atOnce = answer
+      else later(answer)
     })
+    return (
+      atOnce ??
+      new Promise(resolve => {
+        later = resolve
+      })
+    )
+  }
+
+  /** UDA §3.2.2: EXT says that the request was understood. */
+  #controlFields(type: string): Fields {
+    const date = httpDate(this.#parts.wallTime())
+    const known = this.#control
+    if (known !== undefined && known.date === date && known.type === type) return known.fields
+    const fields: Fields = [...this.#common(type), ['EXT', '']]
+    this.#control = { date, type, fields }
+    return fields
   }
 
   #events(request: HttpRequest, path: string, { ip, device }: Caller): HttpAnswer {
@@ -153,7 +185,28 @@ export class Site {
   }
 }
 
-function kindOf(path: string): 'control' | 'events' | 'document' | 'other' {
+/** Where a request leads, as far as its head alone says it: clients send the same head again and again. */
+interface Way {
+  readonly method: string
+  readonly target: string
+  readonly kind: Kind
+  readonly path: string
+  readonly query: string
+  readonly refusal: GuardRefusal | undefined
+}
+
+type Kind = 'control' | 'events' | 'document' | 'other'
+
+function wayOf(request: HttpRequest, door: HttpDoor): Way {
+  const { method, target } = request
+  const { path, query } = splitTarget(target)
+  const kind = kindOf(path)
+  return { method, target, kind, path, query, refusal: guard(request, door, kind === 'other' && isReading(request)) }
+}
+
+const isReading = ({ method }: HttpRequest): boolean => method === 'GET' || method === 'HEAD'
+
+function kindOf(path: string): Kind {
   if (Object.values<string>(CONTROL).includes(path)) return 'control'
   if (Object.values<string>(EVENTS).includes(path)) return 'events'
   return path.endsWith('.xml') ? 'document' : 'other'

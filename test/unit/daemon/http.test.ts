@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { Ip, Port } from '../../../src/base/ip.ts'
-import { utf8Decode, utf8Encode } from '../../../src/base/text.ts'
+import { textOf, utf8Encode } from '../../../src/base/text.ts'
 import type { Instant } from '../../../src/base/time.ts'
 import type { HttpHandler, ServerLimits } from '../../../src/daemon/http.ts'
 import { HttpServer, SERVER_LIMITS } from '../../../src/daemon/http.ts'
@@ -98,11 +98,71 @@ describe('HttpServer', () => {
     expect(room.seen.map(({ target }) => target)).toEqual(['/1', '/a'])
     modest.send(get('/b'))
     await room.pass(0)
-    expect(room.seen.map(({ target }) => target)).toEqual(['/1', '/a', '/b', '/2', '/3'])
+    expect(room.seen.map(({ target }) => target)).toEqual(['/1', '/a', '/2', '/b', '/3'])
+  })
+
+  test('S14: a crowd of pipelines keeps a good client waiting for one request of each of its addresses at most', async () => {
+    const served: string[] = []
+    const room: Room = new Room(
+      async ({ target }) => {
+        room.time++ // making an answer takes time
+        served.push(target)
+        return ok('x')
+      },
+      { connections: 64, perPeer: 8 },
+    )
+    for (let i = 0; i < 60; i++) room.connect(`10.0.0.${i % 20}`).send(get('/flood').repeat(30))
+    await settle()
+    for (let i = 0; i < 10; i++) await room.pass(0)
+    const good = room.connect('192.168.1.7')
+    const before = served.length
+    good.send(get('/good'))
+    while (!served.includes('/good')) {
+      room.server.wake(room.time as Instant)
+      await settle()
+    }
+    expect(served.indexOf('/good') - before <= 20).toBe(true)
+  })
+
+  test('S14: a slice of work ends after some milliseconds, and the alarm brings the next', async () => {
+    const room: Room = new Room(async ({ target }) => {
+      room.time++
+      return ok(target)
+    })
+    for (let i = 0; i < 20; i++) room.connect(`10.0.0.${i}`).send(get('/'))
+    expect([room.seen.length, room.server.wakeAt]).toEqual([5, room.time])
+    room.server.wake(room.time as Instant)
+    expect([room.seen.length, room.server.wakeAt]).toEqual([10, room.time])
+    await room.pass(20)
+    expect(room.seen).toHaveLength(20)
+  })
+
+  test('who is alone need not wait for the next slice', async () => {
+    const room: Room = new Room(async ({ target }) => {
+      room.time += 10
+      return ok(target)
+    })
+    const client = room.connect()
+    for (let n = 1; n <= 3; n++) {
+      client.send(get('/'))
+      expect(room.seen).toHaveLength(n)
+      await settle()
+    }
+  })
+
+  test('what came as text is served as what came as bytes', async () => {
+    const room = new Room(async request => ok(textOf(request.body)))
+    const client = room.connect()
+    const post = (body: string) => `POST / HTTP/1.1\r\nHost: a\r\nContent-Length: ${body.length}\r\n\r\n${body}`
+    for (const parts of [[post('ab')], [post('cd')], [post('ef').slice(0, 50), post('ef').slice(50)], [post('gh')]]) {
+      for (const part of parts) client.sendText(part)
+      await settle()
+      expect(client.read()).toBe(answer(parts.join('').slice(-2)))
+    }
   })
 
   test('hands over the body, however it comes in', async () => {
-    const room = new Room(async request => ok(utf8Decode(request.body)))
+    const room = new Room(async request => ok(textOf(request.body)))
     const client = room.connect()
     for (const char of 'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n')
       client.send(char)
@@ -111,7 +171,7 @@ describe('HttpServer', () => {
   })
 
   test('says 100 Continue to a client that waits for it', async () => {
-    const room = new Room(async request => ok(utf8Decode(request.body)))
+    const room = new Room(async request => ok(textOf(request.body)))
     const client = room.connect()
     client.send('POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n')
     await settle()
