@@ -134,7 +134,7 @@ export const limits = {
     },
   ),
   requests_per_second: withDefault(count(0, 1000000), 100, {
-    help: 'Requests a second that one host may send, from all of its addresses, with a burst of twice as many. What exceeds it is dropped in silence; over HTTP it is answered with 503. 0 is no limit.',
+    help: 'Requests a second that one host may send, from all of its addresses, with a burst of twice as many. What exceeds it is dropped in silence; over HTTP it is answered with 503. Descriptions and subscriptions of UPnP are counted for themselves, and 64 at once are never too many. 0 is no limit.',
     since: FIRST,
     routeros: 'requests-per-second',
     example: '100',

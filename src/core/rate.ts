@@ -12,11 +12,17 @@ interface Bucket {
 
 export class Rate {
   readonly #buckets = new Map<Holder, Bucket>()
+  readonly #leastBurst: number
+
+  /** `leastBurst`: so much at once is nobody's flood, however low the limit is. */
+  constructor(leastBurst = 0) {
+    this.#leastBurst = leastBurst
+  }
 
   /** Takes one token; false when there is none. `perSecond` 0 is no limit; a burst may be twice as large. */
   allows(host: Holder, perSecond: number, now: Instant): boolean {
     if (perSecond === 0) return true
-    const most = perSecond * 2
+    const most = Math.max(this.#leastBurst, perSecond * 2)
     let bucket = this.#buckets.get(host)
     if (bucket === undefined) {
       bucket = { tokens: most, filled: now }

@@ -38,6 +38,8 @@ export interface SiteParts {
   /** Before anybody subscribes: the values of all services are to be published. */
   readonly publish: () => void
   readonly page: Page
+  /** Whether this host may have one more description or subscription now; control and the page count for themselves. */
+  readonly mayRead: (from: Caller) => boolean
   readonly macOf: (host: Ip, device: string) => Mac | undefined
 }
 
@@ -89,8 +91,9 @@ export class Site {
       case 'control':
         return request.method === 'POST' ? this.#call(request, path, caller) : this.#notAllowed('POST')
       case 'events':
-        return this.#events(request, path, caller)
+        return this.#parts.mayRead(caller) ? this.#events(request, path, caller) : this.#tooMany()
       case 'document':
+        if (!this.#parts.mayRead(caller)) return this.#tooMany()
         return reading ? this.#document(request, path, caller) : this.#notAllowed('GET, HEAD')
       case 'other': {
         const { method, fields } = request
@@ -177,6 +180,10 @@ export class Site {
   #notAllowed(allowed: string): HttpAnswer {
     const answer = this.#refuse(405, 'not the method for this')
     return { ...answer, fields: [...answer.fields, ['Allow', allowed]], close: false }
+  }
+
+  #tooMany(): HttpAnswer {
+    return { ...this.#refuse(503, 'too many requests'), close: true }
   }
 
   #refuse(status: number, why: string): HttpAnswer {

@@ -7,7 +7,9 @@ import { inRange, prefixRange } from '../base/ip.ts'
 import type { Log } from '../base/log.ts'
 import type { Instant } from '../base/time.ts'
 import { afterMs, earliest, milliseconds } from '../base/time.ts'
+import { holderOf } from '../core/holder.ts'
 import type { Noise } from '../core/noise.ts'
+import { Rate } from '../core/rate.ts'
 import type { LinkView } from '../kernel/link-table.ts'
 import type { Platform } from '../platform/platform.ts'
 import type { Device, DeviceTexts } from '../protocol/igd/description.ts'
@@ -19,10 +21,11 @@ import { EVENTED } from '../protocol/igd/evented.ts'
 import { Eventing } from '../protocol/igd/eventing.ts'
 import { Gateway } from '../protocol/igd/gateway.ts'
 import { currentValues } from '../protocol/igd/gateway-events.ts'
-import type { GatewayWorld } from '../protocol/igd/gateway-world.ts'
+import type { Caller, GatewayWorld } from '../protocol/igd/gateway-world.ts'
 import { DESCRIPTION } from '../protocol/igd/personality.ts'
 import type { IgdVersion, Personality } from '../protocol/igd/tree.ts'
 import { gatewayTree } from '../protocol/igd/tree.ts'
+import { unmapped } from '../wire/gena.ts'
 import type { BootIdFiles } from './bootid.ts'
 import { noteBootId, Rising } from './bootid.ts'
 import { Callbacks } from './callbacks.ts'
@@ -57,6 +60,9 @@ export interface UpnpParts {
 /** Connections: a LAN has more programs than hosts. */
 const CONNECTIONS = { connections: 64, perPeer: 8 }
 
+/** Whoever looks around fetches two descriptions and five more, and subscribes to five services: several programs at once. */
+const READING = 64
+
 /** Changes gather so long before they are told: a burst of requests makes one event. */
 const GATHER = milliseconds(200)
 
@@ -78,6 +84,7 @@ export class UpnpService implements Timed {
   readonly #eventing: Eventing<EventedService>
   readonly #callbacks: Callbacks
   readonly #world: GatewayWorld
+  readonly #readers = new Rate(READING)
   readonly #timed: readonly Timed[]
   #published: { readonly version: number; readonly uplink: unknown; readonly isLinkUp: boolean } | undefined
   #publishAt: Instant | undefined
@@ -249,8 +256,18 @@ export class UpnpService implements Timed {
       eventing: this.#eventing,
       publish: () => this.#publish(),
       page,
+      mayRead: from => this.#mayRead(from),
       macOf,
     })
+  }
+
+  #mayRead({ ip, mac }: Caller): boolean {
+    const { engine, noise } = this.#world
+    const host = unmapped(ip)
+    const now = this.#now()
+    const may = this.#readers.allows(holderOf(mac, host), engine.policy.limits.requestsPerSecond, now)
+    if (!may) noise.count('too-many', host, now)
+    return may
   }
 
   #heard(verdict: Verdict, { device, from: { ip } }: Arrival): void {

@@ -186,7 +186,7 @@ describe.each(ENGINES)('on %s', engine => {
       await sleep(200)
     })
 
-    test('eight connections that ask without rest: others are served within a second, and it ends with them', async () => {
+    test('eight connections that ask without rest: others are served within a second, and requests_per_second holds for it', async () => {
       const kept = (text: string) => text.replace('Connection: close\r\n', '')
       const event = { CALLBACK: `<http://${lab.a.ip}:7100/>`, NT: 'upnp:event' }
       const texts = [request('GET', '/rootDesc.xml'), request('SUBSCRIBE', '/evt/IPConn', event)].map(kept)
@@ -195,7 +195,9 @@ describe.each(ENGINES)('on %s', engine => {
         for (let n = 0; n < 5; n++) await expectHealthy(server, lab.b)
       }
       const [tallies] = await Promise.all([storm, meanwhile()])
-      expect(tallies[0]?.tally).toEqual({ '200': 500 })
+      // What is more than one host may ask in a second is refused, and the next moment it is served again.
+      const { '200': served = 0, '503': refused = 0 } = tallies[0]?.tally ?? {}
+      expect([served > 0, served + refused]).toEqual([true, 500])
       expect(resident(server.pid) - calm).toBeLessThan(FLAT[engine])
     })
 

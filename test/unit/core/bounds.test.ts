@@ -26,6 +26,13 @@ describe('Rate', () => {
     expect(taken(rate, A, 50, 60_000)).toBe(100)
   })
 
+  test('a least burst holds where the limit is low, and only there', () => {
+    expect([5, 50].map(perSecond => taken(new Rate(64), A, perSecond, 0))).toEqual([64, 100])
+    const rate = new Rate(64)
+    taken(rate, A, 5, 0)
+    expect(taken(rate, A, 5, 1000)).toBe(5)
+  })
+
   test('one host does not use up what another has', () => {
     const rate = new Rate()
     taken(rate, A, 50, 0)

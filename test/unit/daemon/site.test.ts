@@ -29,6 +29,8 @@ class Gateway {
   readonly clock = new FakeClock()
   readonly deliveries: Delivery[] = []
   readonly calls: string[] = []
+  readonly asked: Ip[] = []
+  mayRead = true
   readonly eventing = new Eventing<EventedService>(
     {
       random: dice(),
@@ -55,6 +57,10 @@ class Gateway {
       this.eventing.publish('WANIPConnection:2', { ExternalIPAddress: '203.0.113.7', SystemUpdateID: '3' }, now)
     },
     page: ({ path }) => (path === '/' ? { status: 200, fields: [], body: new Uint8Array(1) } : undefined),
+    mayRead: ({ ip }) => {
+      this.asked.push(ip)
+      return this.mayRead
+    },
     macOf: () => undefined,
   })
 
@@ -183,5 +189,29 @@ describe('events', () => {
     gateway.clock.set(milliseconds(500))
     gateway.eventing.wake(gateway.clock.now())
     expect(readEvent(gateway.deliveries[1] as Delivery)).toMatchObject({ seq: 1, says: ['SystemUpdateID=6'] })
+  })
+})
+
+describe('S14: how much one host may read', () => {
+  test.each([
+    ['GET', '/rootDesc.xml', 503],
+    ['GET', '/nothing.xml', 503],
+    ['SUBSCRIBE', '/evt/IPConn', 503],
+    ['UNSUBSCRIBE', '/evt/IPConn', 503],
+    ['POST', '/ctl/IPConn', 500],
+    ['GET', '/', 200],
+  ])('%s %s is answered with %d when it is enough', async (method, target, status) => {
+    const gateway = new Gateway()
+    gateway.mayRead = false
+    const answer = await gateway.ask(method, target, SUBSCRIBE)
+    expect(answer.status).toBe(status)
+    expect(answer.close === true).toBe(status !== 200)
+    expect(gateway.asked).toEqual(status === 503 ? [CLIENT] : [])
+  })
+
+  test('what is refused for what it says does not count', async () => {
+    const gateway = new Gateway()
+    expect(await gateway.status('GET', '/rootDesc.xml', { origin: 'http://elsewhere' })).toBe(403)
+    expect(gateway.asked).toEqual([])
   })
 })
