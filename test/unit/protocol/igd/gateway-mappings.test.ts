@@ -246,6 +246,9 @@ describe('AddPortMapping', () => {
   test('without an uplink, and where the kernel says no, 501', async () => {
     const igd = await Igd.start({ uplink: DOWN })
     expect(await igd.from(A).code(WANIP2, ADD)).toBe(501)
+    // docs/decisions/051: who asks comes before, the rules come after.
+    expect(await igd.from(A).code(WANIP2, ADD, { NewInternalClient: B })).toBe(606)
+    expect(await igd.from(A).code(WANIP2, ADD, { NewInternalPort: '22' })).toBe(501)
     const other = await Igd.start()
     other.router.kernel.refuse = () => 'ENOSPC'
     expect(await other.from(A).code(WANIP2, ADD)).toBe(501)
