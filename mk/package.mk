@@ -65,8 +65,7 @@ build/ipk/luci-app-portico.stamp: tools/ipk.mjs $(wildcard tools/ipk/*.mjs) $(sh
 	node tools/ipk.mjs luci-app-portico
 	@touch $@
 
-# What the feed package downloads: sources, the pinned QuickJS, and the bundle, since build machines have no npm.
-TARBALL := build/portico-$(shell node -p "require('./package.json').version").tar.gz
-.PHONY: tarball
-tarball: dist/portico.mjs build/quickjs/source.stamp ## the release tarball that openwrt/portico/Makefile builds from
-	tools/tarball.sh $(TARBALL)
+# Both packages for the SDK, with all that they are made of: nothing is downloaded there.
+.PHONY: feed
+feed: dist/portico.mjs build/quickjs/source.stamp ## build/feed, a feed for the OpenWrt SDK: portico and luci-app-portico, complete
+	tools/feed.sh build/feed

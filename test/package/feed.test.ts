@@ -14,22 +14,22 @@ const scratch = mkdtempSync(join(tmpdir(), 'portico-feed-'))
 afterAll(() => rmSync(scratch, { recursive: true }))
 
 /** Twice, one right after the other: what it is made of may be worked on meanwhile. */
-const [tarball, again] = ['first', 'again'].map(folder => {
-  const path = join(scratch, folder, `portico-${version}.tar.gz`)
-  execFileSync('tools/tarball.sh', [path], { cwd: root, env: { ...process.env, SOURCE_DATE_EPOCH: '1795000000' } })
+const [feed, again] = ['feed', 'again'].map(folder => {
+  const path = join(scratch, folder)
+  execFileSync('tools/feed.sh', [path], { cwd: root })
   return path
 }) as [string, string]
 
-function make(words: readonly string[], variant: string, out = 'out'): string {
+function make(words: readonly string[], variant: string, out = 'out', makefiles = feed): string {
   const variables = [
     `TOPDIR=${join(root, 'test/package/sdk')}`,
-    `PKG_BUILD_DIR=${join(scratch, `portico-${version}`)}`,
+    `PKG_BUILD_DIR=${join(scratch, `build-${variant}`)}`,
     `OUT=${join(scratch, out)}`,
     `BUILD_VARIANT=${variant}`,
   ]
   // What a make above us has set would change what this one prints.
   const environment = { ...process.env, MAKEFLAGS: '', MAKELEVEL: '', MFLAGS: '' }
-  const options = { cwd: join(root, 'openwrt/portico'), encoding: 'utf8', env: environment } as const
+  const options = { cwd: join(makefiles, 'portico'), encoding: 'utf8', env: environment, stdio: 'pipe' } as const
   return execFileSync('make', ['-s', ...words, ...variables], options)
 }
 
@@ -49,8 +49,6 @@ const COMMON = [
 ]
 
 describe('openwrt/portico/Makefile', () => {
-  execFileSync('tar', ['-xzf', tarball, '-C', scratch])
-
   test('has two variants that need the same kernel modules and do not go with miniupnpd', () => {
     const kernel = '+kmod-nft-core +kmod-nft-nat +kmod-nf-conntrack-netlink'
     const peers = 'miniupnpd-nftables miniupnpd-iptables'
@@ -93,8 +91,31 @@ describe('openwrt/portico/Makefile', () => {
   }, 300_000)
 })
 
-describe('the release tarball', () => {
+describe('make feed', () => {
   test('is the same for the same input', () => {
-    expect(readFileSync(again).equals(readFileSync(tarball))).toBe(true)
+    expect(execFileSync('diff', ['-r', feed, again]).toString()).toBe('')
+  })
+
+  test('has both packages, complete: no address, no hash, nothing to download', () => {
+    expect(readdirSync(feed).sort()).toEqual(['luci-app-portico', 'portico'])
+    for (const name of ['portico', 'luci-app-portico']) {
+      const makefile = readFileSync(join(feed, name, 'Makefile'), 'utf8')
+      expect(makefile).toBe(readFileSync(join(root, 'openwrt', name, 'Makefile'), 'utf8'))
+      expect(makefile).not.toMatch(/PKG_(SOURCE|HASH|MIRROR|GIT)|skip|https?:/)
+    }
+    expect(readdirSync(join(feed, 'portico/src')).sort()).toEqual(
+      ['LICENSE', 'NOTICE', 'compile.c', 'platform', 'portico.mjs', 'quickjs'].sort(),
+    )
+    expect(readFileSync(join(feed, 'portico/src/portico.mjs'))).toEqual(readFileSync(join(root, 'dist/portico.mjs')))
+  })
+
+  test('without it, the Makefile says what is missing', () => {
+    let said = ''
+    try {
+      make(['compile'], 'quickjs', 'none', join(root, 'openwrt'))
+    } catch (error) {
+      said = (error as { stderr: string }).stderr
+    }
+    expect(said).toContain("src/ is not there: 'make feed' of the Portico project makes this feed")
   })
 })

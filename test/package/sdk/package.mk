@@ -1,10 +1,11 @@
-# A double of OpenWrt's include/package.mk: PKG_BUILD_DIR is given and already unpacked; BuildPackage makes one target
-# for what `make package/NAME/compile` does for the variant that is asked for, and one that prints its metadata.
+# A double of OpenWrt's include/package.mk: PKG_BUILD_DIR is given; BuildPackage makes one target for what
+# `make package/NAME/compile` does for the variant that is asked for, and one that prints its metadata.
 define BuildPackage
 $(eval $(Package/$(1)))
 ifeq ($$(BUILD_VARIANT),$(VARIANT))
 compile: compile-$(1)
 compile-$(1):
+	$$(call Build/Prepare)
 	$$(call Build/Configure)
 	$$(call Build/Compile)
 	$$(call Package/$(1)/install,$$(OUT))

@@ -8,6 +8,7 @@ TARGET_CFLAGS:=-Os -pipe
 TARGET_CPPFLAGS:=
 TARGET_LDFLAGS:=
 FPIC:=-fPIC
+CP:=cp -fpR
 INSTALL_DIR:=install -d -m0755
 INSTALL_BIN:=install -m0755
 INSTALL_DATA:=install -m0644
