@@ -1,7 +1,7 @@
 /** Permissions and settings: what the forms show, refuse and write, in the order in which the owner put it. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { fileNames, load } from '../../src/config/load.ts'
-import { defaultsOf } from '../../src/config/options.ts'
+import { defaultsOf, optionsOf, type SectionId } from '../../src/config/options.ts'
 import { type Browser, openBrowser } from './support/browser.ts'
 import { type LuciPage, openLuci, rowsOf } from './support/luci-page.ts'
 import { CONFIGS } from './support/luci-world.ts'
@@ -245,6 +245,86 @@ describe('settings', () => {
     await luci.apply()
     expect(loaded(luci).config?.interfaces.map(row => [row.interface, row.type])).toEqual([[network, type]])
     await luci.close()
+  })
+
+  describe('every option of the option table', () => {
+    /** Where the form has another name for it; the services' switches are tested above. */
+    const nameOf = (section: string, option: string) => {
+      if (option === 'enabled') return section === 'upnp' ? '_upnp' : '_nat_pmp'
+      if (section === 'limits') return option
+      return `_${section}_${option}`
+    }
+    const settingsOf = (id: SectionId) =>
+      Object.entries(optionsOf(id)).filter(([option]) => option !== 'default_action' && option !== 'enabled')
+    const control = (luci: LuciPage, name: string) => luci.page.locator(`[data-name="${name}"]`)
+
+    test.each(['upnp', 'nat_pmp', 'limits', 'system'] as const)('%s is written as it was chosen', async id => {
+      const luci = await openLuci(browser, '/view/portico/settings')
+      // The interval is asked for where a file is named, so in the order of the table.
+      for (const [option, { kind, example, default: usual }] of settingsOf(id)) {
+        const at = control(luci, nameOf(id, option))
+        const tab = await at.evaluate(node => node.closest('[data-tab]')?.getAttribute('data-tab'))
+        await luci.page.click(`.cbi-tabmenu [data-tab="${tab}"]`)
+        if (kind.name === 'flag') await at.locator('input[type="checkbox"]').setChecked(usual !== true)
+        else if (kind.name === 'choice') await at.locator('select').selectOption(example)
+        else await at.locator('input[type="text"]').first().fill(example)
+      }
+      await luci.apply()
+      const { config, errors } = loaded(luci)
+      expect(errors).toEqual([])
+      for (const [option, { kind, example, default: usual }] of settingsOf(id)) {
+        const wanted = kind.name === 'flag' ? usual !== true : kind.read(example)
+        expect([option, config?.[id][option as never]]).toEqual([option, wanted])
+      }
+      await luci.close()
+    })
+
+    test('the placeholders are what holds where nothing is set', async () => {
+      const luci = await openLuci(browser, '/view/portico/settings', { configs: { ...CONFIGS, portico: '' } })
+      for (const id of ['upnp', 'nat_pmp', 'limits', 'system'] as const) {
+        for (const [option, { kind, default: usual }] of settingsOf(id)) {
+          const at = control(luci, nameOf(id, option))
+          if (kind.name === 'flag') {
+            expect([option, await at.locator('input[type="checkbox"]').isChecked()]).toEqual([option, usual])
+          } else if (kind.name === 'choice') {
+            expect([option, await at.locator('select').inputValue()]).toEqual([option, usual])
+          } else if (usual !== undefined) {
+            const shown = await at.locator('input[type="text"]').first().getAttribute('placeholder')
+            expect([option, shown]).toEqual([option, kind.print(usual)])
+          }
+        }
+      }
+      await luci.close()
+    })
+
+    test.each([
+      ['interface', 'settings', 'Add network'],
+      ['mapping', 'settings', 'Add port'],
+      ['permission', 'permissions', 'Add rule'],
+    ] as const)('%s has a place for each', async (id, page, button) => {
+      const luci = await openLuci(browser, `/view/portico/${page}`)
+      await luci.page.click(`text=${button}`)
+      for (const option of Object.keys(optionsOf(id))) {
+        expect([option, (await control(luci, option).count()) > 0]).toEqual([option, true])
+      }
+      await luci.close()
+    })
+
+    test.each([
+      ['services', '_upnp_presentation_url', 'not an address'],
+      ['services', '_upnp_friendly_name', 'x'.repeat(64)],
+      ['services', '_upnp_http_port', '70000'],
+      ['advanced', '_system_mark', '3'],
+      ['advanced', '_system_lease_file', 'leases'],
+    ])('%s: %s %s is not taken', async (tab, name, value) => {
+      const luci = await openLuci(browser, '/view/portico/settings')
+      await luci.page.click(`.cbi-tabmenu [data-tab="${tab}"]`)
+      await control(luci, name).locator('input[type="text"]').first().fill(value)
+      await luci.page.click('.cbi-button-save')
+      await luci.page.waitForSelector('.alert-message')
+      expect(luci.router.changes).toEqual([])
+      await luci.close()
+    })
   })
 
   test('fixed ports are added and removed', async () => {

@@ -102,25 +102,108 @@ describe('translations', () => {
   })
 })
 
+const source = (path: string) => readFileSync(join(root, path), 'utf8')
+
+/** Where the daemon says why, in sentences that reach the journal. */
+const REFUSING = [
+  ...readdirSync(join(root, 'src/core'))
+    .filter(name => name.startsWith('decide'))
+    .map(name => `src/core/${name}`),
+  ...['decision', 'choice', 'settle', 'permission', 'record-of', 'record'].map(name => `src/core/${name}.ts`),
+  'src/kernel/uplink.ts',
+  'src/kernel/hosts.ts',
+]
+
+/** Shown by its fields (`journal.js`, `because` of `common.js`), or never alone. */
+const OTHERWISE = new Set([
+  'firewall redirect',
+  'a web interface',
+  'Windows RPC and NetBIOS',
+  'Windows file sharing',
+  'Windows remote desktop',
+  'default policy: deny',
+  'default policy: %s port %s is %s',
+  'permission %s%s',
+  'granted %s to %s for %s',
+  'renewed %s for %s by %s%s, ',
+  'before by %s%s',
+  'changed %s for %s by %s%s%s, ',
+  'before %s',
+  'refused %s %s: %s, %s',
+  'suspended %s of %s%s%s: %s has its address',
+  'resumed %s of %s%s: %s has its address again',
+  'expired %s of %s%s',
+  'removed %s of %s%s: %s',
+  'pinhole %s %s %s',
+  ' from %s%s',
+  '%s internal port %s, external %s%s',
+  'deletion of %s internal port %s',
+  'deletion of %s %s-%s',
+  'deletion of %s %s%s',
+  'pinhole %s %s%s',
+  'extension of pinhole %s',
+  'deletion of pinhole %s',
+  'the operator',
+  '%s port %s is used by a redirect of the firewall', // two sentences, one in the other
+])
+
+/** Said inside of a template, by another file, or as a single word. */
+const INSIDE = [
+  '%s, clients are told %s',
+  '%s is off, or may not map (%s)',
+  'too many requests are waiting',
+  'not known yet',
+  'anybody',
+  'others',
+]
+
+/** A piece that follows another text, or that another one may follow. */
+const whole = (text: string) => `${/^[, ] ?[a-z(]/.test(text) ? '%s' : ''}${text.replace(/%s%s$/, '%s')}`
+
+describe('words of the daemon', () => {
+  const unionOf = (text: string, start: string) => {
+    const from = text.slice(text.indexOf(start))
+    return from.slice(0, from.indexOf('\n\n'))
+  }
+  const keysOf = (table: string) => {
+    const from = all.slice(all.indexOf(`const ${table} = {`))
+    return [...from.slice(0, from.indexOf('};')).matchAll(/^\t'([a-z-]+)': _\('/gm)].map(([, key]) => key).sort()
+  }
+
+  test('every refusal has a sentence', () => {
+    const union = unionOf(source('src/core/mapping.ts'), 'export type Refusal =')
+    expect(keysOf('REFUSALS')).toEqual([...union.matchAll(/\| '([a-z-]+)'/g)].map(([, word]) => word).sort())
+  })
+
+  test('every event has a word', () => {
+    const record = source('src/core/record.ts')
+    const events = record.slice(record.indexOf('export type Event'), record.indexOf('type What ='))
+    expect(keysOf('WORDS')).toEqual([...events.matchAll(/what: '([a-z-]+)'/g)].map(([, word]) => word).sort())
+  })
+
+  test('whatever keeps a port from being closed or fixed has a sentence', () => {
+    const pinned = unionOf(source('src/control/world.ts'), 'export type Pinned =')
+    const pins = [...(/why: ([^\n]*)/.exec(pinned)?.[1] ?? '').matchAll(/'([a-z]+)'/g)].map(([, word]) => word)
+    expect(keysOf('REASONS')).toEqual(['absent', 'kernel', 'not-owner', ...pins].sort())
+  })
+})
+
 describe('sentences of the daemon', () => {
   const known = [
     ...read('htdocs/luci-static/resources/portico/sentences.js').matchAll(
       /^\t\[ '((?:[^'\\]|\\.)*)', _\('((?:[^'\\]|\\.)*)'\) \],?$/gm,
     ),
   ]
-  const source = readFileSync(join(root, 'src/control/check.ts'), 'utf8')
-  const said = literals(source.slice(source.indexOf('const CHECKS')))
-    .filter(text => text.includes(' ') && /[a-z]{2}/.test(text.replaceAll('%s', '')))
-    .flatMap(text => (text === '%s %s on' ? ['%s is on', '%s and %s are on'] : [text]))
+  const checks = source('src/control/check.ts')
+  const spoken = [...REFUSING.map(source), checks.slice(checks.indexOf('const CHECKS'))].flatMap(literals)
+  const said = spoken
+    .filter(text => text.includes(' ') && /[a-z]{2}/.test(text.replaceAll('%s', '')) && !OTHERWISE.has(text))
+    .flatMap(text => (text === '%s %s on' ? ['%s is on', '%s and %s are on'] : [whole(text)]))
 
-  test('all that a check can say is known, and is still said', () => {
-    const ends = ['by its client', 'by the operator']
-    expect(
-      known
-        .map(([, text]) => text?.replaceAll("\\'", "'"))
-        .filter(text => !ends.includes(text ?? ''))
-        .sort(),
-    ).toEqual([...new Set(said)].sort())
+  test('all that a check, a refusal, an end or the way out can say is known, and is still said', () => {
+    expect(known.map(([, text]) => text?.replaceAll("\\'", "'")).sort()).toEqual(
+      [...new Set([...said, ...INSIDE])].sort(),
+    )
   })
 
   test('stand twice in the same words', () => {
@@ -155,10 +238,17 @@ describe('manners', () => {
   })
 })
 
-/** Texts between quotes of any kind; what a template fills in is %s. */
+/** Texts between quotes of any kind, outside of comments; what a template fills in is %s. */
 function literals(source: string): string[] {
   const found: string[] = []
   for (let at = 0; at < source.length; at++) {
+    const comment = (
+      [
+        ['//', '\n'],
+        ['/*', '*/'],
+      ] as const
+    ).find(([start]) => source.startsWith(start, at))
+    if (comment !== undefined) at = source.indexOf(comment[1], at)
     const quote = source[at] as string
     if (!`'"\``.includes(quote)) continue
     let text = ''

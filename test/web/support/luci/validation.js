@@ -13,6 +13,7 @@ const TYPES = {
   },
   range: (text, least, most) => isNumber(text, Number(least), Number(most)),
   macaddr: text => /^([0-9a-f]{2}:){5}[0-9a-f]{2}$/i.test(text),
+  maxlength: (text, most) => text.length <= Number(most),
   ip4addr: text => isIp4(text),
 }
 

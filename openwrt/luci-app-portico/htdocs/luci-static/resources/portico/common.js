@@ -2,6 +2,7 @@
 'require baseclass';
 'require rpc';
 'require uci';
+'require portico.sentences as sentences';
 
 /*
  * What the pages share: the daemon's ubus methods, the names of hosts, words for what the daemon answers, and tables
@@ -71,8 +72,24 @@ const REASONS = {
 	'static': _('It is fixed already.'),
 	'pinhole': _('An IPv6 address may change. Open the port with a traffic rule of the firewall instead.'),
 	'remote': _('It is open to one remote host only, which a fixed port cannot express.'),
-	'pending': _('The configuration has errors or changes that are not applied yet. Apply or revert them first.'),
+	'broken': _('The configuration has errors or changes that are not applied yet. Apply or revert them first.'),
 	'write': _('The configuration cannot be written: the storage is full or read-only.')
+};
+
+/* Why a device was refused, for what comes without a sentence of its own. */
+const REFUSALS = {
+	'not-allowed': _('A rule refuses it.'),
+	'forwarding-off': _('The service may not open ports.'),
+	'bad-host': _('The device is on no network that is served.'),
+	'not-owner': _('The port belongs to somebody else.'),
+	'quota': _('The limit is reached.'),
+	'no-port': _('No port is free.'),
+	'conflict': _('Another device has the port.'),
+	'reserved': _('The router itself has the port.'),
+	'absent': _('There is no such port to close or to change.'),
+	'no-uplink': _('There is no connection to the internet.'),
+	'busy': _('Too much was asked at once.'),
+	'kernel': _('The kernel refused. The system log says more.')
 };
 
 function setText(node, text) {
@@ -346,7 +363,10 @@ return baseclass.extend({
 		if (port)
 			return _('No rule fits, and without one port %d stays closed.').format(port[1]);
 
-		return text === 'default policy: deny' ? _('No rule fits, and other requests are refused.') : text;
+		if (text === 'default policy: deny')
+			return _('No rule fits, and other requests are refused.');
+
+		return sentences.translate(text) || REFUSALS[answer.why] || answer.why || '';
 	},
 
 	warn: function(ui, title, text) {

@@ -17,6 +17,9 @@ const MOST = 500;
 const WORDS = {
 	'granted': _('opened'),
 	'renewed': _('renewed'),
+	'changed': _('changed'),
+	'suspended': _('paused'),
+	'resumed': _('resumed'),
 	'expired': _('ended'),
 	'removed': _('closed'),
 	'refused': _('refused'),
@@ -32,6 +35,7 @@ const WORDS = {
 const COLOURS = {
 	'granted': 'green',
 	'refused': 'amber',
+	'suspended': 'amber',
 	'static-refused': 'amber',
 	'kernel': 'red'
 };
@@ -132,7 +136,7 @@ return view.extend({
 	wordsOf: function(entry) {
 		return [
 			this.nameOf(entry.client), entry.client, entry.internal_address, entry.mac, entry.dst_port,
-			entry.internal_port, entry.protocol, entry.comment, entry.because, entry.text, WORDS[entry.what]
+			entry.internal_port, entry.protocol, entry.comment, entry.text, common.because(entry), WORDS[entry.what]
 		].join(' ');
 	},
 
@@ -192,8 +196,8 @@ return view.extend({
 
 	mainOf: function(entry, isMapping) {
 		if (entry.what === 'refused')
-			return common.because(entry) || entry.why || '';
+			return common.because(entry);
 
-		return isMapping ? entry.comment || '' : entry.text || '';
+		return isMapping ? entry.comment || '' : sentences.translate(entry.text || '');
 	}
 });

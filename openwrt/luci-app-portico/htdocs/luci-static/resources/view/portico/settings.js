@@ -14,6 +14,13 @@ const callInterfaces = rpc.declare({
 const NETWORK = /^[A-Za-z0-9_.@-]+$/;
 const PLACE = /^(none|\/[A-Za-z0-9_.\/+-]{1,200})$/;
 const ON_FLASH = /^\//;
+const ADDRESS = /^https?:\/\/[^\s\/]/;
+
+function isBit(text) {
+	const value = /^(0x[0-9a-f]{1,8}|[0-9]{1,10})$/i.test(text) ? Number(text) : 0;
+
+	return value > 0 && value <= 0x80000000 && Number.isInteger(Math.log2(value));
+}
 
 /* The form is one, and its options live in several named sections. */
 function inSection(option, section, name) {
@@ -53,11 +60,34 @@ return view.extend({
 		const s = m.section(form.NamedSection, 'upnp', 'portico');
 
 		s.tab('general', _('General'));
+		s.tab('services', _('Services'));
 		s.tab('limits', _('Limits'));
 		s.tab('advanced', _('Advanced'));
 		this.general(s);
+		this.details(s);
 		this.limits(s);
 		this.advanced(s);
+	},
+
+	/* Every option has a name of its own in the form, since the sections share theirs. */
+	put: function(s, tab, kind, section, name, title, descr) {
+		return inSection(s.taboption(tab, kind, '_%s_%s'.format(section, name), title, descr), section, name);
+	},
+
+	putFlag: function(s, tab, section, name, standard, title, descr) {
+		const o = common.anyTruth(this.put(s, tab, form.Flag, section, name, title, descr));
+
+		o.default = standard;
+	},
+
+	putText: function(s, section, name, most, standard, title, descr) {
+		const o = this.put(s, 'services', form.Value, section, name, title, descr);
+
+		o.datatype = 'maxlength(%d)'.format(most);
+		o.placeholder = standard;
+		o.optional = true;
+
+		return o;
 	},
 
 	general: function(s) {
@@ -102,24 +132,33 @@ return view.extend({
 		number('requests_per_second', _('Requests a second'), _('That one device may send; 0 is no limit.'), 0, 1000000, 100);
 	},
 
-	advanced: function(s) {
-		const put = (kind, section, name, title, descr) =>
-			inSection(s.taboption('advanced', kind, '_%s_%s'.format(section, name), title, descr), section, name);
-		const flag = (section, name, standard, title, descr) => {
-			const o = common.anyTruth(put(form.Flag, section, name, title, descr));
-
-			o.default = standard;
-		};
+	details: function(s) {
+		const flag = (section, name, standard, title, descr) => this.putFlag(s, 'services', section, name, standard, title, descr);
 		let o;
 
 		flag('upnp', 'nat_traversal', '1', _('UPnP opens ports'), _('Off: devices learn the external address, and every request for a port is refused.'));
 		flag('nat_pmp', 'allow_port_forwarding', '1', _('NAT-PMP opens ports'), _('Off: devices learn the external address, and every request for a port is refused.'));
-		flag('upnp', 'allow_disable_external_interface', '0', _('Devices may disconnect the internet'), _('Lets a UPnP client take the external interface down. Rarely wanted.'));
+		flag('upnp', 'show_all_mappings', '0', _('Show devices the ports of others'), _('Off: a UPnP client sees those that lead to it.'));
 		flag('upnp', 'show_dummy_rule', '1', _('Placeholder for empty lists'), _('Shows UPnP clients one placeholder while no port is open, as some of them expect.'));
+		flag('upnp', 'allow_disable_external_interface', '0', _('Devices may disconnect the internet'), _('Lets a UPnP client take the external interface down. Rarely wanted.'));
+		flag('upnp', 'allow_disable_internal_interface', '0', _('Devices may disconnect a network'), _('Lets a UPnP client take an internal interface down. Rarely wanted.'));
 
-		o = put(form.Value, 'upnp', 'http_port', _('UPnP port'), _('TCP port of the UPnP pages, on the internal networks only.'));
+		o = this.put(s, 'services', form.Value, 'upnp', 'http_port', _('UPnP port'), _('TCP port of the UPnP pages, on the internal networks only.'));
 		o.datatype = 'port';
 		o.placeholder = '5000';
+
+		this.putText(s, 'upnp', 'friendly_name', 63, 'Portico', _('Name'), _('Under which UPnP clients and their users see this router.'));
+		this.putText(s, 'upnp', 'model_name', 31, 'Portico', _('Model'), _('That UPnP clients see.'));
+		this.putText(s, 'upnp', 'serial_number', 64, _('none'), _('Serial number'), _('That UPnP clients see.'));
+
+		o = this.putText(s, 'upnp', 'presentation_url', 255, _('the page of this router'), _('Page for users'),
+			_('Where UPnP clients lead their users. Empty: a page of this router that shows users what is open to their own device.'));
+		o.validate = (section_id, value) => value === '' || ADDRESS.test(value) || _('A whole address, with http:// or https:// before it.');
+	},
+
+	advanced: function(s) {
+		const put = (kind, section, name, title, descr) => this.put(s, 'advanced', kind, section, name, title, descr);
+		let o;
 
 		o = put(form.Value, 'system', 'lease_file', _('Ports over a reboot'),
 			_('The file that open ports are kept in, so that they return if they are still allowed. Empty: in memory, which survives a restart of the service only. On flash it is written seldom.'));
@@ -140,6 +179,10 @@ return view.extend({
 		o.value('info', _('information'));
 		o.value('debug', _('everything'));
 		o.default = 'info';
+
+		o = put(form.Value, 'system', 'mark', _('Mark'), _('The bit by which the firewall knows the traffic of open ports. Choose another one only where a program of yours uses this bit.'));
+		o.placeholder = '0x40000000';
+		o.validate = (section_id, value) => value === '' || isBit(value) || _('One bit, such as 0x40000000.');
 	},
 
 	roles: function(m) {
@@ -170,6 +213,8 @@ return view.extend({
 		o = s.option(form.Value, 'forced_ip', _('Address to tell'));
 		o.datatype = 'ip4addr("nomask")';
 		o.placeholder = _('the one it has');
+
+		o = common.anyTruth(s.option(form.Flag, 'disabled', _('Ignore')));
 
 		o = s.option(form.DummyValue, '_warning', ' ');
 		o.rawhtml = true;
