@@ -2,13 +2,15 @@
  * `portico service start|reload`: may the service run, and what must the firewall know? For the init script, so that it
  * starts nothing that would end at once and be started again. The plan goes to standard output (`service-plan.ts`),
  * one line about what is wrong to standard error. `portico service idle`: does no daemon run any more?
+ * `portico service purge`: nothing of ours shall be in the kernel any more; it needs no `nft`.
  */
 import { oneLine } from '../base/text.ts'
 import { isEnabled } from '../config/config.ts'
 import { describe } from '../config/problems.ts'
 import { planText, servicePlan } from '../config/service-plan.ts'
 import { Exchange } from '../kernel/exchange.ts'
-import { probe } from '../kernel/probe.ts'
+import { removeTable } from '../kernel/firewall-table.ts'
+import { probe, probeConntrack } from '../kernel/probe.ts'
 import type { Platform } from '../platform/platform.ts'
 import { SystemError } from '../platform/platform.ts'
 import type { UciFile } from '../wire/uci.ts'
@@ -20,14 +22,15 @@ import { EXIT, explain } from './run.ts'
 /** Beside the exit statuses of the daemon: every service is switched off. */
 const NOTHING_TO_DO = 3
 
-export const SERVICE_QUESTIONS = ['start', 'reload', 'idle'] as const
+export const SERVICE_QUESTIONS = ['start', 'reload', 'idle', 'purge'] as const
 export type ServiceQuestion = (typeof SERVICE_QUESTIONS)[number]
 
 /** `start`: also refuses when another instance serves. Resolves with the exit status. */
 export async function runService(platform: Platform, uci: string, what: ServiceQuestion): Promise<number> {
   try {
-    if (what !== 'idle') return await plan(platform, uci, what)
+    if (what === 'start' || what === 'reload') return await plan(platform, uci, what)
     await meetNobody(platform)
+    if (what === 'purge') await withKernel(platform, exchange => removeTable(exchange, platform))
     return EXIT.fine
   } catch (error) {
     const { status, message } = explain(error)
@@ -62,13 +65,19 @@ async function meetNobody(platform: Platform): Promise<void> {
   }
 }
 
-async function tryKernel(platform: Platform): Promise<void> {
+const tryKernel = (platform: Platform): Promise<void> =>
+  withKernel(platform, async exchange => {
+    await probe(exchange, platform)
+    await probeConntrack(exchange, platform)
+  })
+
+async function withKernel(platform: Platform, ask: (exchange: Exchange) => Promise<void>): Promise<void> {
   const exchange = new Exchange(
     await platform.netlink({ family: 'netfilter', groups: [], extendedAck: true }),
     platform,
   )
   try {
-    await probe(exchange, platform)
+    await ask(exchange)
   } finally {
     exchange.close()
   }

@@ -61,7 +61,7 @@ export class KernelTable {
       this.#parts.writer.add(batch, [], 'create', set, operations, now, 'together')
     }
     addRules(batch, 'add', settings.markBit, features, machine.littleEndian)
-    await this.#commit('building the table', batch)
+    await commit(this.#parts.exchange, 'building the table', batch)
     this.noteCommit(now)
     await this.#built(settings)
   }
@@ -72,15 +72,12 @@ export class KernelTable {
     const batch = new Batch(new Writer(machine.littleEndian, 8192))
     addSettings(batch, 'replace', settings)
     addRules(batch, 'replace', settings.markBit, features, machine.littleEndian)
-    await this.#commit('configuring the table', batch)
+    await commit(this.#parts.exchange, 'configuring the table', batch)
     await this.#built(settings)
   }
 
   async remove(): Promise<void> {
-    const batch = new Batch(new Writer(this.#parts.machine.littleEndian))
-    batch.add('newTable', 0, FAMILY.inet, { name: TABLE, flags: 0 }) // deleting what is not there would fail
-    batch.add('deleteTable', 0, FAMILY.inet, { name: TABLE })
-    await this.#commit('removing the table', batch)
+    await removeTable(this.#parts.exchange, this.#parts.machine)
     this.#settings = undefined
     this.#structure = undefined
   }
@@ -113,16 +110,23 @@ export class KernelTable {
     this.#structure = structure?.complete === true ? structure : undefined
   }
 
-  async #commit(doing: string, batch: Batch): Promise<void> {
-    const [failure] = await this.#parts.exchange.batch(doing, batch)
-    if (failure === undefined) return
-    throw new KernelError(`${doing} (message ${failure.message})`, failure.code, failure.said)
-  }
-
   #ruleCount(markBit: number): number {
     const { features, machine } = this.#parts
     return Object.values(rules(markBit, features, machine.littleEndian)).flat().length
   }
+}
+
+/** Mappings and rules go; rejects with `KernelError`. */
+export async function removeTable(exchange: Exchange, { littleEndian }: Machine): Promise<void> {
+  const batch = new Batch(new Writer(littleEndian))
+  batch.add('newTable', 0, FAMILY.inet, { name: TABLE, flags: 0 }) // deleting what is not there would fail
+  batch.add('deleteTable', 0, FAMILY.inet, { name: TABLE })
+  await commit(exchange, 'removing the table', batch)
+}
+
+async function commit(exchange: Exchange, doing: string, batch: Batch): Promise<void> {
+  const [failure] = await exchange.batch(doing, batch)
+  if (failure !== undefined) throw new KernelError(`${doing} (message ${failure.message})`, failure.code, failure.said)
 }
 
 /** All elements of all mappings, as operations. */

@@ -3,10 +3,12 @@
  * One batch is abandoned by leaving its end away; the other lives for a moment in a table of its own.
  */
 import { KernelError } from '../base/fail.ts'
-import { FLAG } from '../wire/netlink.ts'
+import { conntrackStats } from '../wire/conntrack.ts'
+import { FLAG, message } from '../wire/netlink.ts'
 import { Writer } from '../wire/netlink-attributes.ts'
 import type { Element } from '../wire/nftables.ts'
-import { Batch, decode, FAMILY, request, SET_FLAG } from '../wire/nftables.ts'
+import { Batch, decode, FAMILY, HOOK, request, SET_FLAG } from '../wire/nftables.ts'
+import { NAT, REGISTER, VERDICT } from '../wire/nftables-expressions.ts'
 import type { Exchange, Failure, Machine } from './exchange.ts'
 import type { Features } from './ruleset.ts'
 
@@ -35,12 +37,24 @@ async function tryOut(exchange: Exchange, machine: Machine): Promise<Omit<Featur
       { name: 'lookup', data: { sreg: 1, set: 'scratch', setId: 1 } },
     ],
   })
+  addTranslation(batch)
   const destroy = batch.add('destroyElements', 0, FAMILY.inet, { table, set: 'scratch', elements: [{ key: KEY }] })
   const failures = await exchange.batch('trying out nf_tables', batch, 'abandoned')
-  const fatal = failures.find(({ message }) => message !== lookup && message !== destroy)
+  const fatal = failures.find(each => each.message !== lookup && each.message !== destroy)
   if (fatal !== undefined) throw refusal(fatal)
-  const works = (message: number) => !failures.some(failure => failure.message === message)
+  const works = (number: number) => !failures.some(failure => failure.message === number)
   return { looksUpMapsAsSets: works(lookup), destroysElements: works(destroy) }
+}
+
+/**
+ * Conntrack is there and tells: without it flows would go on after their mapping, and no traffic would be counted.
+ * Rejects with `KernelError`. Asked before the service starts, so that one line says it and not one for each removal.
+ */
+export async function probeConntrack(exchange: Exchange, { littleEndian }: Machine): Promise<void> {
+  const { type, payload } = conntrackStats(littleEndian)
+  await exchange.ask('asking conntrack', sequence =>
+    message({ type, flags: FLAG.request, sequence }, payload, new Uint8Array(0), littleEndian),
+  )
 }
 
 async function triesTimeouts(exchange: Exchange, machine: Machine): Promise<boolean> {
@@ -73,6 +87,26 @@ async function triesTimeouts(exchange: Exchange, machine: Machine): Promise<bool
   return seen.name === 'newElements' && (seen.body.elements?.[0]?.timeout ?? 0) > 60_000
 }
 
+/** A chain and a rule that translate: modules of their own, which a router may lack (kmod-nft-nat). */
+function addTranslation(batch: Batch): void {
+  const hook = { number: HOOK.prerouting, priority: -100 + 5 }
+  batch.add('newChain', FLAG.create, FAMILY.inet, {
+    table: SCRATCH,
+    name: 'translation',
+    type: 'nat',
+    policy: VERDICT.accept,
+    hook,
+  })
+  batch.add('newRule', FLAG.create | FLAG.append, FAMILY.inet, {
+    table: SCRATCH,
+    chain: 'translation',
+    expressions: [
+      { name: 'immediate', data: { dreg: REGISTER.first, data: { value: Uint8Array.of(127, 0, 0, 1) } } },
+      { name: 'nat', data: { type: NAT.destination, family: FAMILY.ipv4, addressMin: REGISTER.first } },
+    ],
+  })
+}
+
 function addScratchSet(batch: Batch, flags: number): void {
   const map = (flags & SET_FLAG.map) === 0 ? {} : { dataType: INET_SERVICE, dataLength: 2 }
   const key = { keyType: INET_SERVICE, keyLength: 2 }
@@ -88,5 +122,5 @@ async function commit(exchange: Exchange, batch: Batch): Promise<void> {
   if (failure !== undefined) throw refusal(failure)
 }
 
-const refusal = ({ message, code, said }: Failure): KernelError =>
-  new KernelError(`trying out nf_tables (message ${message})`, code, said)
+const refusal = (failure: Failure): KernelError =>
+  new KernelError(`trying out nf_tables (message ${failure.message})`, failure.code, failure.said)

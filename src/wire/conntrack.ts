@@ -21,6 +21,7 @@ export const IPCTNL = {
   new: SUBSYSTEM | 0, // IPCTNL_MSG_CT_NEW: entries of a dump, and events
   get: SUBSYSTEM | 1, // IPCTNL_MSG_CT_GET
   delete: SUBSYSTEM | 2, // IPCTNL_MSG_CT_DELETE
+  stats: SUBSYSTEM | 5, // IPCTNL_MSG_CT_GET_STATS
 } as const
 
 /** enum ip_conntrack_status, bits. */
@@ -165,6 +166,12 @@ export const conntrackDump = {
   /** Flows that `inside` began. */
   from: (inside: Inside, littleEndian: boolean) => filtered('original', inside, littleEndian),
 } as const
+
+/** How many flows there are: one short answer, however many. A kernel without ctnetlink refuses it with EINVAL. */
+export const conntrackStats = (littleEndian: boolean) => ({
+  type: IPCTNL.stats,
+  payload: conntrackFormat.encode({ family: AF_UNSPEC }, {}, littleEndian),
+})
 
 /** What to send (with NLM_F_ACK) to end one flow: tuple and id, so that a successor with the same tuple survives. */
 export function deleteRequest(flow: Flow, littleEndian: boolean): { type: number; payload: Uint8Array } {

@@ -173,11 +173,15 @@ describe('what keeps it from starting is one line, and nothing is tried again', 
   const WAIT = `${INIT} start; usleep 1500000; told; ${INIT} status; pidof portico`
 
   const refusal = async (script: string, wanted: RegExp) => {
-    const output = await router.run(script)
-    const told = lines(output).filter(line => !line.startsWith('portico: '))
+    const output = await router.run(`${script}; echo STATUS; portico status 2>&1`)
+    const [before = '', status = ''] = output.split('STATUS\n')
+    const told = lines(before).filter(line => !line.startsWith('portico: '))
     expect(told).toEqual([expect.stringMatching(wanted)])
     expect(told[0]).toContain('daemon.err')
-    expect(output).toMatch(/^inactive$/m)
+    expect(before).toMatch(/^inactive$/m)
+    // Where the program runs at all, its console says the same.
+    const line = /not started: (.*)$/.exec(told[0] ?? '')?.[1] ?? ''
+    if (!line.includes('for this processor')) expect(status).toContain(`it did not start:   ${line}`)
     return output
   }
 
@@ -217,7 +221,7 @@ describe('what keeps it from starting is one line, and nothing is tried again', 
   test('a program for another processor', async () => {
     await refusal(
       `printf '\\177ELF\\002\\002\\001' >/usr/bin/portico; ${WAIT}`,
-      /portico: not started: .*(is this the package for this processor|Exec format|not found|syntax error)/,
+      /portico: not started: \/usr\/bin\/portico does not run \(status [0-9]+\): is this the package for this processor\?$/,
     )
   })
 })
@@ -330,10 +334,43 @@ describe('a kernel that lacks something', () => {
     expect(stderr).toMatch(/cannot start: .*EPROTONOSUPPORT; are kmod-nft-core, kmod-nft-nat and .* installed\?/)
   })
 
-  test('no nf_tables: what is written to netlink is refused', async () => {
-    const { status, stderr } = await asked('write:error=EOPNOTSUPP:when=1')
+  test.each([
+    ['nf_tables', 1],
+    ['timeouts', 2],
+    ['conntrack', 6],
+  ])('no %s: what is written to netlink is refused', async (_, place) => {
+    const { status, stderr } = await asked(`write:error=EOPNOTSUPP:when=${place}`)
     expect(status).not.toBe(0)
     expect(stderr).toMatch(/^cannot start: .*EOPNOTSUPP/)
+  })
+})
+
+describe('what is not there, or full, while it runs', () => {
+  test('no nft: it serves, its check says what it could not look at, and its table goes with the package', async () => {
+    const output = await router.run(`
+      mkdir /tmp/hidden; mv "$(command -v nft)" /tmp/hidden/nft
+      ${START}; told | grep -c ready:; told | grep -E 'warn|err'; portico check | grep -A1 firewall
+      ${INIT} stop; ${INIT} purge; /tmp/hidden/nft list tables`)
+    expect(output).toMatch(/^1\n *(amber|green) firewall +(firewall4 cannot be looked at|there is no firewall4)/)
+    expect(output).not.toContain('table inet portico')
+  })
+
+  test('no netifd: roles come from the files, and the status says so', async () => {
+    const output = await router.run(`${START}; told | grep -E 'warn|err'; portico status`)
+    expect(output).not.toMatch(/daemon\.(warn|err)/)
+    expect(output).toMatch(/lan0/)
+    expect(output).toMatch(/ubus: not connected/)
+  })
+
+  test('a full overlay: the lease file is missing once in the log and in the status, and all else goes on', async () => {
+    router.write('etc/config/portico', `${ON}config portico 'system'\n\toption lease_file '/etc/portico/leases'\n`)
+    const output = await router.run(`
+      mkdir -p /etc/portico; mount -t tmpfs -o size=4k tmpfs /etc/portico; yes >/etc/portico/rest 2>/dev/null
+      ${START}; printf 'TCP:4000:192.168.1.7:4001:0:NAT-PMP Game\\n' >/tmp/leases; portico import-leases /tmp/leases
+      kill -TERM $(pidof portico); soon grep -q 'cannot be written' /tmp/log/messages; told | grep -c 'cannot be written'
+      told | grep ENOSPC; ls /etc/portico; nft list table inet portico | grep -c Game`)
+    expect(output).toMatch(/1 mappings came over/)
+    expect(output).toMatch(/\n1\n.*\/etc\/portico\/leases cannot be written: .*ENOSPC.*\nrest\n[1-9]/)
   })
 })
 
