@@ -5,6 +5,7 @@ import type { Flow } from '../../../src/wire/conntrack.ts'
 import {
   conntrackDump,
   conntrackFormat,
+  conntrackStats,
   deleteRequest,
   dumpConntrack,
   ends,
@@ -152,6 +153,13 @@ describe('conntrackDump', () => {
     const request = conntrackDump.from({ ip: host, only: { transport: 'udp', port: 8080 as Port } }, false)
     const name = 'dump of what 192.168.1.10 udp 8080 began, big-endian headers'
     expect(framed(request, 7, false)).toBe(hexOf(vector(packed, name)))
+  })
+})
+
+describe('conntrackStats()', () => {
+  test('a header of nfnetlink and nothing else; Linux 6.18 answered it with its number of flows', () => {
+    const { type, payload } = conntrackStats(true)
+    expect([type, [...payload]]).toEqual([0x105, [0, 0, 0, 0]])
   })
 })
 
