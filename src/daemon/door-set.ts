@@ -6,6 +6,7 @@ import { Backoff } from '../base/backoff.ts'
 import type { Log } from '../base/log.ts'
 import type { Clock, Instant } from '../base/time.ts'
 import { milliseconds } from '../base/time.ts'
+import { SystemError } from '../platform/platform.ts'
 import type { Timed } from './timers.ts'
 
 export interface DoorSetParts<D, O> {
@@ -16,8 +17,10 @@ export interface DoorSetParts<D, O> {
   /** Doors with the same key are one door. */
   readonly keyOf: (door: D) => string
   readonly open: (door: D) => Promise<O>
-  /** Why it stays shut, in words for people. */
-  readonly explain: (door: D, error: unknown) => string
+  /** Why it stays shut, in words for people; `reason`: what `open` was told. */
+  readonly explain: (door: D, reason: string) => string
+  /** What helps when another program has the port. */
+  readonly whenTaken: string
   /** A door opened at last, by itself; those that `set` opens are not told. */
   readonly opened?: () => void
   /** `wakeAt` may have changed. */
@@ -101,21 +104,21 @@ export class DoorSet<D, O extends { close(): void }> implements Timed {
   async #openAll(): Promise<void> {
     const { clock, log, topic, rearm } = this.#parts
     this.#backoff.begin()
-    let trouble: string | undefined
+    let trouble: Trouble | undefined
     for (const door of this.#wanted) {
       if (!this.#open.has(this.#parts.keyOf(door))) trouble = (await this.#unlock(door)) ?? trouble
     }
     if (trouble !== undefined) {
-      if (trouble !== this.#trouble) log('error', topic, trouble)
+      if (trouble.text !== this.#trouble) log(trouble.passes ? 'info' : 'error', topic, trouble.text)
       this.#backoff.failed(clock.now())
     }
-    this.#trouble = trouble
+    this.#trouble = trouble?.text
     rearm()
   }
 
-  /** Why it stays shut, in words; `undefined` when it is open, or not wanted any more. */
-  async #unlock(door: D): Promise<string | undefined> {
-    const { keyOf, open, explain } = this.#parts
+  /** Why it stays shut; `undefined` when it is open, or not wanted any more. */
+  async #unlock(door: D): Promise<Trouble | undefined> {
+    const { keyOf, open, explain, whenTaken } = this.#parts
     const key = keyOf(door)
     const isWanted = () => this.#wanted.some(each => keyOf(each) === key)
     try {
@@ -125,7 +128,19 @@ export class DoorSet<D, O extends { close(): void }> implements Timed {
       else socket.close()
       return undefined
     } catch (error) {
-      return isWanted() ? explain(door, error) : undefined
+      if (!isWanted()) return undefined
+      const code = error instanceof SystemError ? error.code : ''
+      const reason = error instanceof SystemError ? error.message : String(error)
+      const hint = code === 'EADDRINUSE' ? `; ${whenTaken}` : ''
+      return { text: explain(door, `${reason}${hint}`), passes: PASSING.includes(code) }
     }
   }
 }
+
+interface Trouble {
+  readonly text: string
+  readonly passes: boolean
+}
+
+/** The address or its device is coming or going: the kernel's next notice settles it. */
+const PASSING: readonly string[] = ['EADDRNOTAVAIL', 'ENODEV', 'ENXIO']

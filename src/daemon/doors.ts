@@ -36,8 +36,8 @@ export class Doors implements Timed {
       topic: 'nat-pmp',
       keyOf: doorKey,
       open: door => this.#open(door),
-      explain: ({ address, device }, error) =>
-        `${address}:${SERVER_PORT} on ${device} cannot be served (${error}); is miniupnpd running?`,
+      explain: ({ address, device }, reason) => `${address}:${SERVER_PORT} on ${device} cannot be served: ${reason}`,
+      whenTaken: 'is miniupnpd running?',
       rearm,
     })
   }

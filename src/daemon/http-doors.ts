@@ -42,8 +42,8 @@ export class HttpDoors implements Timed {
       topic: 'upnp',
       keyOf: door => `${doorKey(door)} ${door.port}`,
       open: door => this.#open(door),
-      explain: (door, error) =>
-        `${textOf(door)} on ${door.device} cannot be served (${error}); another program may have the port, see option http_port`,
+      explain: (door, reason) => `${textOf(door)} on ${door.device} cannot be served: ${reason}`,
+      whenTaken: 'another program has the port, see option http_port',
       rearm,
     })
   }

@@ -42,8 +42,9 @@ export class SsdpDoors implements Timed {
       topic: 'upnp',
       keyOf: doorKey,
       open: (door: Door) => this.#open(door),
-      explain: ({ address, device }: Door, error: unknown) =>
-        `discovery at ${address} port ${SSDP_PORT} on ${device} is not possible (${error}); is miniupnpd running?`,
+      explain: ({ address, device }: Door, reason: string) =>
+        `discovery at ${address} port ${SSDP_PORT} on ${device} is not possible: ${reason}`,
+      whenTaken: 'is miniupnpd running?',
       rearm,
     }
     this.#own = new DoorSet({ ...common, opened })

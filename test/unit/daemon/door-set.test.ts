@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Instant } from '../../../src/base/time.ts'
 import { DoorSet } from '../../../src/daemon/door-set.ts'
+import { SystemError } from '../../../src/platform/platform.ts'
 import { FakeClock, quiet } from '../../support/router.ts'
 
 class Street {
@@ -9,6 +10,7 @@ class Street {
   readonly said: string[] = []
   readonly logged: string[] = []
   readonly shut = new Set<string>()
+  code = 'EADDRINUSE'
   opened = 0
   readonly set = new DoorSet<string, { close(): void }>({
     clock: this.clock,
@@ -16,11 +18,12 @@ class Street {
     topic: 'upnp',
     keyOf: door => door,
     open: async door => {
-      if (this.shut.has(door)) throw new Error('EADDRINUSE')
+      if (this.shut.has(door)) throw new SystemError(`opening ${door}`, this.code)
       this.said.push(`open ${door}`)
       return { close: () => this.said.push(`close ${door}`) }
     },
-    explain: (door, error) => `${door} stays shut (${(error as Error).message})`,
+    explain: (door, reason) => `${door} stays shut: ${reason}`,
+    whenTaken: 'who has it?',
     opened: () => this.opened++,
     rearm: () => undefined,
   })
@@ -56,16 +59,28 @@ describe('DoorSet', () => {
     await street.set.set(['a', 'b'])
     expect([street.set.doors, street.set.trouble, street.set.wakeAt]).toEqual([
       ['a'],
-      'b stays shut (EADDRINUSE)',
+      'b stays shut: opening b: EADDRINUSE; who has it?',
       1000,
     ])
     await street.wake(1000)
     expect(street.set.wakeAt).toBe(3000)
-    expect(street.logged).toEqual(['error upnp b stays shut (EADDRINUSE)'])
+    expect(street.logged).toEqual(['error upnp b stays shut: opening b: EADDRINUSE; who has it?'])
     street.shut.clear()
     await street.wake(3000)
     expect([street.set.doors, street.set.trouble, street.set.wakeAt]).toEqual([['a', 'b'], undefined, undefined])
     expect(street.opened).toBe(1)
+  })
+
+  test.each([
+    ['EADDRNOTAVAIL', 'info upnp b stays shut: opening b: EADDRNOTAVAIL'],
+    ['ENODEV', 'info upnp b stays shut: opening b: ENODEV'],
+    ['EACCES', 'error upnp b stays shut: opening b: EACCES'],
+  ])('an address that is coming or going is nobody’s fault: %s', async (code, line) => {
+    const street = new Street()
+    street.code = code
+    street.shut.add('b')
+    await street.set.set(['b'])
+    expect(street.logged).toEqual([line])
   })
 
   test('what opens when it is wanted no more is closed again', async () => {
