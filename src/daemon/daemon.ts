@@ -126,7 +126,7 @@ export class Daemon {
     running = new Running(this, { kernel, features, links, traffic: counts })
     this.#closing.push(() => running?.close())
     const { keeper } = running
-    this.#kept(await openWatch(platform, { ignoreFrom: [exchange.portId], changed: by => keeper.check(by) }))
+    this.#kept(await openWatch(platform, { writers: [exchange], changed: by => keeper.check(by) }))
     return running
   }
 

@@ -303,6 +303,7 @@ export function inTurns(socket: NetlinkSocket): NetlinkSocket {
     send: datagram => socket.send(datagram),
     take: (each, overrun) => socket.take(each, overrun),
     drain: () => undefined,
+    hear: on => socket.hear(on),
     close: () => socket.close(),
   }
 }

@@ -1,6 +1,6 @@
 /**
- * Requests to the kernel and their replies over one netlink socket, matched by sequence number. Where the engine can
- * (QuickJS), the reply has already arrived when `send` returns, and `drain` completes the promise at once.
+ * Requests to the kernel and their replies over one netlink socket, matched by sequence number. The kernel has replied
+ * when `send` returns, and `drain` completes the promise at once.
  */
 import { KernelError, Malformed } from '../base/fail.ts'
 import type { NetlinkSocket } from '../platform/platform.ts'
@@ -45,6 +45,16 @@ interface BatchWait {
 
 const NO_FAILURES: readonly Failure[] = []
 
+/** Told before (true) and after (false) something that it should not hear of. */
+export type Bystander = (isWriting: boolean) => void
+
+/**
+ * Bytes of a batch that nobody of ours should hear of. For each element the kernel makes a notice of 8 KB
+ * (NLMSG_GOODSIZE) and keeps all of them until the commit, if anybody listens to the group: 30,000 elements were seen to
+ * cost 246 MB, and 5 MB when nobody did (6.18).
+ */
+const LARGE_BATCH = 262_144
+
 const LAST_SEQUENCE = 0x7fff_ffff
 const DUMP_TRIES = 20
 
@@ -54,6 +64,7 @@ export class Exchange {
   readonly #waits = new Map<number, Wait>()
   #batches: BatchWait[] = []
   #sequence = 1
+  readonly #bystanders = new Set<Bystander>()
   /** The kernel runs one dump at a time for a socket. */
   #dumps: Promise<unknown> = Promise.resolve()
 
@@ -91,7 +102,7 @@ export class Exchange {
     if (sendLimit !== undefined && datagram.length > sendLimit) wait.outcome = tooLong(doing, datagram, sendLimit)
     else {
       this.#batches.push(wait)
-      const error = this.#send(doing, datagram)
+      const error = this.#sendAside(doing, datagram)
       if (error !== undefined) this.#settle(wait, error)
     }
     const { outcome } = wait
@@ -101,6 +112,12 @@ export class Exchange {
       wait.tell = told => (told instanceof Error ? fail(told) : done(told))
       if (outcome !== undefined) wait.tell(outcome)
     })
+  }
+
+  /** From now on told of batches so large that its ears cost more than they bring; see `watch.ts`. */
+  sparing(bystander: Bystander): { stop(): void } {
+    this.#bystanders.add(bystander)
+    return { stop: () => void this.#bystanders.delete(bystander) }
   }
 
   /** A request with one reply, which resolves; a refusal rejects with `KernelError`. */
@@ -182,6 +199,17 @@ export class Exchange {
       this.#waits.delete(sequence)
       fail(error)
     })
+  }
+
+  /** The kernel does all of a batch while it is sent. */
+  #sendAside(doing: string, datagram: Uint8Array): KernelError | undefined {
+    if (datagram.length < LARGE_BATCH) return this.#send(doing, datagram)
+    for (const bystander of this.#bystanders) bystander(true)
+    try {
+      return this.#send(doing, datagram)
+    } finally {
+      for (const bystander of this.#bystanders) bystander(false)
+    }
   }
 
   /** The error when nothing was sent. */

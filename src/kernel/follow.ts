@@ -1,10 +1,8 @@
 /**
  * A copy of something the kernel holds, kept true by its notices. The order matters: first subscribe, then read all,
  * then apply what was told meanwhile. Notices older than the reading are applied too: the last one about a thing is
- * the truth about it, so the copy ends up right.
- *
- * After an overrun that does not hold: the notices before the gap are still queued, and the last ones may be lost. So
- * the queue is thrown away with its socket, and all begins anew with another.
+ * the truth about it, so the copy ends up right. After an overrun all is read again: what is told then is newer than
+ * the gap (`NetlinkSocket.take`).
  */
 import { KernelError, Malformed } from '../base/fail.ts'
 import type { Log } from '../base/log.ts'
@@ -44,13 +42,11 @@ export class Follower {
   readonly #followed: Followed
   readonly #exchange: Exchange
   readonly #log: Log
-  #notices: NetlinkSocket
+  readonly #notices: NetlinkSocket
   /** Notices that came while the state is being read; `undefined` when it is not. */
   #waiting: Message[] | undefined
   /** The state must be read (again). */
   #stale = true
-  /** Notices were lost: the socket must be replaced before that. */
-  #overrun = false
   #closed = false
 
   /** Resolves when the copy is complete; rejects with `KernelError` or `SystemError`. */
@@ -76,7 +72,10 @@ export class Follower {
     this.#notices = notices
     this.#exchange = exchange
     this.#log = log
-    this.#listen(notices)
+    notices.take(
+      datagram => this.#take(datagram),
+      () => this.#lost(),
+    )
   }
 
   /** One more dump, beside those that are followed. Rejects with `KernelError`. */
@@ -116,13 +115,6 @@ export class Follower {
     this.#exchange.close()
   }
 
-  #listen(notices: NetlinkSocket): void {
-    notices.take(
-      datagram => this.#take(datagram),
-      () => this.#lost(),
-    )
-  }
-
   #take(datagram: Uint8Array): void {
     try {
       for (const notice of messages(datagram, this.#platform.littleEndian)) this.#notice(notice)
@@ -140,8 +132,8 @@ export class Follower {
   }
 
   #lost(): void {
-    this.#overrun = true
     this.#stale = true
+    if (this.#waiting !== undefined) this.#waiting = []
     this.#readAgain()
   }
 
@@ -158,7 +150,6 @@ export class Follower {
     this.#waiting = []
     try {
       while (this.#stale && !this.#closed) {
-        if (this.#overrun) await this.#replaceSocket()
         this.#stale = false
         const answers: (readonly Message[])[] = []
         for (const request of this.#followed.dumps) answers.push(await this.dump(this.#followed.name, request))
@@ -171,16 +162,6 @@ export class Follower {
     } finally {
       this.#waiting = undefined
     }
-  }
-
-  async #replaceSocket(): Promise<void> {
-    const notices = await openSocket(this.#platform, this.#followed.groups, this.#followed.filter)
-    this.#notices.close()
-    this.#notices = notices
-    this.#overrun = false
-    this.#waiting = []
-    if (this.#closed) notices.close()
-    else this.#listen(notices)
   }
 }
 

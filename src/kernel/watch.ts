@@ -8,6 +8,7 @@ import { HEADER_SIZE } from '../wire/netlink.ts'
 import type { Source } from '../wire/netlink-attributes.ts'
 import { attempt, source } from '../wire/netlink-attributes.ts'
 import { FAMILY, GENERIC_SIZE, generation, nameOf } from '../wire/nftables.ts'
+import type { Exchange } from './exchange.ts'
 import { TABLE } from './ruleset.ts'
 
 /** NFNLGRP_NFTABLES, linux/netfilter/nfnetlink.h */
@@ -21,8 +22,8 @@ export interface ForeignChange {
 }
 
 export interface WatchParts {
-  /** Port ids of the sockets by which we change the table ourselves. */
-  readonly ignoreFrom: readonly number[]
+  /** By which we change the table ourselves; of what they do nothing is told. */
+  readonly writers: readonly Pick<Exchange, 'portId' | 'sparing'>[]
   /**
    * A foreign commit touched our table: called once a commit, from within the delivery of its notice. `unknown` when
    * notices were lost, and with them the knowledge of what happened.
@@ -30,19 +31,46 @@ export interface WatchParts {
   readonly changed: (by: ForeignChange | 'unknown') => void
 }
 
-/** Listens until it is closed. Rejects with `SystemError`. */
+/**
+ * Listens until it is closed; not while a writer makes a large batch, after which `changed` is called since others may
+ * have been at work meanwhile. Rejects with `SystemError`.
+ */
 export async function openWatch(
   platform: Pick<Platform, 'netlink' | 'littleEndian'>,
   parts: WatchParts,
 ): Promise<{ close(): void }> {
-  const { ignoreFrom } = parts
+  const { writers, changed } = parts
+  const ignoreFrom = writers.map(({ portId }) => portId)
   const options = { family: 'netfilter', groups: [NFTABLES_GROUP], extendedAck: false, ignoreFrom } as const
   const socket = await platform.netlink(options)
-  watchTable(socket, platform.littleEndian, parts)
-  return socket
+  watchTable(socket, platform.littleEndian, ignoreFrom, changed)
+  let isOpen = true
+  const aside = (isWriting: boolean) => {
+    socket.hear(!isWriting)
+    if (isWriting) return
+    // Not at once: the writer does not know yet what became of its batch.
+    SOON.then(() => {
+      if (isOpen) changed('unknown')
+    })
+  }
+  const spared = writers.map(writer => writer.sparing(aside))
+  return {
+    close() {
+      isOpen = false
+      for (const each of spared) each.stop()
+      socket.close()
+    },
+  }
 }
 
-function watchTable(socket: NetlinkSocket, littleEndian: boolean, { ignoreFrom, changed }: WatchParts): void {
+const SOON = Promise.resolve()
+
+function watchTable(
+  socket: NetlinkSocket,
+  littleEndian: boolean,
+  ignoreFrom: readonly number[],
+  changed: WatchParts['changed'],
+): void {
   let touched = false
   const look = (from: Source, at: number, end: number) => {
     if (nameOf(from.view.getUint16(at + 4, littleEndian)) === 'newGeneration') {

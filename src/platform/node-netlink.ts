@@ -1,167 +1,173 @@
 /**
- * Netlink on Node: the raw sockets of the package `netlink` 0.3.0. They can join groups and size their buffers, no more:
+ * Netlink on Node. Requests and replies go as on QuickJS: the kernel answers while `send` runs, and `drain` reads. What
+ * Node's packages cannot do:
  *  - NETLINK_EXT_ACK cannot be set, so errors come without the kernel's own words;
  *  - no filter: a reader sees what its own process caused (`ignoreFrom`), and what it did not ask for (`filter`);
  *  - buffers are bounded by net.core.rmem_max and wmem_max (SO_RCVBUF, not SO_RCVBUFFORCE), and a batch must fit;
- *  - nothing can be read at once, so `drain` does nothing; and a `send` that fails is known only later: it is
- *    reported as a fault, and the request stays without an answer;
- *  - an overrun (ENOBUFS) aborts the process inside the package (its PollHandler builds an error from a null pointer).
- *    Whoever supervises the daemon starts it again, and it adopts what the kernel holds. What the process itself could
- *    cause is avoided: sockets that would hear of a large batch of its own are closed while it is made.
+ *  - who sent a datagram is not told. Besides the kernel only those can who may change its tables as well
+ *    (CAP_NET_ADMIN, netlink_sendmsg in net/netlink/af_netlink.c).
  */
 
 import { systemError } from './node-errors.ts'
+import type { NetlinkTools } from './node-netlink-raw.ts'
+import { netlinkTools, RawNetlink } from './node-netlink-raw.ts'
 import type { NetlinkOptions, NetlinkSocket } from './platform.ts'
 import { SystemError } from './platform.ts'
 
-/** linux/netlink.h */
-const PROTOCOL = { route: 0 /* NETLINK_ROUTE */, netfilter: 12 /* NETLINK_NETFILTER */ } as const
-
-const RECEIVE_BUFFER = 4 << 20
-const SEND_BUFFER = 32 << 20
-/** Datagrams kept until `take` is called; it is called right after opening. */
-const EARLY = 64
-/** The notices of a batch of this size fit the receive buffer that a system allows as shipped (212,992 bytes). */
-const LARGE_BATCH = 32_768
+/** Datagrams that a socket may deliver in one turn of the event loop. */
+const BURST = 64
+/** Datagrams one `drain` may deliver; notices that never end must not hold the process. */
+const DRAIN = 4096
+/** More than the receive buffer holds: the kernel charges at least 512 bytes for each. */
+const MOST_WAITING = 32_768
+/** A socket that cannot be opened anew (no descriptor is free) is tried again after so many ms. */
+const RETRY = 1000
 
 type Call = (run: () => void) => void
 type Fault = (error: unknown) => void
-type RawSocket = import('netlink').RawNetlinkSocket
+
+interface Parts {
+  readonly tools: NetlinkTools
+  readonly options: NetlinkOptions
+  readonly call: Call
+  readonly fault: Fault
+}
 
 export async function openNetlink(options: NetlinkOptions, call: Call, fault: Fault): Promise<NetlinkSocket> {
-  if (options.filter?.required === true) throw new SystemError(`netlink socket ${options.family}, filter`, 'EOPNOTSUPP')
-  const { RawNetlinkSocket } = await import('netlink')
-  const fs = await import('node:fs')
-  const sendLimit = limitOf(fs.readFileSync('/proc/sys/net/core/wmem_max', 'latin1'))
-  return new NodeNetlink(options, sendLimit, call, fault, () => {
-    const raw = new RawNetlinkSocket(PROTOCOL[options.family], {
-      recvBufferSize: RECEIVE_BUFFER,
-      sendBufferSize: SEND_BUFFER,
-    })
+  const doing = `netlink socket ${options.family}`
+  if (options.filter?.required === true) throw new SystemError(`${doing}, filter`, 'EOPNOTSUPP')
+  try {
+    return new NodeNetlink({ tools: await netlinkTools(), options, call, fault }, doing)
+  } catch (error) {
+    throw systemError(doing, error)
+  }
+}
+
+class NodeNetlink implements NetlinkSocket {
+  readonly #parts: Parts
+  readonly #doing: string
+  #raw: RawNetlink
+  #open = true
+  #each: ((datagram: Uint8Array) => void) | undefined
+  #overrun = (): void => undefined
+  /** Replies that nobody has read yet are read in the next turn of the event loop. */
+  #soon: NodeJS.Immediate | undefined
+
+  constructor(parts: Parts, doing: string) {
+    this.#parts = parts
+    this.#doing = doing
+    this.#raw = this.#make()
+  }
+
+  get portId(): number {
+    return this.#raw.portId
+  }
+
+  get sendLimit(): number {
+    return this.#raw.sendLimit
+  }
+
+  send(datagram: Uint8Array): void {
+    if (!this.#open) return
     try {
-      for (const group of options.groups) raw.addMembership(group)
+      this.#raw.write(datagram)
+    } catch (error) {
+      throw systemError(this.#doing, error)
+    }
+    this.#readSoon()
+  }
+
+  take(each: (datagram: Uint8Array) => void, overrun: () => void): void {
+    const first = this.#each === undefined
+    this.#each = each
+    this.#overrun = overrun
+    if (first && this.#open) this.#watch()
+  }
+
+  drain(wanted: () => boolean = () => true): void {
+    if (this.#receive(DRAIN, wanted)) return
+    clearImmediate(this.#soon)
+    this.#soon = undefined
+  }
+
+  hear(on: boolean): void {
+    if (!this.#open) return
+    try {
+      for (const group of this.#parts.options.groups) {
+        if (on) this.#raw.join(group)
+        else this.#raw.leave(group)
+      }
+    } catch (error) {
+      this.#parts.fault(systemError(this.#doing, error))
+    }
+  }
+
+  close(): void {
+    if (!this.#open) return
+    this.#open = false
+    clearImmediate(this.#soon)
+    this.#raw.close()
+  }
+
+  #make(): RawNetlink {
+    const { tools, options } = this.#parts
+    const raw = new RawNetlink(tools, options.family)
+    try {
+      for (const group of options.groups) raw.join(group)
     } catch (error) {
       raw.close()
       throw error
     }
     return raw
-  })
-}
-
-/** net/core/sock.c: SO_SNDBUF is cut to wmem_max and doubled; netlink_sendmsg refuses what is longer less 32. */
-const limitOf = (wmemMax: string): number => 2 * Math.min(SEND_BUFFER, Number(wmemMax)) - 32
-
-/** Those that would hear what others of this process cause, and do not want to. */
-const listeners = new Set<NodeNetlink>()
-
-class NodeNetlink implements NetlinkSocket {
-  readonly portId: number
-  readonly sendLimit: number
-  readonly #doing: string
-  readonly #ignoreFrom: readonly number[]
-  readonly #call: Call
-  readonly #fault: Fault
-  readonly #make: () => RawSocket
-  readonly #early: Uint8Array[] = []
-  /** `undefined` while it steps aside, and after `close`. */
-  #raw: RawSocket | undefined
-  #open = true
-  /** Listeners that have stepped aside for a batch that was sent here. */
-  #aside: NodeNetlink[] = []
-  #each = (datagram: Uint8Array): void => {
-    if (this.#early.length < EARLY) this.#early.push(datagram)
-  }
-  #overrun = (): void => undefined
-
-  constructor(
-    { family, ignoreFrom = [] }: NetlinkOptions,
-    sendLimit: number,
-    call: Call,
-    fault: Fault,
-    make: () => RawSocket,
-  ) {
-    this.sendLimit = sendLimit
-    this.#doing = `netlink socket ${family}`
-    this.#ignoreFrom = ignoreFrom
-    this.#call = call
-    this.#fault = fault
-    this.#make = make
-    try {
-      this.#raw = this.#listenOn(make())
-    } catch (error) {
-      throw systemError(this.#doing, error)
-    }
-    this.portId = this.#raw.address().port >>> 0
-    if (ignoreFrom.length > 0) listeners.add(this)
   }
 
-  send(datagram: Uint8Array): void {
-    if (this.#raw === undefined) return
-    if (datagram.length >= LARGE_BATCH) {
-      for (const each of listeners) if (each.#stepAside(this.portId)) this.#aside.push(each)
-    }
-    const bytes = Buffer.from(datagram.buffer as ArrayBuffer, datagram.byteOffset, datagram.length)
-    this.#raw.send(bytes, {}, error => {
-      if (error !== undefined && this.#open) this.#fault(systemError(this.#doing, error))
-    })
+  /** Only who has joined a group is told what he did not ask for, and must wait. */
+  #watch(): void {
+    if (this.#parts.options.groups.length === 0) return
+    this.#raw.watch(
+      datagram => this.#deliver(datagram),
+      () => this.#replace(),
+    )
   }
 
-  take(each: (datagram: Uint8Array) => void, overrun: () => void): void {
-    this.#each = each
-    this.#overrun = overrun
-    const waiting = this.#early.splice(0)
-    if (waiting.length === 0) return
-    queueMicrotask(() => {
-      for (const datagram of waiting) if (this.#open) this.#call(() => each(datagram))
-    })
-  }
-
-  drain(): void {}
-
-  close(): void {
+  /** Notices were dropped, and the socket went with those before the gap. */
+  #replace(): void {
     if (!this.#open) return
-    this.#open = false
-    listeners.delete(this)
-    this.#raw?.close()
-    this.#raw = undefined
-    this.#callBack()
+    const { call, fault } = this.#parts
+    try {
+      this.#raw = this.#make()
+      this.#watch()
+    } catch (error) {
+      fault(systemError(this.#doing, error))
+      setTimeout(() => this.#replace(), RETRY)
+      return
+    }
+    call(this.#overrun)
   }
 
-  #listenOn(raw: RawSocket): RawSocket {
-    raw.on('message', (bytes, from) => {
-      // Another process that may write to our port id is not the kernel.
-      if (!this.#open || from.port !== 0) return
-      // The kernel answers after it has told everybody of the batch.
-      this.#callBack()
-      this.#call(() => this.#each(new Uint8Array(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.length)))
+  #readSoon(): void {
+    this.#soon ??= setImmediate(() => {
+      this.#soon = undefined
+      if (this.#receive(BURST, () => true)) this.#readSoon()
     })
-    raw.on('truncatedMessage', () => this.#call(() => this.#overrun()))
-    raw.on('error', error => {
-      if (this.#open && raw === this.#raw) this.#fault(systemError(this.#doing, error))
-    })
-    return raw
   }
 
-  /** Whether it was listening to what the socket with this port id causes, and no longer is. */
-  #stepAside(portId: number): boolean {
-    if (this.#raw === undefined || !this.#ignoreFrom.includes(portId)) return false
-    this.#raw.close()
-    this.#raw = undefined
+  /** Whether there may be more that is wanted. */
+  #receive(most: number, wanted: () => boolean): boolean {
+    for (let left = most; left > 0; left--) {
+      if (!this.#open || this.#each === undefined || !wanted()) return false
+      const datagram = this.#raw.read()
+      if (datagram === 'nothing') return false
+      this.#deliver(datagram)
+    }
     return true
   }
 
-  #callBack(): void {
-    for (const listener of this.#aside.splice(0)) listener.#comeBack()
-  }
-
-  /** What others did meanwhile was not heard, so whoever listens must look for himself. */
-  #comeBack(): void {
-    if (!this.#open) return
-    try {
-      this.#raw = this.#listenOn(this.#make())
-    } catch (error) {
-      this.#fault(systemError(this.#doing, error))
-    }
-    this.#call(() => this.#overrun())
+  #deliver(datagram: Uint8Array | 'lost'): void {
+    const { call } = this.#parts
+    if (datagram === 'lost') {
+      for (let left = MOST_WAITING; left > 0 && this.#raw.read() !== 'nothing'; ) left--
+      call(this.#overrun)
+    } else call(() => this.#each?.(datagram))
   }
 }

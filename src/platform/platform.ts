@@ -76,7 +76,7 @@ export interface NetlinkFilter {
   readonly program: readonly BpfInstruction[]
   /**
    * Only QuickJS can filter. Elsewhere a socket hands everything over; with `required` it is refused instead, with
-   * EOPNOTSUPP: a flood that it does not take in fast enough ends Node (`node-netlink.ts`).
+   * EOPNOTSUPP: for what is worth hearing only as long as the rest costs nothing.
    */
   readonly required: boolean
 }
@@ -97,14 +97,19 @@ export interface NetlinkSocket {
   readonly sendLimit?: number
   /** One datagram, whole; throws `SystemError`. */
   send(datagram: Uint8Array): void
-  /** `overrun`: the kernel dropped messages for us (ENOBUFS); whoever listens must read the state anew. */
+  /**
+   * `overrun`: the kernel dropped messages for us (ENOBUFS), and those that waited before the gap have been thrown away:
+   * until the last of them is gone it drops all that comes and does not tell again (NETLINK_S_CONGESTED,
+   * net/netlink/af_netlink.c). What is delivered afterwards is newer; whoever listens must read the state anew.
+   */
   take(each: (datagram: Uint8Array) => void, overrun: () => void): void
   /**
-   * Delivers at once what has already arrived, where the engine can (QuickJS): the kernel answers while `send` runs,
-   * so a reply needs no turn of the event loop. Elsewhere it does nothing and the replies come by `take` in time.
-   * `wanted` is asked after each datagram: false leaves what may follow to the event loop.
+   * Delivers at once what has already arrived: the kernel answers while `send` runs, so a reply needs no turn of the
+   * event loop. `wanted` is asked after each datagram: false leaves what may follow to the event loop, or to the next `drain`.
    */
   drain(wanted?: () => boolean): void
+  /** `false` leaves the groups, `true` joins them again; of what happens in between nothing is told. Never throws. */
+  hear(on: boolean): void
   close(): void
 }
 

@@ -4,7 +4,7 @@ import { utf8Encode } from '../base/text.ts'
 import type { Dialing, DialOptions, InternetAddress, Listener, Stream, StreamAddress } from './platform.ts'
 import { SystemError } from './platform.ts'
 import type { Loop } from './quickjs-loop.ts'
-import { peerAt } from './quickjs-sockets.ts'
+import { peerAt } from './quickjs-udp.ts'
 
 /** Connections accepted, and bytes read, from one descriptor in one round. */
 const ACCEPTS = 16

@@ -10,8 +10,9 @@ import type { Platform, Signal } from './platform.ts'
 import { createChildren, createLineReader } from './quickjs-children.ts'
 import type { Host, Loop } from './quickjs-loop.ts'
 import { createLoop } from './quickjs-loop.ts'
-import { openNetlink, openUdp } from './quickjs-sockets.ts'
+import { openNetlink } from './quickjs-netlink.ts'
 import { connectStream, dialStream, listenStream } from './quickjs-streams.ts'
+import { openUdp } from './quickjs-udp.ts'
 import type { Sys } from './sys.ts'
 
 /** The global object of our host program (host.c). */

@@ -289,6 +289,7 @@ describe('large and whole', () => {
       send: datagram => socket.send(datagram),
       take: (each, overrun) => socket.take(each, overrun),
       drain: () => socket.drain(),
+      hear: on => socket.hear(on),
       close: () => socket.close(),
     }
     const exchange = new Exchange(short, platform)

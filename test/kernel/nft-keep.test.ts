@@ -288,7 +288,7 @@ describe('restoring', () => {
     const before = listing()
     const noticed: (ForeignChange | 'unknown')[] = []
     const watch = await openWatch(opened.platform, {
-      ignoreFrom: [opened.exchange.portId],
+      writers: [opened.exchange],
       changed: by => noticed.push(by),
     })
     nftFile(command)
@@ -329,7 +329,7 @@ describe('restoring', () => {
 
   test('a table flushed again and again under load loses nothing', async () => {
     const watch = await openWatch(opened.platform, {
-      ignoreFrom: [opened.exchange.portId],
+      writers: [opened.exchange],
       changed: () => void opened.firewall.restore().catch(() => undefined),
     })
     const all = many(opened.platform.clock, 400)
@@ -347,7 +347,7 @@ describe('restoring', () => {
 describe('the watch', () => {
   test('does not hear of other tables', async () => {
     const noticed: unknown[] = []
-    const watch = await openWatch(opened.platform, { ignoreFrom: [], changed: by => noticed.push(by) })
+    const watch = await openWatch(opened.platform, { writers: [], changed: by => noticed.push(by) })
     nftFile('add table inet fw4\nadd set inet fw4 x { type mark; elements = { 1, 2 }; }\nadd table ip portico')
     nftFile('flush table inet fw4\ndelete table inet fw4\ndelete table ip portico')
     nftFile('add table inet portico2\ndelete table inet portico2')
@@ -363,7 +363,7 @@ describe('the watch', () => {
     const { clock } = opened.platform
     const times: number[] = []
     const watch = await openWatch(opened.platform, {
-      ignoreFrom: [opened.exchange.portId],
+      writers: [opened.exchange],
       changed: () => {
         const noticed = clock.now()
         opened.firewall.restore().then(

@@ -98,6 +98,7 @@ function countingNotices(platform: Platform, count: () => void): Platform {
             each(datagram)
           }, overrun),
         drain: () => socket.drain(),
+        hear: on => socket.hear(on),
         close: () => socket.close(),
       }
     },
@@ -118,6 +119,7 @@ function countingOverruns(platform: Platform, count: () => void): Platform {
             overrun()
           }),
         drain: () => socket.drain(),
+        hear: on => socket.hear(on),
         close: () => socket.close(),
       }
     },

@@ -31,6 +31,8 @@ export const SETTINGS: Settings = {
 }
 
 const BUNDLE = join(root, 'build/test-support/nft-worker.mjs')
+/** 50,000 elements on a machine with other work. */
+const PATIENCE = 120_000
 const HOST = join(root, 'build/host/porticod')
 let bundled = false
 
@@ -46,7 +48,7 @@ export async function startWorker(lab: Lab, engine: Engine): Promise<Worker> {
   const send = async (command: Command) => {
     const start = process.output.length
     process.write(`${JSON.stringify(command)}\n`)
-    const [line] = await process.waitFor(/^[^\n]*\n/, 30_000, start)
+    const [line] = await process.waitFor(/^[^\n]*\n/, PATIENCE, start)
     const { ms, answer } = JSON.parse(line) as { ms: number; answer: unknown }
     const { error } = (answer ?? {}) as { error?: string }
     if (error !== undefined) throw new Error(error)

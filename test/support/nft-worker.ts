@@ -135,6 +135,7 @@ function countingDatagrams(platform: Platform): { platform: Platform; heard(): n
             each(datagram)
           }, overrun),
         drain: () => socket.drain(),
+        hear: on => socket.hear(on),
         close: () => socket.close(),
       }
     },

@@ -7,6 +7,7 @@ import type { Scene } from './main.ts'
 const NLM_F_REQUEST = 1
 const NLM_F_ACK = 4
 const NLM_F_DUMP = 0x300
+const NLMSG_NOOP = 1
 const NLMSG_ERROR = 2
 const NLMSG_DONE = 3
 /** linux/rtnetlink.h */
@@ -15,6 +16,9 @@ const RTM_GETLINK = 18
 const RTM_NEWADDR = 20
 const RTM_DELADDR = 21
 const RTNLGRP_IPV4_IFADDR = 5
+
+/** Acknowledgements that do not fit the receive buffer, whatever the kernel charges for one. */
+const MANY = 60_000
 
 /** Header and body of one message, in this machine's byte order. */
 function message(platform: Platform, type: number, flags: number, sequence: number, body: readonly number[]) {
@@ -106,6 +110,56 @@ export const netlinkScenes: Record<string, Scene> = {
     asks.send(message(platform, RTM_NEWADDR, NLM_F_REQUEST | 0x600, 1, addressBody(platform, 7)))
     asks.send(message(platform, RTM_DELADDR, NLM_F_REQUEST, 2, addressBody(platform, 7)))
     platform.onSignal('SIGTERM', () => platform.exit(0))
+  },
+
+  /** More acknowledgements than the socket holds, and one request after them. */
+  async 'many-acks'(platform) {
+    const socket = await open(platform)
+    let acknowledged = 0
+    let lost = 0
+    socket.take(
+      datagram => {
+        acknowledged += typesIn(platform, datagram).length
+      },
+      () => {
+        lost++
+      },
+    )
+    const one = message(platform, NLMSG_NOOP, NLM_F_REQUEST | NLM_F_ACK, 1, [])
+    const all = new Uint8Array(MANY * one.length)
+    for (let at = 0; at < all.length; at += one.length) all.set(one, at)
+    socket.send(all)
+    for (let before = -1; before < acknowledged; socket.drain()) before = acknowledged
+    platform.stdout(`lost ${lost > 0} ${acknowledged < MANY}\n`)
+    acknowledged = 0
+    socket.send(one)
+    socket.drain(() => acknowledged === 0)
+    platform.stdout(`again ${acknowledged}\n`)
+    socket.close()
+  },
+
+  /** Notices of an address that comes and goes: with ears, without, with them again. */
+  async ears(platform) {
+    const asks = await open(platform)
+    const hears = await open(platform, [RTNLGRP_IPV4_IFADDR])
+    let heard = 0
+    hears.take(
+      datagram => {
+        heard += typesIn(platform, datagram).length
+      },
+      () => platform.stdout('overrun\n'),
+    )
+    for (const on of [true, false, true]) {
+      hears.hear(on)
+      asks.send(message(platform, RTM_NEWADDR, NLM_F_REQUEST | 0x600, 1, addressBody(platform, 8)))
+      asks.send(message(platform, RTM_DELADDR, NLM_F_REQUEST, 2, addressBody(platform, 8)))
+      hears.drain()
+      platform.stdout(`${on} ${heard}\n`)
+      heard = 0
+    }
+    asks.close()
+    hears.close()
+    hears.hear(true)
   },
 
   /** Closes itself in its first notice. */

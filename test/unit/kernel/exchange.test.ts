@@ -37,6 +37,7 @@ class Line {
   drain(): void {
     this.atOnce?.()
   }
+  hear(): void {}
   close(): void {}
 
   sequenceOf(request: number, place = 0): number {
@@ -240,7 +241,7 @@ describe('the watch', () => {
     const heard: (ForeignChange | 'unknown')[] = []
     await openWatch(
       { littleEndian: true, netlink: async () => line },
-      { ignoreFrom: [77], changed: by => heard.push(by) },
+      { writers: [{ portId: 77, sparing: () => ({ stop: () => undefined }) }], changed: by => heard.push(by) },
     )
     const datagram = Uint8Array.from(notices.flatMap(bytes => [...bytes]))
     line.deliver(datagram)

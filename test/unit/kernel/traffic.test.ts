@@ -107,6 +107,7 @@ class World {
         if (groups.length > 0 && this.#ends === undefined) this.#ends = each // the first: translated flows
       },
       drain: () => undefined,
+      hear: () => undefined,
       close: () => undefined,
     }
   }

@@ -1,0 +1,140 @@
+/** Netlink sockets on QuickJS. */
+import type { BpfInstruction, NetlinkOptions, NetlinkSocket } from './platform.ts'
+import { SystemError } from './platform.ts'
+import type { Loop } from './quickjs-loop.ts'
+
+/** Datagrams that one socket may deliver in one round. */
+const BURST = 64
+
+/** Datagrams one `drain` may deliver; notices that never end must not hold the process. */
+const DRAIN = 4096
+
+/** More than the receive buffer holds: the kernel charges at least 512 bytes for each. */
+const MOST_WAITING = 32_768
+
+/** Room for the notices of a large change, and for one batch with all elements of a large table. */
+const NOTICE_BUFFER = 4 << 20
+const BATCH_BUFFER = 32 << 20
+
+/** Replies come in pieces of at most 32 KiB (netlink_dump in net/netlink/af_netlink.c); an error may echo its request. */
+const ROOM = 128 << 10
+
+/** Where received datagrams arrive before they are copied; shared by all sockets, made when the first is opened. */
+let shared: ArrayBuffer | undefined
+
+export function openNetlink(loop: Loop, options: NetlinkOptions): NetlinkSocket {
+  const { sys } = loop
+  const name = `netlink socket ${options.family}`
+  const fd = prepared(loop, options, name)
+  const inbox = receiver(loop, fd)
+  return {
+    portId: sys.netlinkPort(fd),
+    send(datagram) {
+      if (inbox.open) loop.check(sys.write(fd, datagram.buffer, datagram.byteOffset, datagram.length), name)
+    },
+    take(each, overrun) {
+      inbox.each = each
+      inbox.overrun = overrun
+      if (!inbox.open) return
+      const result = loop.watch(fd, sys.EPOLLIN, () => inbox.receive(BURST))
+      loop.check(result, name)
+    },
+    drain: wanted => inbox.receive(DRAIN, wanted),
+    hear(on) {
+      if (!inbox.open) return
+      const what = on ? sys.NETLINK_ADD_MEMBERSHIP : sys.NETLINK_DROP_MEMBERSHIP
+      for (const group of options.groups) {
+        const result = sys.setOption(fd, sys.SOL_NETLINK, what, group)
+        if (result < 0) loop.fault(new SystemError(`${name}, group ${group}`, sys.errnoName(-result)))
+      }
+    },
+    close() {
+      if (!inbox.open) return
+      inbox.open = false
+      loop.close(fd)
+    },
+  }
+}
+
+interface Inbox {
+  open: boolean
+  each: ((datagram: Uint8Array) => void) | undefined
+  overrun: () => void
+  receive(most: number, wanted?: () => boolean): void
+}
+
+function receiver(loop: Loop, fd: number): Inbox {
+  const { sys } = loop
+  shared ??= new ArrayBuffer(ROOM)
+  const room = shared
+  const inbox: Inbox = { open: true, each: undefined, overrun: () => undefined, receive }
+
+  function receive(most: number, wanted?: () => boolean) {
+    for (let i = 0; i < most && inbox.open && inbox.each !== undefined; i++) {
+      if (i > 0 && wanted !== undefined && !wanted()) return // saves the call that finds nothing more
+      const size = sys.netlinkReceive(fd, room, 0, ROOM)
+      if (size >= 0 && size <= ROOM) loop.call(inbox.each, new Uint8Array(room.slice(0, size)))
+      else if (size === -sys.ENOBUFS || size > 0) {
+        discard()
+        loop.call(inbox.overrun)
+      } else if (size !== -sys.EINTR) return
+    }
+  }
+
+  /** What waits; the kernel adds nothing while it is congested. */
+  function discard() {
+    for (let left = MOST_WAITING; left > 0; left--) {
+      if (sys.netlinkReceive(fd, room, 0, ROOM) === -sys.EAGAIN) return
+    }
+  }
+  return inbox
+}
+
+/** Throws `SystemError`, with nothing left open. */
+function prepared(loop: Loop, options: NetlinkOptions, name: string): number {
+  const { sys } = loop
+  const protocol = options.family === 'route' ? sys.NETLINK_ROUTE : sys.NETLINK_NETFILTER
+  const fd = loop.check(sys.netlinkOpen(protocol), name)
+  try {
+    prepare(loop, fd, options, name)
+    return fd
+  } catch (error) {
+    sys.close(fd)
+    throw error
+  }
+}
+
+function prepare(loop: Loop, fd: number, options: NetlinkOptions, name: string) {
+  const { sys } = loop
+  const buffer = (forced: number, polite: number, size: number) => {
+    if (sys.setOption(fd, sys.SOL_SOCKET, forced, size) < 0) sys.setOption(fd, sys.SOL_SOCKET, polite, size)
+  }
+  buffer(sys.SO_RCVBUFFORCE, sys.SO_RCVBUF, NOTICE_BUFFER)
+  buffer(sys.SO_SNDBUFFORCE, sys.SO_SNDBUF, BATCH_BUFFER)
+  if (options.extendedAck) loop.check(sys.setOption(fd, sys.SOL_NETLINK, sys.NETLINK_EXT_ACK, 1), name)
+  if (options.ignoreFrom !== undefined && options.ignoreFrom.length > 0) {
+    const ids = Uint32Array.from(options.ignoreFrom)
+    loop.check(sys.netlinkIgnore(fd, ids.buffer, 0, ids.byteLength), `${name}, filter`)
+  }
+  if (options.filter !== undefined) {
+    const program = structures(options.filter.program)
+    loop.check(sys.netlinkFilter(fd, program, 0, program.byteLength), `${name}, filter`)
+  }
+  for (const group of options.groups) {
+    const result = sys.setOption(fd, sys.SOL_NETLINK, sys.NETLINK_ADD_MEMBERSHIP, group)
+    loop.check(result, `${name}, group ${group}`)
+  }
+}
+
+/** As `struct sock_filter`: u16 code, u8 jt, u8 jf, u32 k, in this machine's byte order. */
+function structures(program: readonly BpfInstruction[]): ArrayBuffer {
+  const bytes = new ArrayBuffer(8 * program.length)
+  const [halves, octets, words] = [new Uint16Array(bytes), new Uint8Array(bytes), new Uint32Array(bytes)]
+  for (const [n, { code, jt, jf, k }] of program.entries()) {
+    halves[4 * n] = code
+    octets[8 * n + 2] = jt
+    octets[8 * n + 3] = jf
+    words[2 * n + 1] = k
+  }
+  return bytes
+}
