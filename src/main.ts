@@ -1,8 +1,9 @@
 /** Picks the engine, then the daemon or the console. The only file that names an engine's files. */
+
+import { RELEASE } from './base/release.ts'
 import { runImport } from './control/import-leases.ts'
 import { runMigrate } from './control/migrate.ts'
 import { runConsole } from './control/session.ts'
-import { RELEASE } from './daemon/release.ts'
 import { runDaemon } from './daemon/run.ts'
 import { runService, SERVICE_QUESTIONS } from './daemon/service.ts'
 import type { Platform } from './platform/platform.ts'

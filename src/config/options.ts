@@ -4,13 +4,11 @@
  * To add an option, add a row to its section (`option-settings.ts`, `option-rows.ts`), run
  * `node tools/build-validators.mjs` and `node tools/build-docs.mjs`, and use the value where it matters.
  */
+import { RELEASE } from '../base/release.ts'
 import type { Option, Rows, Settings, Values } from './option.ts'
 import { FIRST, WITH_UPNP } from './option.ts'
 import { interfaceOptions, mapping, permission } from './option-rows.ts'
 import { limits, natPmp, system, upnp } from './option-settings.ts'
-
-/** The version whose options are all in force; an option with a later `since` is accepted and does nothing yet. */
-export const RELEASE = '0.2'
 
 /** Sections by their id: the name of `config portico 'name'`, or the type of the others. */
 export const sections = {
@@ -94,7 +92,7 @@ export function defaultsOf<I extends SectionId>(id: I): Partial<SectionValues<I>
   return values as Partial<SectionValues<I>>
 }
 
-/** Whether a version (`0.1`) already has what came with `since`. */
+/** Whether a version already has what came with `since` (`0.1`); an option that came later is accepted and does nothing yet. */
 export function isInForce(since: string, release: string = RELEASE): boolean {
   const [major = 0, minor = 0] = since.split('.').map(Number)
   const [ourMajor = 0, ourMinor = 0] = release.split('.').map(Number)

@@ -2,9 +2,11 @@
  * The owner's static redirects, as the port choice must see them: their external ports are not ours to give, and a
  * client that asks for the endpoint of one is told its port (RFC 6886 §3.3: a mapping that exists is repeated).
  */
+
 import type { Endpoint, Ip, Port, PortRange } from '../base/ip.ts'
 import { inRange } from '../base/ip.ts'
 import type { Transport } from '../core/mapping.ts'
+import type { ListedRedirect } from '../core/surroundings.ts'
 import type { FirewallFile, Redirect } from './firewall-file.ts'
 import type { NetifdInterface } from './netifd.ts'
 
@@ -15,14 +17,6 @@ export interface StaticRedirects {
   portOf(transport: Transport, internal: Endpoint): Port | undefined
   /** What clients may hear of, in the file's order: each external port under which everybody reaches a host. */
   readonly listed: readonly ListedRedirect[]
-}
-
-export interface ListedRedirect {
-  readonly transport: Transport
-  readonly external: Port
-  readonly internal: Endpoint
-  /** Name of the redirect. */
-  readonly label: string
 }
 
 const NO_REDIRECTS: StaticRedirects = { taken: () => undefined, portOf: () => undefined, listed: [] }

@@ -1,9 +1,10 @@
 /** One section of a UCI file to the values of the option table, with every mistake in words. */
 
+import { RELEASE } from '../base/release.ts'
 import type { UciOption, UciSection } from '../wire/uci.ts'
 import type { Option } from './option.ts'
 import type { SectionId, SectionValues } from './options.ts'
-import { isInForce, optionsOf, RELEASE } from './options.ts'
+import { isInForce, optionsOf } from './options.ts'
 import type { Problem } from './problems.ts'
 import { quoted, report } from './problems.ts'
 import { validators } from './validate.generated.ts'

@@ -21,3 +21,12 @@ export interface Surroundings {
   /** The internal device on whose network the address lies. */
   deviceOf(host: Ip): string | undefined
 }
+
+/** One external port under which a redirect of the owner's firewall makes a host reachable for everybody. */
+export interface ListedRedirect {
+  readonly transport: Transport
+  readonly external: Port
+  readonly internal: Endpoint
+  /** Name of the redirect, as the owner wrote it. */
+  readonly label: string
+}

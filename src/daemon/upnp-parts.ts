@@ -1,4 +1,5 @@
 /** What UPnP needs of the daemon, and how this gateway names itself. */
+import { RELEASE } from '../base/release.ts'
 import { utf8Decode } from '../base/text.ts'
 import type { Config } from '../config/config.ts'
 import type { Mapping } from '../core/mapping.ts'
@@ -13,7 +14,6 @@ import { bootIdFiles } from './bootid.ts'
 import type { PageWorld } from './page.ts'
 import { page } from './page.ts'
 import { PATHS } from './page-view.ts'
-import { RELEASE } from './release.ts'
 import type { Running } from './running.ts'
 import type { UpnpParts } from './upnp-service.ts'
 import { upnpWorld } from './upnp-world.ts'

@@ -1,6 +1,8 @@
 /** What the console sees of the daemon (`control/world.ts`). */
+
 import type { Port } from '../base/ip.ts'
 import { isIpv4 } from '../base/ip.ts'
+import { RELEASE } from '../base/release.ts'
 import { utf8Decode } from '../base/text.ts'
 import { secondsBetween } from '../base/time.ts'
 import { isEnabled } from '../config/config.ts'
@@ -18,7 +20,6 @@ import { SERVER_PORT } from '../wire/natpmp.ts'
 import { runChecks } from './checks.ts'
 import type { Diary } from './diary.ts'
 import { pinTo } from './pin.ts'
-import { RELEASE } from './release.ts'
 import type { Running } from './running.ts'
 import type { Situation } from './situation.ts'
 

@@ -25,7 +25,7 @@ describe('the tree', () => {
 
   test('has one version', () => {
     const { version } = JSON.parse(readFileSync('package.json', 'utf8'))
-    expect(readFileSync('src/daemon/release.ts', 'utf8')).toContain(`'${version}'`)
+    expect(readFileSync('src/base/release.ts', 'utf8')).toContain(`'${version}'`)
     expect(readFileSync('CHANGELOG.md', 'utf8')).toContain(`## ${version}`)
   })
 

@@ -6,17 +6,12 @@ import { utf8Encode } from '../../src/base/text.ts'
 import { type Instant, seconds } from '../../src/base/time.ts'
 import type { Policy } from '../../src/core/policy.ts'
 import { Rate } from '../../src/core/rate.ts'
+import type { ListedRedirect } from '../../src/core/surroundings.ts'
 import type { ControlRequest } from '../../src/protocol/igd/call.ts'
 import { defaultConnection, uuidsOf } from '../../src/protocol/igd/description.ts'
 import type { ControlAnswer } from '../../src/protocol/igd/gateway.ts'
 import { Gateway } from '../../src/protocol/igd/gateway.ts'
-import type {
-  GatewayOptions,
-  GatewayWorld,
-  LinkReading,
-  ListedRedirect,
-  Traffic,
-} from '../../src/protocol/igd/gateway-world.ts'
+import type { GatewayOptions, GatewayWorld, LinkReading, Traffic } from '../../src/protocol/igd/gateway-world.ts'
 import type { ServiceTable } from '../../src/protocol/igd/service.ts'
 import { typeOf } from '../../src/protocol/igd/service.ts'
 import { parseXml } from '../../src/wire/xml.ts'

@@ -15,6 +15,8 @@ import type { Settings } from '../../src/kernel/ruleset.ts'
 import type { Traffic } from '../../src/kernel/traffic.ts'
 import { openTraffic } from '../../src/kernel/traffic.ts'
 import type { Platform } from '../../src/platform/platform.ts'
+import { Writer } from '../../src/wire/netlink-attributes.ts'
+import { Batch, FAMILY } from '../../src/wire/nftables.ts'
 
 export type Command =
   | { readonly do: 'build'; readonly settings: Settings; readonly mappings: readonly Mapping[] }
@@ -28,6 +30,8 @@ export type Command =
   | { readonly do: 'forget'; readonly mapping: Mapping }
   /** Wake-ups by notices of flows that ended, so far. */
   | { readonly do: 'heard' }
+  /** A batch of so many messages that the kernel refuses, each with a reply of its own. */
+  | { readonly do: 'refused'; readonly count: number }
   | { readonly do: 'verify' }
   | { readonly do: 'adopt' }
   | { readonly do: 'restore' }
@@ -54,7 +58,8 @@ async function main(): Promise<void> {
   const counting = countingDatagrams(platform)
   const traffic = await openTraffic(counting.platform, log, firewall)
   traffic.follow({ translated: true, pinholes: true })
-  const parts = { firewall, clock, traffic, heard: counting.heard }
+  const refused = (count: number) => exchange.batch('a refused batch', refusedBatch(count, platform.littleEndian))
+  const parts = { firewall, clock, traffic, heard: counting.heard, refused }
   platform.stdout(`ready ${platform.engine}\n`)
   for (let line = await platform.readLine(); line !== undefined; line = await platform.readLine()) {
     const began = clock.now()
@@ -80,9 +85,10 @@ interface Parts {
   readonly clock: Clock
   readonly traffic: Traffic
   heard(): number
+  refused(count: number): unknown
 }
 
-function perform(command: Command, { firewall, clock, traffic, heard }: Parts): unknown {
+function perform(command: Command, { firewall, clock, traffic, heard, refused }: Parts): unknown {
   const begun = (mapping: Mapping) => withLease(mapping, clock)
   const begunChange = (change: Change): Change => {
     const mapping = begun(change.mapping)
@@ -103,6 +109,8 @@ function perform(command: Command, { firewall, clock, traffic, heard }: Parts): 
       return traffic.forget(command.mapping)
     case 'heard':
       return heard()
+    case 'refused':
+      return refused(command.count)
     case 'verify':
       return firewall.verify()
     case 'restore':
@@ -141,6 +149,15 @@ function countingDatagrams(platform: Platform): { platform: Platform; heard(): n
     },
   }
   return { platform: counting, heard: () => heard }
+}
+
+/** Elements are taken out of a table that does not exist. */
+function refusedBatch(count: number, littleEndian: boolean): Batch {
+  const batch = new Batch(new Writer(littleEndian))
+  for (let n = 0; n < count; n++) {
+    batch.add('deleteElements', 0, FAMILY.inet, { table: 'nowhere', set: 'state' })
+  }
+  return batch
 }
 
 /** With a lease that begins now. */

@@ -8,10 +8,10 @@ import { join } from 'node:path'
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { addIpv6 } from '../support/ipv6.ts'
-import { LAN, type Lab, makeLab, WAN } from '../support/lab.ts'
+import { type Lab, makeLab, WAN } from '../support/lab.ts'
 import { root } from '../support/root.ts'
-import { httpRaw, soap, startUpnp } from '../support/upnp.ts'
-import { openOnLan, PAGE } from './support/lan-browser.ts'
+import { startUpnp } from '../support/upnp.ts'
+import { mapByUpnp, openOnLan, PAGE } from './support/lan-browser.ts'
 
 const FOLDER = join(root, 'docs/screens')
 const MOST_BYTES = 60_000
@@ -28,33 +28,16 @@ function pictures(): void {
   let lab: Lab
   let browser: Browser
 
-  const map = (external: number, label: string, more: Readonly<Record<string, string | number>> = {}) =>
-    httpRaw(
-      lab.a,
-      LAN,
-      soap('AddPortMapping', {
-        NewRemoteHost: '',
-        NewExternalPort: external,
-        NewProtocol: 'TCP',
-        NewInternalPort: external,
-        NewInternalClient: lab.a.ip,
-        NewEnabled: 1,
-        NewPortMappingDescription: label,
-        NewLeaseDuration: 7200,
-        ...more,
-      }),
-    )
-
   beforeAll(async () => {
     lab = await makeLab()
     await addIpv6(lab)
     await lab.router.must(['sysctl', '-q', 'net.netfilter.nf_conntrack_acct=1'])
     await startUpnp(lab, 'quickjs', { upnp: { show_dummy_rule: '0' } })
     await lab.a.tcpEcho(22_000)
-    await map(22_000, 'syncthing-22000')
-    await map(3074, 'Teredo', { NewProtocol: 'UDP', NewLeaseDuration: 14_400 })
-    await map(8123, 'Home Assistant', { NewEnabled: 0 })
-    for (let i = 0; i < 3; i++) await map(80, 'nginx')
+    await mapByUpnp(lab, 22_000, 'syncthing-22000')
+    await mapByUpnp(lab, 3074, 'Teredo', { NewProtocol: 'UDP', NewLeaseDuration: 14_400 })
+    await mapByUpnp(lab, 8123, 'Home Assistant', { NewEnabled: 0 })
+    for (let i = 0; i < 3; i++) await mapByUpnp(lab, 80, 'nginx')
     const flow = await lab.world.tcpFlow([WAN, 22_000])
     for (let i = 0; i < 40; i++) await flow.ask('x'.repeat(1000 + 20 * i))
     browser = await openOnLan(lab)

@@ -5,8 +5,8 @@ import { addIpv6 } from '../support/ipv6.ts'
 import { LAN, type Lab, makeLab } from '../support/lab.ts'
 import { expectReach } from '../support/reach.ts'
 import type { Engine, Server } from '../support/server.ts'
-import { httpRaw, request, soap, startUpnp, statusOf } from '../support/upnp.ts'
-import { openOnLan, PAGE } from './support/lan-browser.ts'
+import { httpRaw, request, startUpnp, statusOf } from '../support/upnp.ts'
+import { mapByUpnp, openOnLan, PAGE } from './support/lan-browser.ts'
 
 const ENGINES: readonly Engine[] = ['quickjs', 'node']
 
@@ -32,23 +32,6 @@ describe.each(ENGINES)('on %s', engine => {
   let lab: Lab
   let server: Server
   let browser: Browser
-
-  const map = (external: number, label: string, more: Readonly<Record<string, string | number>> = {}) =>
-    httpRaw(
-      lab.a,
-      LAN,
-      soap('AddPortMapping', {
-        NewRemoteHost: '',
-        NewExternalPort: external,
-        NewProtocol: 'TCP',
-        NewInternalPort: external,
-        NewInternalClient: lab.a.ip,
-        NewEnabled: 1,
-        NewPortMappingDescription: label.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;'),
-        NewLeaseDuration: 7200,
-        ...more,
-      }),
-    )
 
   beforeAll(async () => {
     lab = await makeLab()
@@ -78,10 +61,10 @@ describe.each(ENGINES)('on %s', engine => {
   describe('with mappings, hostile ones too', () => {
     beforeAll(async () => {
       await lab.a.tcpEcho(22000)
-      expect(statusOf(await map(22000, 'syncthing-22000'))).toBe(200)
-      expect(statusOf(await map(51413, 'Transmission at 51413', { NewEnabled: 0 }))).toBe(200)
-      for (const [at, label] of HOSTILE.entries()) expect(statusOf(await map(40_001 + at, label))).toBe(200)
-      for (let i = 0; i < 3; i++) expect(statusOf(await map(80, 'nginx <b>80</b>'))).toBe(500)
+      expect(statusOf(await mapByUpnp(lab, 22000, 'syncthing-22000'))).toBe(200)
+      expect(statusOf(await mapByUpnp(lab, 51413, 'Transmission at 51413', { NewEnabled: 0 }))).toBe(200)
+      for (const [at, label] of HOSTILE.entries()) expect(statusOf(await mapByUpnp(lab, 40_001 + at, label))).toBe(200)
+      for (let i = 0; i < 3; i++) expect(statusOf(await mapByUpnp(lab, 80, 'nginx <b>80</b>'))).toBe(500)
       await expectReach(lab, 'tcp', 22_000, lab.a)
     })
 

@@ -7,7 +7,8 @@ import type { Ip } from '../../base/ip.ts'
 import type { Instant } from '../../base/time.ts'
 import { between } from '../../base/time.ts'
 import type { Mapping } from '../../core/mapping.ts'
-import type { GatewayWorld, ListedRedirect } from './gateway-world.ts'
+import type { ListedRedirect } from '../../core/surroundings.ts'
+import type { GatewayWorld } from './gateway-world.ts'
 import type { PortMappingEntry, PortMappingKey, PortRangeAsked } from './portmapping.ts'
 
 /** For the version whose client reads. */

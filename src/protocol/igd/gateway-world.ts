@@ -2,12 +2,14 @@
  * What the gateway asks of the rest of the program while it answers a control call. The daemon supplies it; nothing of
  * it may throw, and a promise that rejects is answered with 501.
  */
-import type { Endpoint, Ip, Mac, Port } from '../../base/ip.ts'
+
+import type { Ip, Mac } from '../../base/ip.ts'
 import type { Clock, Instant, Seconds } from '../../base/time.ts'
 import type { Engine } from '../../core/engine.ts'
 import type { Mapping, Transport } from '../../core/mapping.ts'
 import type { Noise } from '../../core/noise.ts'
 import type { Rate } from '../../core/rate.ts'
+import type { ListedRedirect } from '../../core/surroundings.ts'
 
 export interface GatewayWorld {
   readonly clock: Clock
@@ -59,15 +61,6 @@ export interface LinkReading {
 export interface Traffic {
   readonly packets: bigint | number
   readonly bytes: bigint | number
-}
-
-/** One external port of a redirect. */
-export interface ListedRedirect {
-  readonly transport: Transport
-  readonly external: Port
-  readonly internal: Endpoint
-  /** Name of the redirect, as the owner wrote it. */
-  readonly label: string
 }
 
 /** Who calls. */
