@@ -13,6 +13,49 @@ const LONGEST = 2048
 const RECEIVE_BUFFER = 1 << 20
 
 export async function openUdp(options: UdpOptions, call: (run: () => void) => void): Promise<UdpSocket> {
+  const socket = await bound(options)
+  let open = true
+  return {
+    take(each) {
+      const deliver = gathering(datagram => {
+        if (open) call(() => each(datagram))
+      })
+      // recv() of dgram-as-promised loses what arrives between two calls, so its socket's event is used.
+      socket.socket.removeAllListeners('message')
+      socket.socket.on('message', (bytes, from) => {
+        const datagram = received(bytes, from)
+        if (open && datagram !== undefined) deliver(datagram)
+      })
+    },
+    send(bytes, to) {
+      if (!open) return
+      const scope = isLinkLocal(to.ip) || to.ip.startsWith('ff02:') ? `%${options.device}` : ''
+      // send() of dgram-as-promised drops a datagram for each error that came in before.
+      socket.socket.send(bytes, to.port, `${to.ip}${scope}`, () => undefined)
+    },
+    close() {
+      if (!open) return
+      open = false
+      socket.close().catch(() => undefined)
+    },
+  }
+}
+
+/**
+ * Delivers what one poll of the event loop has read (up to 32 datagrams) in one piece: the promises of a handler are not
+ * settled between two of them, so what they ask for becomes one batch, as on QuickJS.
+ */
+function gathering(deliver: (datagram: Datagram) => void): (datagram: Datagram) => void {
+  const gathered: Datagram[] = []
+  const all = () => {
+    for (const datagram of gathered.splice(0)) deliver(datagram)
+  }
+  return datagram => {
+    if (gathered.push(datagram) === 1) setImmediate(all)
+  }
+}
+
+async function bound(options: UdpOptions) {
   const { DgramAsPromised } = await import('dgram-as-promised')
   const { networkInterfaces } = await import('node:os')
   const doing = `udp socket ${options.address} port ${options.port} on ${options.device}`
@@ -31,31 +74,10 @@ export async function openUdp(options: UdpOptions, call: (run: () => void) => vo
     // What leaves for a group is not looped back to this machine: nobody here asks for it.
     socket.setMulticastLoopback(false)
     socket.setRecvBufferSize(RECEIVE_BUFFER)
+    return socket
   } catch (error) {
     socket.close().catch(() => undefined)
     throw systemError(doing, error)
-  }
-  let open = true
-  return {
-    take(each) {
-      // recv() of dgram-as-promised loses what arrives between two calls, so its socket's event is used.
-      socket.socket.removeAllListeners('message')
-      socket.socket.on('message', (bytes, from) => {
-        const datagram = received(bytes, from)
-        if (open && datagram !== undefined) call(() => each(datagram))
-      })
-    },
-    send(bytes, to) {
-      if (!open) return
-      const scope = isLinkLocal(to.ip) || to.ip.startsWith('ff02:') ? `%${options.device}` : ''
-      // send() of dgram-as-promised drops a datagram for each error that came in before.
-      socket.socket.send(bytes, to.port, `${to.ip}${scope}`, () => undefined)
-    },
-    close() {
-      if (!open) return
-      open = false
-      socket.close().catch(() => undefined)
-    },
   }
 }
 

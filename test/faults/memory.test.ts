@@ -1,7 +1,7 @@
 /**
  * What a large change costs the kernel. For each element of a batch it makes a notice of 8 KB for whoever listens to
- * nf_tables, and keeps all of them until the commit: our own ear must be off while we speak much (quickjs-sockets.ts,
- * node-netlink.ts). A router with 128 MB of memory does not survive it otherwise.
+ * nf_tables, and keeps all of them until the commit: our own ear must be off while we speak much (kernel/exchange.ts).
+ * A router with 128 MB of memory does not survive it otherwise.
  */
 import { readFileSync } from 'node:fs'
 import { afterEach, describe, expect, test } from 'vitest'

@@ -7,21 +7,13 @@ import type { Ip, Port } from '../../src/base/ip.ts'
 import type { Seconds } from '../../src/base/time.ts'
 import type { Mapping } from '../../src/core/mapping.ts'
 import { ORDINARY } from '../../src/core/mapping.ts'
-import type { Settings } from '../../src/kernel/ruleset.ts'
 import type { Counted } from '../../src/kernel/traffic.ts'
 import type { Lab } from '../support/lab.ts'
 import { makeLab, WAN } from '../support/lab.ts'
 import type { Worker } from '../support/nft-lab.ts'
-import { ENGINES, startWorker } from '../support/nft-lab.ts'
+import { ENGINES, SETTINGS, startWorker } from '../support/nft-lab.ts'
 import { sleep } from '../support/process.ts'
 
-const SETTINGS: Settings = {
-  internal: ['br-lan'],
-  external: ['wan0'],
-  markBit: 1 << 30,
-  guarded: [],
-  capacity: 'unbounded',
-}
 const ip = WAN as Ip
 
 describe.each(ENGINES)('%s', engine => {
