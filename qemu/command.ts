@@ -50,11 +50,14 @@ function consoles({ given, facts }: Image, directory: string): readonly string[]
   const log = join(directory, 'serial.log')
   const serial = ['-serial', 'chardev:con', '-chardev']
   if (given !== undefined) {
-    return [...serial, `socket,id=con,path=${join(directory, 'console.sock')},server=on,wait=off,logfile=${log}`]
+    return [
+      ...serial,
+      `socket,id=con,path=${join(directory, 'console.sock')},server=on,wait=off,logfile=${log},logappend=on`,
+    ]
   }
   const { bus, portAt } = MACHINES[facts.machine]
   return [
-    ...[...serial, `file,id=con,path=${log}`],
+    ...[...serial, `file,id=con,path=${log},append=on`],
     ...['-device', `virtio-serial-${bus}${portAt === undefined ? '' : `,${portAt}`}`],
     ...['-chardev', `socket,id=ctl,path=${join(directory, 'ctl.sock')},server=on,wait=off`],
     ...['-device', 'virtserialport,chardev=ctl,name=ctl'],

@@ -141,7 +141,7 @@ export class Vm {
     this.#forget()
   }
 
-  /** What QEMU shows of itself on the serial line, from the last start on. */
+  /** What the router said on the serial line since its disk was new: its boot too, when it was saved and restored since. */
   get serial(): string {
     try {
       return withoutTalk(readFileSync(this.#file('serial.log'), 'utf8'))
@@ -169,7 +169,7 @@ export class Vm {
   }
 
   async #newDisk(): Promise<void> {
-    rmSync(this.#disk, { force: true })
+    for (const file of [this.#disk, this.#file('serial.log')]) rmSync(file, { force: true })
     if (this.image.given !== undefined) return this.#given(this.image.given.disk)
     // As old as the oldest kernel's ext4.
     await must(['mke2fs', '-q', '-t', 'ext4', '-O', '^metadata_csum_seed,^orphan_file', this.#disk, '64M'])

@@ -26,8 +26,13 @@ export function router(state: 'ready' | 'fresh' | 'off', options: Partial<VmOpti
   beforeAll(async () => {
     situation.lab = await makeSurroundings()
     situation.vm = new Vm(given.image, { ...given, taps: situation.lab.taps, ...options })
-    if (state === 'ready') await ready(situation.vm)
-    if (state === 'fresh') await situation.vm.boot(true)
+    try {
+      if (state === 'ready') await ready(situation.vm)
+      if (state === 'fresh') await situation.vm.boot(true)
+    } catch (error) {
+      await keepEvidence(situation.vm, `before the rows ${expect.getState().testPath?.split('/').pop() ?? ''}`)
+      throw error
+    }
   })
   // To see rows fail: a script that spoils something in the router before each of them.
   beforeEach(async () => {
@@ -35,7 +40,7 @@ export function router(state: 'ready' | 'fresh' | 'off', options: Partial<VmOpti
     if (spoil && situation.vm.on) await situation.vm.sh(spoil)
   })
   afterEach(async ({ task }) => {
-    if (task.result?.state === 'fail') await keepEvidence(situation.vm, task.name)
+    if (task.result?.state === 'fail') await keepEvidence(situation.vm, `${task.suite?.name ?? ''} ${task.name}`)
   })
   afterAll(async () => {
     await situation.vm?.off()
@@ -44,18 +49,24 @@ export function router(state: 'ready' | 'fresh' | 'off', options: Partial<VmOpti
   return situation
 }
 
+const EVIDENCE = `echo '=== log'; logread | tail -n 60
+echo '=== ruleset'; nft -t list ruleset
+echo '=== mappings'; portico /ip/upnp/mappings/print
+echo '=== system'; ps; ip addr; free`
+
 /** Beside the failure: the serial line, the router's log, its ruleset, its mappings. */
 async function keepEvidence(vm: Vm, test: string): Promise<void> {
   const directory = join(root, 'build/qemu/failures')
-  const file = join(directory, `${given.image.name} ${test.replace(/[^A-Za-z0-9 ]/g, '')}.txt`)
-  const asked = await vm
-    .sh(
-      'logread | tail -n 60; echo; nft -t list ruleset; echo; portico /ip/upnp/mappings/print; ps; ip addr; free',
-      20_000,
-    )
-    .catch(error => ({ stdout: String(error), stderr: '' }))
+  const file = join(
+    directory,
+    `${given.image.name} ${test
+      .replace(/[^A-Za-z0-9 ]/g, '')
+      .trim()
+      .slice(0, 150)}.txt`,
+  )
+  const asked = await vm.sh(EVIDENCE, 20_000).catch(error => ({ stdout: String(error), stderr: '' }))
   mkdirSync(directory, { recursive: true })
-  writeFileSync(file, `${asked.stdout}${asked.stderr}\n${vm.serial.slice(-20_000)}\n`)
+  writeFileSync(file, `${asked.stdout}${asked.stderr}\n=== serial line\n${vm.serial.slice(-20_000)}\n`)
   console.log(`the router's log and ruleset: ${file}\n${asked.stdout.slice(0, 3000)}`)
 }
 
