@@ -35,7 +35,7 @@ export const upnp = {
     example: '0',
   }),
   allow_disable_internal_interface: withDefault(flag, false, {
-    help: 'Let a UPnP client take an internal interface down.',
+    help: 'Accepted, shown and exported, because scripts set it. Nothing acts on it: no action of UPnP that is served takes an internal interface down, with yes as with no.',
     since: WITH_UPNP,
     routeros: 'allow-disable-internal-interface',
     extension: true,

@@ -2,14 +2,16 @@
 import type { Ip } from '../base/ip.ts'
 import type { Instant } from '../base/time.ts'
 import { between } from '../base/time.ts'
-import type { Mapping, MappingState, Owner, Wish } from '../core/mapping.ts'
+import type { Mapping, MappingState, Owner, Refusal, Wish } from '../core/mapping.ts'
 import type { ListedRedirect } from '../core/surroundings.ts'
 import type { Uplink } from '../core/uplink.ts'
 import type { Counted } from '../kernel/traffic.ts'
 import { type Html, html, NOTHING } from './page-html.ts'
-import { ago, asked, bytes, counted, duration, REFUSED, reachOf, upper } from './page-words.ts'
+import type { Words } from './page-texts.ts'
+import { ago, asked, bytes, duration, IS_OWN_REASON, reachOf, upper } from './page-words.ts'
 
 export interface View {
+  readonly words: Words
   readonly name: string
   readonly client: Ip
   readonly now: Instant
@@ -30,7 +32,7 @@ export interface Row {
 /** The same request refused for the same reason, once or many times; `at`: the last time. */
 export interface Refused {
   readonly wish: Wish
-  readonly why: keyof typeof REFUSED
+  readonly why: Refusal
   readonly because: string
   readonly at: Instant
   readonly times: number
@@ -42,55 +44,56 @@ export const PATHS = { page: '/', style: '/page.css', sign: '/page.svg' } as con
 const REFRESH = 60
 
 export function document(view: View): string {
-  const { name, client } = view
+  const { name, client, words } = view
+  const device = html`<b class="mono">${client}</b>`
   const { text } = html`<!doctype html>
-<html lang="en">
+<html lang="${words.language}">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <meta http-equiv="refresh" content="${REFRESH}">
-<title>Open ports – ${name}</title>
+<title>${words.say('title', name)}</title>
 <link rel="stylesheet" href="${PATHS.style}">
 <link rel="icon" type="image/svg+xml" href="${PATHS.sign}">
 </head>
 <body>
 <header><img src="${PATHS.sign}" alt=""><span><bdi>${name}</bdi></span></header>
 <main>
-<h1>Ports open to this device</h1>
-<p class="lede">This device is <b class="mono">${client}</b>. Its programs asked the router to let the internet in here.</p>
-${reach(view.uplink)}
+<h1>${words.text('heading')}</h1>
+<p class="lede">${words.say('lede', device)}</p>
+${reach(view)}
 ${openPorts(view)}
 ${refused(view)}
 </main>
-<footer><p>Only this device sees this list. It is read anew every minute. <a href="${PATHS.page}">Now</a></p></footer>
+<footer><p>${words.text('footer')} <a href="${PATHS.page}">${words.text('now')}</a></p></footer>
 </body>
 </html>
 `
   return text
 }
 
-function reach(uplink: Uplink): Html {
-  const { is, title, meaning } = reachOf(uplink)
-  const address = uplink.is === 'down' ? 'none' : uplink.told
+function reach({ uplink, words }: View): Html {
+  const is = reachOf(uplink)
+  const address = uplink.is === 'down' ? words.text('none') : uplink.told
   const own =
     uplink.is === 'up' && uplink.told !== uplink.address
-      ? html` The router's own address is <span class="mono">${uplink.address}</span>.`
+      ? html` ${words.say('ownAddress', html`<span class="mono">${uplink.address}</span>`)}`
       : NOTHING
   return html`<section class="reach ${is}" id="reach">
-<div><h2>External address</h2><p class="mono" id="address">${address}</p></div>
-<p><b>${title}.</b> ${meaning}${own}</p>
+<div><h2>${words.text('address')}</h2><p class="mono" id="address">${address}</p></div>
+<p><b>${words.text(is)}</b> ${words.text(`${is}Means`)}${own}</p>
 </section>`
 }
 
 function openPorts(view: View): Html {
-  const { rows, limit } = view
+  const { rows, limit, words } = view
   const held = rows.filter(({ of }) => isOfClient(of)).length
   const open = rows.filter(({ of }) => stateOf(of) === 'on').length
-  const idle = open === rows.length ? '' : `, ${rows.length - open} idle`
-  const count = rows.length === 0 ? NOTHING : html`<span>${held} of ${limit} allowed</span>`
+  const idle = open === rows.length ? '' : words.fill('idle', rows.length - open)
+  const count = rows.length === 0 ? NOTHING : html`<span>${words.say('allowed', held, limit)}</span>`
   return html`<section id="ports">
-<div class="top"><h2>${rows.length === 0 ? 'Open ports' : `${counted(open, 'open port')}${idle}`}</h2>${count}</div>
+<div class="top"><h2>${rows.length === 0 ? words.text('openPorts') : `${words.count('openCount', open)}${idle}`}</h2>${count}</div>
 ${rows.length === 0 ? empty(view) : table(view)}
 </section>`
 }
@@ -99,51 +102,53 @@ const stateOf = (of: Row['of']): MappingState => ('owner' in of ? of.state : 'on
 
 const isOfClient = (of: Row['of']): boolean => 'owner' in of && of.owner.via !== 'operator'
 
-function empty({ opensPorts, refusals }: View): Html {
+function empty({ opensPorts, refusals, words }: View): Html {
   if (!opensPorts) {
-    return html`<div class="empty"><p>No port is open to this device, and the router does not open any on request.</p>
-<p>Its owner can switch that on, or open a port by hand.</p></div>`
+    return html`<div class="empty"><p>${words.text('closedHere')}</p>
+<p>${words.text('askOwner')}</p></div>`
   }
-  return html`<div class="empty"><p>No program on this device has asked for a port.</p>
-<p>Programs that work better with one ask by themselves when they are told to:</p>
+  return html`<div class="empty"><p>${words.text('nobodyAsked')}</p>
+<p>${words.text('howTo')}</p>
 <ul>
-<li>Games and consoles: start online play; they show an open or moderate “NAT type” when it worked.</li>
-<li>Torrent and file sharing: look for “UPnP / NAT-PMP port forwarding” in the connection settings.</li>
-<li>Others: look for “UPnP”, “NAT-PMP” or “automatic port mapping”.</li>
-</ul>
-<p>${refusals.length > 0 ? 'What was asked for and refused stands below.' : 'Nothing was refused lately either.'}</p></div>`
+${(['games', 'torrents', 'others'] as const).map(each => html`<li>${words.text(each)}</li>\n`)}</ul>
+<p>${words.text(refusals.length > 0 ? 'seeBelow' : 'noRefusals')}</p></div>`
 }
 
-function table({ rows, now }: View): Html {
+const COLUMNS = ['port', 'purpose', 'leadsTo', 'timeLeft', 'traffic'] as const
+
+function table({ rows, now, words }: View): Html {
   return html`<table>
-<thead><tr><th scope="col">Port</th><th scope="col">For</th><th scope="col">Leads to</th><th scope="col">Time left</th><th scope="col">Traffic</th></tr></thead>
+<thead><tr>${COLUMNS.map(each => html`<th scope="col">${words.text(each)}</th>`)}</tr></thead>
 <tbody>
-${rows.map(row => tableRow(row, now))}
+${rows.map(row => tableRow(row, now, words))}
 </tbody>
 </table>`
 }
 
-function tableRow({ of, traffic }: Row, now: Instant): Html {
+function tableRow({ of, traffic }: Row, now: Instant, words: Words): Html {
   const isMapping = 'owner' in of
   const state = stateOf(of)
   const isPinhole = isMapping && of.pinhole !== undefined
   const name = isMapping ? nameOf(of.owner, of.label) : of.label
-  const label = name === '' ? html`No name given` : html`<bdi>${name}</bdi>`
+  const label = name === '' ? words.say('unnamed') : html`<bdi>${name}</bdi>`
+  const who = isMapping ? whoAsked(of.owner, isPinhole, words) : words.text('firewallRule')
+  const cells = [
+    html`<span class="tag">${upper(of.transport)}</span><span class="port">${externalPort(of)}</span>${from(of, words)}`,
+    html`<span class="name">${label}</span><small>${who}</small>${chip(state, words)}`,
+    html`<span class="amount">${words.fill('portOf', of.internal.port)}</span><small class="mono">${of.internal.ip}</small>`,
+    isMapping ? timeLeft(of, now, words) : words.say('noEnd'),
+    amounts(traffic, words),
+  ]
   return html`<tr class="${state === 'on' ? 'on' : 'idle'}">
-<td data-label="Port"><span class="tag">${upper(of.transport)}</span><span class="port">${externalPort(of)}</span>${from(of)}</td>
-<td data-label="For"><span class="name">${label}</span><small>${isMapping ? whoAsked(of.owner, isPinhole) : 'Firewall rule'}</small>${STATE[state]}</td>
-<td data-label="Leads to"><span class="amount">port ${of.internal.port}</span><small class="mono">${of.internal.ip}</small></td>
-<td data-label="Time left">${isMapping ? timeLeft(of, now) : 'No end'}</td>
-<td data-label="Traffic">${amounts(traffic)}</td>
-</tr>
+${cells.map((cell, i) => html`<td data-label="${words.text(COLUMNS[i] as (typeof COLUMNS)[number])}">${cell}</td>\n`)}</tr>
 `
 }
 
 const externalPort = ({ external }: Row['of']): number => (typeof external === 'number' ? external : external.port)
 
-function from(of: Row['of']): Html {
+function from(of: Row['of'], words: Words): Html {
   if (!('owner' in of) || of.remote.ip === 'any') return NOTHING
-  return html`<small>only from <span class="mono">${of.remote.ip}</span></small>`
+  return html`<small>${words.say('onlyFrom', html`<span class="mono">${of.remote.ip}</span>`)}</small>`
 }
 
 const SERVICE = { upnp: 'UPnP', 'nat-pmp': 'NAT-PMP' } as const
@@ -151,48 +156,43 @@ const SERVICE = { upnp: 'UPnP', 'nat-pmp': 'NAT-PMP' } as const
 /** NAT-PMP has no word for what a port is for, and ours is the name of the service. */
 const nameOf = (owner: Owner, label: string): string => (owner.via === 'nat-pmp' ? '' : label)
 
-const whoAsked = (owner: Owner, isPinhole: boolean): string =>
-  owner.via === 'operator' ? "Router's owner" : `${SERVICE[owner.via]}${isPinhole ? ', IPv6' : ''}`
+const whoAsked = (owner: Owner, isPinhole: boolean, words: Words): string =>
+  owner.via === 'operator' ? words.text('owner') : `${SERVICE[owner.via]}${isPinhole ? ', IPv6' : ''}`
 
-const STATE: Readonly<Record<MappingState, Html>> = {
-  on: NOTHING,
-  disabled: html`<span class="chip">Switched off by its program</span>`,
-  suspended: html`<span class="chip">Paused: another device opened it</span>`,
-}
+const chip = (state: MappingState, words: Words): Html =>
+  state === 'on' ? NOTHING : html`<span class="chip">${words.text(state)}</span>`
 
-function timeLeft({ lease }: Mapping, now: Instant): Html {
-  if (lease === 'forever') return html`No end`
+function timeLeft({ lease }: Mapping, now: Instant, words: Words): Html {
+  if (lease === 'forever') return words.say('noEnd')
   const left = Math.ceil(between(now, lease.expires) / 1000)
-  return html`<span class="amount">${duration(left)}</span><progress max="${lease.lifetime}" value="${Math.min(left, lease.lifetime)}" aria-label="Time left"></progress>`
+  return html`<span class="amount">${duration(left)}</span><progress max="${lease.lifetime}" value="${Math.min(left, lease.lifetime)}" aria-label="${words.text('timeLeft')}"></progress>`
 }
 
-function amounts(traffic: Counted | undefined): Html {
+function amounts(traffic: Counted | undefined, words: Words): Html {
   if (traffic === undefined) return html`<span class="amount">–</span>`
   const { bytesIn, packetsIn, bytesOut, packetsOut } = traffic
-  if (packetsIn + packetsOut === 0) return html`<span class="amount">None yet</span>`
+  if (packetsIn + packetsOut === 0) return html`<span class="amount">${words.text('noTraffic')}</span>`
+  const way = (arrow: string, title: 'received' | 'sent', amount: number, packets: number): Html =>
+    html`<span class="amount" title="${words.text(title)}">${arrow} ${bytes(amount, words)} <small>${words.count('packets', packets)}</small></span>`
   return html`${way('↓', 'received', bytesIn, packetsIn)}${way('↑', 'sent', bytesOut, packetsOut)}`
 }
 
-const way = (arrow: string, title: string, amount: number, packets: number): Html =>
-  html`<span class="amount" title="${title}">${arrow} ${bytes(amount)} <small>${counted(packets, 'packet')}</small></span>`
-
-function refused({ refusals, now }: View): Html {
+function refused({ refusals, now, words }: View): Html {
   if (refusals.length === 0) return NOTHING
   return html`<section id="refused">
-<div class="top"><h2>Refused lately</h2></div>
+<div class="top"><h2>${words.text('refusedLately')}</h2></div>
 <ul>
-${refusals.map(each => refusal(each, now))}
+${refusals.map(each => refusal(each, now, words))}
 </ul>
 </section>`
 }
 
-function refusal({ wish, why, because, at, times }: Refused, now: Instant): Html {
-  const { text, isOwn } = REFUSED[why]
-  const service = wish.owner.via === 'operator' ? '' : ` by ${SERVICE[wish.owner.via]}`
+function refusal({ wish, why, because, at, times }: Refused, now: Instant, words: Words): Html {
+  const service = wish.owner.via === 'operator' ? NOTHING : words.say('by', SERVICE[wish.owner.via])
   const name = 'label' in wish ? nameOf(wish.owner, wish.label) : ''
-  const label = name === '' ? NOTHING : html` for <bdi>${name}</bdi>`
-  const often = times === 1 ? NOTHING : html` (${times} times)`
-  const reason = isOwn ? html`<small>${because}</small>` : NOTHING
-  return html`<li><span>${asked(wish)}${label}${service}${often}</span><time>${ago(between(at, now) / 1000)}</time><p class="why">${text}</p>${reason}</li>
+  const label = name === '' ? NOTHING : words.say('forWhat', html`<bdi>${name}</bdi>`)
+  const often = times === 1 ? NOTHING : words.say('times', times)
+  const reason = IS_OWN_REASON[why] ? html`<small lang="en">${because}</small>` : NOTHING
+  return html`<li><span>${asked(wish, words)}${label}${service}${often}</span><time>${ago(between(at, now) / 1000, words)}</time><p class="why">${words.text(why)}</p>${reason}</li>
 `
 }

@@ -15,7 +15,9 @@ import type { Counted } from '../kernel/traffic.ts'
 import type { Caller } from '../protocol/igd/gateway-world.ts'
 import { unmapped } from '../wire/gena.ts'
 import type { Fields, HttpResponse } from '../wire/http.ts'
+import { fieldOf } from '../wire/http.ts'
 import { SIGN, STYLE } from './page-style.ts'
+import { languageOf, Words } from './page-texts.ts'
 import type { Refused, Row } from './page-view.ts'
 import { document, PATHS } from './page-view.ts'
 
@@ -34,6 +36,7 @@ export interface PageWorld {
 export interface PageRequest {
   readonly method: string
   readonly path: string
+  readonly fields: Fields
 }
 
 /** `undefined`: nothing lies at this path. Never rejects. */
@@ -49,7 +52,8 @@ export function page(request: PageRequest, from: Caller, world: PageWorld): Prom
     return Promise.resolve(plain(503, 'too many requests', []))
   }
   if (file !== undefined) return Promise.resolve(answer(file.type, file.text, KEPT))
-  return show(caller, world).catch(() => plain(500, 'the page could not be made', []))
+  const words = new Words(languageOf(fieldOf(request.fields, 'accept-language')))
+  return show(caller, world, words).catch(() => plain(500, 'the page could not be made', []))
 }
 
 const FILES: ReadonlyMap<string, { readonly type: string; readonly text: string }> = new Map([
@@ -61,7 +65,7 @@ const FILES: ReadonlyMap<string, { readonly type: string; readonly text: string 
 const MOST_ROWS = 256
 const MOST_REFUSALS = 8
 
-async function show(caller: Caller, world: PageWorld): Promise<HttpResponse> {
+async function show(caller: Caller, world: PageWorld, words: Words): Promise<HttpResponse> {
   const { engine } = world
   const addresses = addressesOf(caller, engine.mappings.all())
   const mappings = addresses.flatMap(ip => engine.mappings.ofHost(ip)).slice(0, MOST_ROWS)
@@ -75,6 +79,7 @@ async function show(caller: Caller, world: PageWorld): Promise<HttpResponse> {
   return answer(
     'text/html; charset=utf-8',
     document({
+      words,
       name: world.name(),
       client: caller.ip,
       now: world.now(),
@@ -84,7 +89,7 @@ async function show(caller: Caller, world: PageWorld): Promise<HttpResponse> {
       refusals: refusalsOf(addresses, world.journal),
       opensPorts: forwarding.upnp || forwarding['nat-pmp'],
     }),
-    NOT_KEPT,
+    [['Content-Language', words.language], ['Vary', 'Accept-Language'], ...NOT_KEPT],
   )
 }
 

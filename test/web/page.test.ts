@@ -18,6 +18,7 @@ const SIZES = [
 
 interface Seen {
   readonly title: string
+  readonly language: string
   readonly text: string
   readonly names: readonly string[]
   readonly requests: readonly string[]
@@ -99,6 +100,20 @@ describe.each(ENGINES)('on %s', engine => {
       expect(text).toMatch(/↓ \d+ B \d+ packets\s*↑ \d+ B \d+ packets/)
     })
 
+    test.each([
+      ['de-DE', 'de', '4 offene Ports, 1 ruhend', 'TCP-Port 80 öffnen für nginx <b>80</b> per UPnP (3-mal)'],
+      ['zh-CN', 'zh-Hans', '4 个开放的端口，1 个停用', '开放 TCP 端口 80，用于 nginx <b>80</b>，通过 UPnP（3 次）'],
+    ])('in the language of the browser: %s', async (locale, language, open, refused) => {
+      for (const size of SIZES) {
+        const seen = await look(browser, 'light', size, locale)
+        expect(seen.language).toBe(language)
+        for (const text of [open, refused]) expect(seen.text).toContain(text)
+        expect(seen.names).toContain('syncthing-22000')
+        expect([seen.complaints, seen.unlabelled]).toEqual([[], 0])
+        expect(seen.width).toBeLessThanOrEqual(size[1])
+      }
+    })
+
     test('a neighbour sees nothing of it (S34)', async () => {
       const answer = await httpRaw(lab.b, LAN, request('GET', '/'))
       expect(statusOf(answer)).toBe(200)
@@ -119,8 +134,13 @@ describe.each(ENGINES)('on %s', engine => {
   })
 
   /** As one who opens the page sees it. */
-  async function look(of: Browser, scheme: 'light' | 'dark', [, width, height]: (typeof SIZES)[number]): Promise<Seen> {
-    const context = await of.newContext({ viewport: { width, height }, colorScheme: scheme, locale: 'en-US' })
+  async function look(
+    of: Browser,
+    scheme: 'light' | 'dark',
+    [, width, height]: (typeof SIZES)[number],
+    locale = 'en-US',
+  ): Promise<Seen> {
+    const context = await of.newContext({ viewport: { width, height }, colorScheme: scheme, locale })
     const page = await context.newPage()
     const requests: string[] = []
     const complaints: string[] = []
@@ -138,6 +158,7 @@ describe.each(ENGINES)('on %s', engine => {
 /** Runs in the page. */
 const LOOK = `(() => ({
   title: document.title,
+  language: document.documentElement.lang,
   text: document.body.innerText,
   names: [...document.querySelectorAll('bdi')].map(each => each.textContent),
   width: document.documentElement.scrollWidth,

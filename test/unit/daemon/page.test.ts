@@ -7,8 +7,10 @@ import { Rate } from '../../../src/core/rate.ts'
 import type { Uplink } from '../../../src/core/uplink.ts'
 import type { PageWorld } from '../../../src/daemon/page.ts'
 import { page } from '../../../src/daemon/page.ts'
-import { ago, bytes, duration, grouped } from '../../../src/daemon/page-words.ts'
+import { type Language, languageOf, Words } from '../../../src/daemon/page-texts.ts'
+import { ago, bytes, duration } from '../../../src/daemon/page-words.ts'
 import type { Counted } from '../../../src/kernel/traffic.ts'
+import type { Fields } from '../../../src/wire/http.ts'
 import { redirect } from '../../support/gateway.ts'
 import { map, type WishWords } from '../../support/mappings.ts'
 import { A, A6, B, DOWN, policy, Router, type RouterOptions, up } from '../../support/router.ts'
@@ -36,8 +38,9 @@ class Shown {
     return new Shown(await Router.start(options))
   }
   /** The page as this host sees it. */
-  async to(ip: Ip, mac?: Mac): Promise<string> {
-    const answer = await page({ method: 'GET', path: '/' }, { ip, device: 'br-lan', mac }, this.world)
+  async to(ip: Ip, mac?: Mac, language?: string): Promise<string> {
+    const fields: Fields = language === undefined ? [] : [['accept-language', language]]
+    const answer = await page({ method: 'GET', path: '/', fields }, { ip, device: 'br-lan', mac }, this.world)
     return utf8Decode(answer?.body ?? new Uint8Array(0))
   }
   ask(words: WishWords) {
@@ -218,7 +221,7 @@ describe('what was refused', () => {
 
 describe('page()', () => {
   const ask = async (path: string, method = 'GET') =>
-    page({ method, path }, { ip: A, device: 'br-lan', mac: undefined }, (await Shown.start()).world)
+    page({ method, path, fields: [] }, { ip: A, device: 'br-lan', mac: undefined }, (await Shown.start()).world)
   const fields = async (path: string, method = 'GET') =>
     Object.fromEntries(((await ask(path, method))?.fields ?? []).map(([name, value]) => [name, value]))
 
@@ -243,18 +246,24 @@ describe('page()', () => {
     const shown = await Shown.start({ policy: policy([], { requestsPerSecond: 1 }) })
     const from = { ip: A, device: 'br-lan', mac: undefined }
     const statuses: (number | undefined)[] = []
-    for (let i = 0; i < 3; i++) statuses.push((await page({ method: 'GET', path: '/' }, from, shown.world))?.status)
+    for (let i = 0; i < 3; i++)
+      statuses.push((await page({ method: 'GET', path: '/', fields: [] }, from, shown.world))?.status)
     expect(statuses).toEqual([200, 200, 503])
   })
   test('what cannot be made is 500, and no rejection', async () => {
     const shown = await Shown.start()
     const world = { ...shown.world, traffic: () => Promise.reject(new Error('no')) }
-    const answer = await page({ method: 'GET', path: '/' }, { ip: A, device: 'br-lan', mac: undefined }, world)
+    const answer = await page(
+      { method: 'GET', path: '/', fields: [] },
+      { ip: A, device: 'br-lan', mac: undefined },
+      world,
+    )
     expect(answer?.status).toBe(500)
   })
 })
 
 describe('words', () => {
+  const EN = new Words('en')
   test('lengths of time', () => {
     expect([0, 59.9, 60, 3599, 3600, 3900, 86_399, 86_400, 604_800].map(duration)).toEqual([
       '0 s',
@@ -267,10 +276,11 @@ describe('words', () => {
       '1 d 0 h',
       '7 d 0 h',
     ])
-    expect([ago(1), ago(42)]).toEqual(['just now', '42 s ago'])
+    expect([ago(1, EN), ago(42, EN)]).toEqual(['just now', '42 s ago'])
   })
   test('amounts', () => {
-    expect([0, 999, 1000, 9_994, 9_996, 99_960, 999_499, 999_500, 45_000_000, 731e9, 2e15].map(bytes)).toEqual([
+    const amount = (n: number) => bytes(n, EN)
+    expect([0, 999, 1000, 9_994, 9_996, 99_960, 999_499, 999_500, 45_000_000, 731e9, 2e15].map(amount)).toEqual([
       '0 B',
       '999 B',
       '1.00 kB',
@@ -283,6 +293,82 @@ describe('words', () => {
       '731 GB',
       '2.00 PB',
     ])
-    expect([0, 999, 1000, 1_234_567].map(grouped)).toEqual(['0', '999', '1,000', '1,234,567'])
+    expect([0, 999, 1000, 1_234_567].map(n => EN.grouped(n))).toEqual(['0', '999', '1,000', '1,234,567'])
+  })
+})
+
+describe('languages', () => {
+  test.each<[string | undefined, Language]>([
+    [undefined, 'en'],
+    ['', 'en'],
+    ['de', 'de'],
+    ['de-AT,de;q=0.9,en;q=0.8', 'de'],
+    ['fr-FR,fr;q=0.9,de;q=0.5,en;q=0.3', 'de'],
+    ['en-GB,en;q=0.9,de;q=0.8', 'en'],
+    ['zh-CN,zh;q=0.9', 'zh-Hans'],
+    ['ZH-Hans-CN', 'zh-Hans'],
+    ['de;q=0.2, zh;q=0.7', 'zh-Hans'],
+    ['de;q=0,zh;q=0', 'en'],
+    ['de ; q = 1.000 , en', 'de'],
+    ['*', 'en'],
+    ['deutsch', 'en'],
+    ['de;q=2', 'en'],
+    ['de;q=', 'en'],
+    ['d\u00eb,<script>', 'en'],
+    [`${'x,'.repeat(16)}de`, 'en'],
+  ])('Accept-Language %s is %s', (accept, language) => expect(languageOf(accept)).toBe(language))
+
+  const rows = async (language: string) => {
+    const shown = await Shown.start({
+      policy: policy([
+        { action: 'deny', external: { first: 7000 as Port, last: 7000 as Port }, comment: 'no' },
+        { action: 'allow' },
+      ]),
+    })
+    await shown.ask({ label: '<b>{0}</b>', external: 5000, internal: 80 })
+    await shown.ask({ external: 7000, internal: 7000, label: 'game' })
+    shown.world = {
+      ...shown.world,
+      traffic: async all =>
+        new Map(all.map(each => [each, { packetsIn: 1204, bytesIn: 1234, packetsOut: 1, bytesOut: 0 }])),
+    }
+    return shown.to(A, undefined, language)
+  }
+
+  test('German', async () => {
+    const text = await rows('de')
+    expect(text).toContain('<html lang="de">')
+    const said = words(text)
+    expect(said).toContain('Offene Ports dieses Geräts')
+    expect(said).toContain('1 offener Port')
+    expect(said).toContain('1 von 64 erlaubten')
+    expect(said).toContain('↓ 1,23 kB 1.204 Pakete ↑ 0 B 1 Paket')
+    expect(said).toContain(
+      'UDP-Port 7000 öffnen für game per UPnP gerade eben Die Regeln des Routers erlauben es nicht.',
+    )
+  })
+  test('Chinese', async () => {
+    const said = words(await rows('zh-CN'))
+    expect(said).toContain('对本设备开放的端口')
+    expect(said).toContain('已用 1 个，上限 64 个')
+    expect(said).toContain('↓ 1.23 kB 1,204 个数据包 ↑ 0 B 1 个数据包')
+    expect(said).toContain('路由器规则不允许。')
+  })
+  test.each(['en', 'de', 'zh'])(
+    'in %s a description is text, even one that looks like a place for a value',
+    async language => {
+      const text = await rows(language)
+      expect(text).toContain('<bdi>&lt;b&gt;{0}&lt;/b&gt;</bdi>')
+      for (const tag of tags(text)) expect([...OUR_TAGS.split(' '), 'ul', 'li', 'time']).toContain(tag)
+      // Every place for a value has one.
+      expect(text.replaceAll('{0}&lt;', '')).not.toMatch(/\{\d\}|undefined/)
+    },
+  )
+  test('is told in the head, and that it depends on who asks', async () => {
+    const world = (await Shown.start()).world
+    const request = { method: 'GET', path: '/', fields: [['accept-language', 'de']] as Fields }
+    const answer = await page(request, { ip: A, device: 'br-lan', mac: undefined }, world)
+    expect(answer?.fields).toContainEqual(['Content-Language', 'de'])
+    expect(answer?.fields).toContainEqual(['Vary', 'Accept-Language'])
   })
 })
