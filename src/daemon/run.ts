@@ -63,5 +63,9 @@ export function explain(error: unknown): { readonly status: number; readonly mes
 /** socket(2), where the kernel was built without netfilter, or its module is not there. */
 const NO_NETLINK = ['EPROTONOSUPPORT', 'EAFNOSUPPORT', 'ESOCKTNOSUPPORT']
 
-const faultText = (error: unknown): string =>
-  error instanceof Error ? `${error} ${(error.stack ?? '').replaceAll('\n', ' |')}` : String(error)
+/** What was said and where, in one line; on Node a stack begins with what was said. */
+function faultText(error: unknown): string {
+  const said = String(error)
+  const stack = error instanceof Error ? (error.stack ?? '').replaceAll('\n', ' |') : ''
+  return stack.startsWith(said) ? stack : `${said} ${stack}`.trimEnd()
+}

@@ -18,3 +18,8 @@ test.each<[error: unknown, status: number, message: RegExp]>([
   expect(explained.status).toBe(status)
   expect(explained.message).toMatch(message)
 })
+
+test('a fault is told once, with the place where it was found', () => {
+  const { message } = explain(new TypeError('undefined is not a function'))
+  expect(message.split('undefined is not a function')).toHaveLength(2)
+})
