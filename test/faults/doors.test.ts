@@ -100,8 +100,8 @@ describe.each(ENGINES)('on %s', engine => {
     lab = await makeLab()
     let server = await start(lab, engine)
     const ports = [20_000, 20_000 + ADOPTED / 2 - 1] as const
-    const load = await lab.a.load({ server: [LAN, PORT], ports, rate: 4000, deletes: 0 })
-    await until('all are mapped', async () => (await tableView(server)).length === ADOPTED || undefined, 30_000, 250)
+    const load = await lab.a.load({ server: [LAN, PORT], ports, rate: 2000, deletes: 0 })
+    await until('all are mapped', async () => (await tableView(server)).length === ADOPTED || undefined, 80_000, 250)
     await load.close()
     for (const [n, ms] of MOVES_MS.entries()) {
       const now = addressOf(n + 1)
