@@ -28,7 +28,9 @@ export function writeBenchTable(): void {
   const text = readFileSync(readme, 'utf8')
   const [from, to] = [text.indexOf(BEGIN), text.indexOf(END)]
   if (from < 0 || to < from) throw new Error(`${readme} has no place for the table`)
-  writeFileSync(readme, `${text.slice(0, from + BEGIN.length)}\n\n${table(rows())}\n${text.slice(to)}`)
+  const all = rows()
+  if (all.length === 0) return
+  writeFileSync(readme, `${text.slice(0, from + BEGIN.length)}\n\n${table(all)}\n${text.slice(to)}`)
 }
 
 function rows(): readonly Row[] {

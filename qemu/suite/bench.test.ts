@@ -72,7 +72,7 @@ set portico.upnp.enabled=0
 commit portico
 END
 /etc/init.d/portico start
-sleep 2
+until nft list table inet portico >/dev/null 2>&1 && pidof portico >/dev/null; do sleep 1; done
 kill -9 $(cat /tmp/procd/portico/instance-instance1/supervisor) $(pidof portico)
 nft delete table inet portico`,
     start: '(/usr/bin/portico daemon >/dev/null 2>&1 </dev/null &)',
@@ -90,10 +90,10 @@ describe.each(SERVERS)('$name', ({ name, program, prepare, start, stop }) => {
 
   test('start, requests, memory, first packets', async () => {
     const { a } = it.lab
-    await it.vm.must(prepare, 60_000)
+    await it.vm.must(prepare, 120_000)
     const began = Date.now()
     await it.vm.must(start)
-    await until('an answer', () => answers(), 30_000, 2)
+    await until('an answer', () => answers(), 60_000, 2)
     note('start to the first answer', Date.now() - began, 'ms')
     note('resident, idle', await resident(), 'kB')
     // By time, not by number: miniupnpd may need minutes for what Portico does in a second.
@@ -116,7 +116,7 @@ describe.each(SERVERS)('$name', ({ name, program, prepare, start, stop }) => {
       note('first packet of a flow, with those', (await flows(30_000)).first, 'ms')
     })
     expect(known).toBeGreaterThan(0)
-    await it.vm.must(stop)
+    await it.vm.must(stop, 60_000)
   }, 300_000)
 })
 

@@ -92,7 +92,7 @@ const gatewayOf = (host: Host): string => host.ip.replace(/\d+$/, '1')
  */
 export async function map(host: Host, transport: Transport, port: number, lifetime = 3600): Promise<number> {
   let said = ''
-  for (let attempt = 0; attempt < 3; attempt++) {
+  for (let attempt = 0; attempt < 8; attempt++) {
     const { stdout } = await natpmpc(host, '-a', String(port), String(port), transport, String(lifetime))
     const granted = /Mapped public port (\d+) protocol \w+ to local port (\d+) li\w+ (\d+)/.exec(stdout)
     if (granted?.[2] === String(port)) return Number(granted[1])
