@@ -27,7 +27,7 @@ export class Agent implements Hand {
   }
 
   static async connect(path: string): Promise<Agent> {
-    return new Agent(await until(`a socket at ${path}`, () => tryConnect(path), 10_000, 20))
+    return new Agent(await until(`a socket at ${path}`, () => tryConnect(path), 60_000, 20))
   }
 
   /** Runs a shell script in the router; 124 when the time (ms) is up. */

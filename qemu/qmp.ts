@@ -23,7 +23,7 @@ export class Qmp {
   }
 
   static async connect(path: string): Promise<Qmp> {
-    const socket = await until(`QEMU listens at ${path}`, () => tryConnect(path), 10_000, 20)
+    const socket = await until(`QEMU listens at ${path}`, () => tryConnect(path), 60_000, 20)
     const qmp = new Qmp(socket)
     await qmp.run('qmp_capabilities')
     return qmp

@@ -14,7 +14,7 @@ uci commit portico
 export const SERVES = `n=0
 until portico /ip/nat-pmp/print >/dev/null 2>&1; do
   n=$((n + 1))
-  [ $n -lt 60 ] || { echo "does not serve: $(portico /ip/nat-pmp/print 2>&1)"; logread | tail -n 20; exit 1; }
+  [ $n -lt 300 ] || { echo "does not serve: $(portico /ip/nat-pmp/print 2>&1)"; logread | tail -n 20; exit 1; }
   usleep 200000 2>/dev/null || sleep 1
 done`
 

@@ -24,6 +24,8 @@ export interface VmOptions {
 
 /** Milliseconds until an answer after power on. A given image may have its overlay to make, and its keys. */
 const PATIENCE = { ours: 300_000, given: 400_000 }
+/** How many times longer than named a script may take in the router, on a machine that is busy with other things. */
+const BUSY = 5
 
 export class Vm {
   readonly image: Image
@@ -62,12 +64,12 @@ export class Vm {
     return this.#hand !== undefined
   }
 
-  async answers(timeout = 30_000): Promise<void> {
+  async answers(timeout = 120_000): Promise<void> {
     await until(
       `the router answers; it said:\n${this.serial.slice(-2000)}`,
       async () => {
         if (this.#process?.status !== undefined) throw new Error(`QEMU ended: ${this.#process.output}\n${this.serial}`)
-        return (await this.sh('echo here', 3000)).stdout === 'here\n' || undefined
+        return (await this.sh('echo here', 1000)).stdout === 'here\n' || undefined
       },
       timeout,
       50,
@@ -76,7 +78,7 @@ export class Vm {
 
   async sh(script: string, timeout = 30_000): Promise<Finished> {
     if (this.#hand === undefined) throw new Error('the router is off')
-    return this.#hand.sh(script, timeout * slowness(this.image.facts))
+    return this.#hand.sh(script, timeout * BUSY * slowness(this.image.facts))
   }
 
   async must(script: string, timeout?: number): Promise<string> {
@@ -95,11 +97,15 @@ export class Vm {
     await this.sh('sync')
     await this.#qmp?.run('stop')
     await this.#qmp?.run('migrate', { uri: `exec:cat > '${this.#file(`${name}.ram`)}'` })
-    await until('the router is saved', async () => {
-      const status = await this.#status('query-migrate')
-      if (status === 'failed') throw new Error('saving failed')
-      return status === 'completed' || undefined
-    })
+    await until(
+      'the router is saved',
+      async () => {
+        const status = await this.#status('query-migrate')
+        if (status === 'failed') throw new Error('saving failed')
+        return status === 'completed' || undefined
+      },
+      120_000,
+    )
     copyFileSync(this.#disk, this.#file(`${name}.disk`))
     await this.#qmp?.run('cont')
   }
@@ -114,10 +120,14 @@ export class Vm {
     await this.off()
     copyFileSync(this.#file(`${name}.disk`), this.#disk)
     await this.#launch(['-incoming', `exec:cat '${this.#file(`${name}.ram`)}'`])
-    await until('the router is back', async () => {
-      const status = await this.#status('query-status')
-      return status !== 'inmigrate' || undefined
-    })
+    await until(
+      'the router is back',
+      async () => {
+        const status = await this.#status('query-status')
+        return status !== 'inmigrate' || undefined
+      },
+      120_000,
+    )
     await this.#qmp?.run('cont')
     await this.answers()
     return Number(process.hrtime.bigint() - began) / 1e9

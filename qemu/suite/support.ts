@@ -78,10 +78,15 @@ export function figure(name: string, value: number | string, unit = ''): void {
 }
 
 export const natpmpc = (host: Host, ...words: readonly string[]): Promise<Finished> =>
-  host.run(['natpmpc', '-g', gatewayOf(host), ...words], { timeout: 20_000 })
+  host.run(['natpmpc', '-g', gatewayOf(host), ...words], { timeout: 120_000 })
 
-export const upnpc = (host: Host, ...words: readonly string[]): Promise<Finished> =>
-  host.run(['upnpc', '-m', 'eth0', ...words], { timeout: 30_000 })
+/** It listens for answers to its search two seconds long, so a router that is kept waiting is asked again. */
+export async function upnpc(host: Host, ...words: readonly string[]): Promise<Finished> {
+  for (let attempt = 1; ; attempt++) {
+    const done = await host.run(['upnpc', '-m', 'eth0', ...words], { timeout: 120_000 })
+    if (attempt === 5 || !done.stdout.includes('No IGD UPnP Device found')) return done
+  }
+}
 
 const gatewayOf = (host: Host): string => host.ip.replace(/\d+$/, '1')
 

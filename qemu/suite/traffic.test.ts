@@ -1,5 +1,7 @@
 /** NAT-PMP by a stranger's client, and packets through what it was given: in, out, and from the neighbour. */
 import { describe, expect, test } from 'vitest'
+import type { Heard } from '../../test/support/agent.ts'
+import { until } from '../../test/support/process.ts'
 import { expectNoReach, expectReach, map, natpmpc, router, serving, type Transport, WAN } from './support.ts'
 
 const it = router('ready')
@@ -50,8 +52,11 @@ test('datagrams from the mapped port leave with the external port', async () => 
     [a, 6005],
     [b, other],
   ] as const) {
-    const heard = await host.udpAsk(['11.22.33.1', 7000], 'hello', 3000, { from_port: 6005 })
-    expect(heard.got === 'reply' && heard.text).toBe(`world saw ${WAN}:${external} hello`)
+    const ask = () => host.udpAsk(['11.22.33.1', 7000], 'hello', 3000, { from_port: 6005 })
+    const heard = await until('an answer', async () => answered(await ask()), 30_000)
+    expect(heard.text).toBe(`world saw ${WAN}:${external} hello`)
   }
   await echo.close()
 })
+
+const answered = (heard: Heard) => (heard.got === 'reply' ? heard : undefined)

@@ -7,10 +7,14 @@ const it = router('ready')
 
 test('upnpc finds the router and is told its external address', async () => {
   // upnpc asks once and waits two seconds; a router that has just been woken may take longer.
-  const stdout = await until('upnpc finds a valid IGD', async () => {
-    const said = await upnpc(it.lab.a, '-s')
-    return said.stdout.includes('Found valid IGD') ? said.stdout : undefined
-  })
+  const stdout = await until(
+    'upnpc finds a valid IGD',
+    async () => {
+      const said = await upnpc(it.lab.a, '-s')
+      return said.stdout.includes('Found valid IGD') ? said.stdout : undefined
+    },
+    120_000,
+  )
   expect(stdout).toContain(`ExternalIPAddress = ${WAN}`)
 })
 
