@@ -1,7 +1,7 @@
 /** Bytes that have come and are not yet read: a queue that grows by doubling, so that many small pieces cost no more
  * than one large one. */
 export class Inbox {
-  #bytes = new Uint8Array(0)
+  #bytes = NOTHING
   #start = 0
   #end = 0
 
@@ -50,7 +50,7 @@ export class Inbox {
     if (this.#start < this.#end) return
     this.#start = 0
     this.#end = 0
-    if (this.#bytes.length > 16384) this.#bytes = new Uint8Array(0)
+    if (this.#bytes.length > 16384) this.#bytes = NOTHING
   }
 
   #makeRoom(more: number): void {
@@ -64,3 +64,5 @@ export class Inbox {
 }
 
 const PIECE = 4096
+/** Shared by all that are empty. */
+const NOTHING = new Uint8Array(0)

@@ -9,7 +9,7 @@ import type { Content } from '../base/text.ts'
 import { bytesOf } from '../base/text.ts'
 import type { CallShape } from './soap-plain.ts'
 import { readByShape, readPlainCall } from './soap-plain.ts'
-import { element, parseXml, type XmlElement } from './xml.ts'
+import { element, escapeXml, parseXml, type XmlElement } from './xml.ts'
 
 export interface SoapAction {
   /** `urn:schemas-upnp-org:service:WANIPConnection:1`: what the sender wrote, known or not. */
@@ -24,7 +24,10 @@ export interface SoapCall extends SoapAction {
 
 export type SoapArgument = readonly [name: string, value: string]
 
-/** `xml`: a document of ours as a value. It goes as a CDATA section: miniupnpc (2.2.4) reads no other form of it. */
+/**
+ * `xml`: a document of ours as a value. It goes as a CDATA section, since miniupnpc (2.2.4) reads no other form of it; text
+ * in XML never holds `]]>`, its `>` is escaped.
+ */
 export type SoapResult = readonly [name: string, value: string | { readonly xml: string }]
 
 export const SOAP_TYPE = 'text/xml; charset="utf-8"'
@@ -76,13 +79,51 @@ export function decodeByXml(body: Uint8Array): SoapCall {
 }
 
 /** The answer to a call: the service as the request wrote it, the arguments in the order of the description. */
-export function encodeAnswer({ service, action }: SoapAction, args: readonly SoapResult[]): string {
-  const name = `u:${action}Response`
-  const inside = args
-    .map(([name, value]) => (typeof value === 'string' ? element(name, value) : document(name, value.xml)))
-    .join('')
-  return envelope(`<${name} xmlns:u="${service}">${inside}</${name}>`)
+export function encodeAnswer(to: SoapAction, args: readonly SoapResult[]): string {
+  const form = answerForm(
+    to,
+    args.map(([name, value]) => ({ name, as: typeof value === 'string' ? 'text' : 'document' })),
+  )
+  return fillAnswer(
+    form,
+    args.map(([, value]) => (typeof value === 'string' ? value : value.xml)),
+  )
 }
+
+/** `plain`: never a character that XML writes otherwise. */
+export interface ResultForm {
+  readonly name: string
+  readonly as: 'plain' | 'text' | 'document'
+}
+
+/** All of an answer but the values: written once for each action. */
+export interface AnswerForm {
+  readonly results: readonly ResultForm[]
+  /** What stands around the values, one more than they are. */
+  readonly pieces: readonly string[]
+}
+
+export function answerForm({ service, action }: SoapAction, results: readonly ResultForm[]): AnswerForm {
+  const name = `u:${action}Response`
+  const inside = results.map(({ name: each, as }) =>
+    as === 'document' ? `<${each}><![CDATA[${CUT}]]></${each}>` : `<${each}>${CUT}</${each}>`,
+  )
+  return { results, pieces: envelope(`<${name} xmlns:u="${service}">${inside.join('')}</${name}>`).split(CUT) }
+}
+
+/** `values` in the order of the form. */
+export function fillAnswer({ results, pieces }: AnswerForm, values: readonly string[]): string {
+  let text = pieces[0] as string
+  for (let i = 0; i < results.length; i++) {
+    const value = values[i] as string
+    text += (results[i] as ResultForm).as === 'text' ? escapeXml(value) : value
+    text += pieces[i + 1] as string
+  }
+  return text
+}
+
+/** Stands in for a value; XML has no such character. */
+const CUT = '\0'
 
 /** UDA §3.2.2: goes with HTTP status 500. `text` must be ours. */
 export function encodeFault(code: number, text: string): string {
@@ -101,8 +142,5 @@ const ACTION = /^("?)(urn:[\w.-]+(?::[\w.-]+)*)#([A-Za-z_]\w*)\1$/
 
 const envelope = (body: string): string =>
   `<?xml version="1.0"?>\n<s:Envelope xmlns:s="${ENVELOPE}" s:encodingStyle="${ENCODING}"><s:Body>${body}</s:Body></s:Envelope>\n`
-
-/** Text in XML never holds `]]>`: its `>` is escaped. */
-const document = (name: string, xml: string): string => `<${name}><![CDATA[${xml}]]></${name}>`
 
 const hasNoText = ({ text }: XmlElement): boolean => /^[ \t\n]*$/.test(text)

@@ -3,11 +3,20 @@
  * else, so 70610, +80, 0x50, 1e3 and -1 are "Invalid Args" and are never cut to something that fits.
  */
 import { utf8Encode } from '../../base/text.ts'
-import type { SoapArgument, SoapResult } from '../../wire/soap.ts'
+import type { ResultForm, SoapArgument } from '../../wire/soap.ts'
 import type { Arguments, ServiceTable, Variable } from './service.ts'
 
 export type Value = string | number | boolean
 export type Values = Readonly<Record<string, Value>>
+
+/** One argument of an action, and what it may be. */
+export interface Wanted {
+  readonly name: string
+  readonly variable: Variable
+}
+
+export const wantedBy = ({ variables }: ServiceTable, names: Arguments): readonly Wanted[] =>
+  Object.entries(names).map(([name, variable]) => ({ name, variable: variables[variable] as Variable }))
 
 /** `code` is that of the UPnP error; `because` is for the journal and quotes nothing of the client's. */
 export interface BadArgument {
@@ -20,20 +29,15 @@ export interface BadArgument {
  * By name, in whatever order they came (clients differ); what the action does not know is overlooked, what it knows
  * must be there once.
  */
-export function readArguments(
-  table: ServiceTable,
-  wanted: Arguments,
-  given: readonly SoapArgument[],
-): Values | BadArgument {
+export function readArguments(wanted: readonly Wanted[], given: readonly SoapArgument[]): Values | BadArgument {
   const values: Record<string, Value> = {}
-  const names = Object.keys(wanted)
-  const said = isInOrder(names, given) ? undefined : textsOf(wanted, given)
+  const said = isInOrder(wanted, given) ? undefined : textsOf(wanted, given)
   if (said !== undefined && 'is' in said) return said
-  for (let i = 0; i < names.length; i++) {
-    const name = names[i] as string
+  for (let i = 0; i < wanted.length; i++) {
+    const { name, variable } = wanted[i] as Wanted
     const text = said === undefined ? given[i]?.[1] : said.get(name)
     if (text === undefined) return bad(402, `${name} is missing`)
-    const value = readValue(table.variables[wanted[name] as string] as Variable, text)
+    const value = readValue(variable, text)
     if (typeof value === 'object') return bad(value.code, `${name}: ${value.because}`)
     values[name] = value
   }
@@ -41,27 +45,27 @@ export function readArguments(
 }
 
 /** Nearly every client has them from the description: nothing needs to be looked for then. */
-function isInOrder(names: readonly string[], given: readonly SoapArgument[]): boolean {
-  if (names.length !== given.length) return false
-  for (let i = 0; i < names.length; i++) if (given[i]?.[0] !== names[i]) return false
+function isInOrder(wanted: readonly Wanted[], given: readonly SoapArgument[]): boolean {
+  if (wanted.length !== given.length) return false
+  for (let i = 0; i < wanted.length; i++) if (given[i]?.[0] !== wanted[i]?.name) return false
   return true
 }
 
-function textsOf(wanted: Arguments, given: readonly SoapArgument[]): ReadonlyMap<string, string> | BadArgument {
+function textsOf(wanted: readonly Wanted[], given: readonly SoapArgument[]): ReadonlyMap<string, string> | BadArgument {
   const said = new Map<string, string>()
   for (const [name, text] of given) {
-    if (said.has(name) && Object.hasOwn(wanted, name)) return bad(402, `${name} comes twice`)
+    if (said.has(name) && wanted.some(each => each.name === name)) return bad(402, `${name} comes twice`)
     said.set(name, text)
   }
   return said
 }
 
 /** In the order of the table, as UDA 1.1 §3.2.1 asks. */
-export const writeArguments = ({ variables }: ServiceTable, order: Arguments, values: Values): readonly SoapResult[] =>
-  Object.keys(order).map((name): SoapResult => {
-    const text = writeValue(values[name] as Value)
-    return [name, variables[order[name] as string]?.document === true ? { xml: text } : text]
-  })
+export const resultForms = (wanted: readonly Wanted[]): readonly ResultForm[] =>
+  wanted.map(({ name, variable: { type, document } }) => ({
+    name,
+    as: document === true ? 'document' : type === 'string' ? 'text' : 'plain',
+  }))
 
 /** UDA 1.1 §2.5: `1` and `0` are what is sent. */
 export const writeValue = (value: Value): string => (typeof value === 'boolean' ? (value ? '1' : '0') : String(value))
@@ -94,8 +98,9 @@ const TRUTH: ReadonlyMap<string, boolean> = new Map([
 
 function readNumber({ range, clamps, words }: Variable, most: number, text: string): number | BadArgument {
   if (words !== undefined && Object.hasOwn(words, text)) return words[text] as number
-  if (!/^(0|[1-9][0-9]{0,9})$/.test(text)) return bad(402, 'no decimal number')
   const value = Number(text)
+  // A number that is written back as it came was written in no other way: +80, 070, 0x50 and 1e3 are not.
+  if (String(value) !== text || !Number.isInteger(value) || value < 0) return bad(402, 'no decimal number')
   if (value > most) return bad(402, 'too large')
   if (range === undefined || (value >= range.min && value <= range.max)) return value
   return clamps === true && value > range.max ? range.max : bad(402, 'out of range')

@@ -6,14 +6,14 @@
 import { Malformed } from '../../base/fail.ts'
 import { Memo } from '../../base/memo.ts'
 import type { Content } from '../../base/text.ts'
-import type { SoapAction, SoapCall } from '../../wire/soap.ts'
-import { decodeCall, encodeAnswer, encodeFault, parseSoapAction } from '../../wire/soap.ts'
+import type { AnswerForm, SoapAction, SoapCall } from '../../wire/soap.ts'
+import { answerForm, decodeCall, encodeFault, fillAnswer, parseSoapAction } from '../../wire/soap.ts'
 import { XmlRefused } from '../../wire/xml.ts'
-import type { Values } from './arguments.ts'
-import { readArguments, writeArguments } from './arguments.ts'
+import type { Value, Values, Wanted } from './arguments.ts'
+import { readArguments, resultForms, wantedBy, writeValue } from './arguments.ts'
 import type { ErrorsOf } from './errors.ts'
 import { errorText } from './errors.ts'
-import type { Action, CallOf, ServiceTable, ValuesOf } from './service.ts'
+import type { CallOf, ServiceTable, ValuesOf } from './service.ts'
 import { typeOf } from './service.ts'
 import { COMMON1 } from './services/common.ts'
 import { LAYER3 } from './services/layer3.ts'
@@ -88,12 +88,12 @@ export type ControlReading =
 export function readCall(request: ControlRequest): ControlReading {
   const asked = askedBy(request)
   if ('is' in asked) return asked
-  const { table, action, header } = asked
+  const { table, wanted, header } = asked
   const soap = decode(request)
   if ('is' in soap) return soap
   if (soap.service !== header.service || soap.action !== header.action)
     return fault(401, 'not the action of SOAPAction')
-  const values = readArguments(table, action.in, soap.args)
+  const values = readArguments(wanted, soap.args)
   if (isBad(values)) return fault(values.code, values.because)
   const { name: service, version } = table
   // The tables that the types come from are the tables that the values were read by.
@@ -103,7 +103,7 @@ export function readCall(request: ControlRequest): ControlReading {
 /** What the head of a call asks for. */
 interface Asked {
   readonly table: ServiceTable
-  readonly action: Action
+  readonly wanted: readonly Wanted[]
   readonly header: SoapAction
 }
 
@@ -119,7 +119,7 @@ function askedBy({ path, contentType, soapAction }: ControlRequest): Asked | Exc
   const table = tables.find(each => TYPE.get(each) === header.service)
   const action = table === undefined ? undefined : actionOf(table, header.action)
   if (table === undefined || action === undefined) return fault(401, 'no such action')
-  const asked = { table, action, header }
+  const asked = { table, wanted: wantedBy(table, action.in), header }
   if (head.length <= LONGEST_KNOWN) ASKED.set(head, asked)
   return asked
 }
@@ -130,10 +130,29 @@ const LONGEST_KNOWN = 256
 
 /** The body of an answer with status 200: service type and version are those of the request. */
 export function encodeResult<C extends Call>(call: C, results: ResultOf<C>): string {
-  const table = tableOf(call)
-  const out = table.actions[call.action]?.out ?? {}
-  return encodeAnswer(soapAction(call), writeArguments(table, out, results as Values))
+  const form = formOf(call)
+  const values = results as Values
+  return fillAnswer(
+    form,
+    form.results.map(({ name }) => writeValue(values[name] as Value)),
+  )
 }
+
+function formOf(call: Call): AnswerForm {
+  const key = `${call.service}:${call.version}#${call.action}`
+  const known = FORMS.get(key)
+  if (known !== undefined) return known
+  const table = tableOf(call)
+  const form = answerForm(
+    { service: typeOf(table), action: call.action },
+    resultForms(wantedBy(table, table.actions[call.action]?.out ?? {})),
+  )
+  FORMS.set(key, form)
+  return form
+}
+
+/** As many as there are actions. */
+const FORMS = new Map<string, AnswerForm>()
 
 /** The body of an answer with status 500. */
 export function encodeError<C extends Call>(call: C, code: ErrorOf<C>): string {
@@ -169,8 +188,6 @@ const actionOf = ({ actions }: ServiceTable, name: string) => (Object.hasOwn(act
 
 const tableOf = ({ service, version }: Call): ServiceTable =>
   ALL.find(each => each.name === service && each.version === version) as ServiceTable
-
-const soapAction = (call: Call): SoapAction => ({ service: typeOf(tableOf(call)), action: call.action })
 
 /** `text/xml`, `application/xml`, `application/soap+xml`: what no page can send without being asked first (CSRF). */
 const isXml = (type: string | undefined): boolean =>
