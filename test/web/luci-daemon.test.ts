@@ -13,7 +13,7 @@ import { type Server, startDaemon } from '../support/server.ts'
 import { type Table, Ubusd } from '../support/ubusd.ts'
 import { httpRaw, soap, statusOf, upnpUci } from '../support/upnp.ts'
 import { type Browser, openBrowser } from './support/browser.ts'
-import { type LuciPage, openLuci, rowsOf } from './support/luci-page.ts'
+import { type LuciPage, openLuci, rowsOf, withNames } from './support/luci-page.ts'
 import type { Ubus } from './support/luci-router.ts'
 
 const EVIL = `<img src=x onerror="window.owned=1">`
@@ -203,7 +203,7 @@ describe('settings and check', () => {
     for (const { name, state, what, mend } of checks) {
       const text = await luci.page.innerText(`[data-check="${String(name)}"]`)
       expect(text).not.toMatch(new RegExp(`^${String(name)}\\b`))
-      expect(text).toContain(String(what))
+      expect(text).toContain(withNames(String(what)))
       expect([name, text.includes('What to do:')]).toEqual([name, state !== 'green'])
       if (state !== 'green') expect(text).toContain(String(mend))
     }

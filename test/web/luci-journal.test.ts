@@ -1,7 +1,7 @@
 /** The journal and the check: what happened, and what to mend. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Browser, openBrowser } from './support/browser.ts'
-import { openLuci, rowsOf } from './support/luci-page.ts'
+import { openLuci, rowsOf, withNames } from './support/luci-page.ts'
 import { CHECKS, JOURNAL } from './support/luci-world.ts'
 
 let browser: Browser
@@ -20,7 +20,7 @@ describe('the journal', () => {
       ['refused', 'laptop 192.168.1.21, UPnP', 'TCP 22', 'Rule 1: no ssh'],
       ['opened', 'nas 192.168.1.10, NAT-PMP', 'TCP 51413', 'Transmission'],
       ['opened', 'xbox 192.168.1.30, UPnP', 'UDP 3074', 'Xbox Live'],
-      ['connection', '', '', 'uplink eth1 has 11.22.33.44'],
+      ['connection', '', '', 'external interface eth1 has 11.22.33.44'],
     ])
     await luci.close()
   })
@@ -79,7 +79,7 @@ describe('the check', () => {
     expect(seen).toEqual(CHECKS.map(({ name, state }) => [name, state, `portico-dot ${state}`]))
     for (const { name, what, mend } of CHECKS) {
       const text = await luci.page.innerText(`[data-check="${name}"]`)
-      expect(text).toContain(what)
+      expect(text).toContain(withNames(what))
       expect(text.includes('What to do:')).toBe(mend !== undefined)
     }
     await luci.close()

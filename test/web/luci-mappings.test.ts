@@ -253,6 +253,25 @@ describe('the box on the status page', () => {
     await luci.close()
   })
 
+  test('has what the page has: address, asker, end, traffic, rate, and what can be done', async () => {
+    const luci = await openLuci(browser, '/status/81_portico')
+    luci.world.time += 5
+    luci.world.mappings = luci.world.mappings.map(each => ({ ...each, bytes: Number(each['bytes']) + 10_240 }))
+    await luci.poll()
+    expect((await rowsOf(luci.page)).find(([device]) => device?.startsWith('nas'))).toEqual([
+      'nas 192.168.1.10',
+      'TCP 51413 IPv4',
+      'NAT-PMP Transmission',
+      '1 h 55 min',
+      expect.stringMatching(/^7\d\d\.\d MiB 2\.0 KiB\/s$/),
+      'Pin Remove',
+    ])
+    expect(await row(luci, 'Transmission').locator('svg polyline').getAttribute('points')).toMatch(/,/)
+    await row(luci, 'Xbox Live').getByText('Remove').click()
+    await expect.poll(() => luci.router.changes).toMatchObject([{ object: 'portico', method: 'remove' }])
+    await luci.close()
+  })
+
   test('keeps its rows through the polls of the status page', async () => {
     const luci = await openLuci(browser, '/status/81_portico')
     await luci.page.evaluate(`document.querySelector('tbody tr').mark = 'kept'`)

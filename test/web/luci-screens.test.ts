@@ -21,6 +21,7 @@ interface Picture {
   readonly height: number
   readonly width?: number
   readonly configs?: typeof CONFIGS
+  readonly dark?: true
   readonly prepare?: (luci: LuciPage) => Promise<void>
 }
 
@@ -74,6 +75,13 @@ const PICTURES: readonly Picture[] = [
   { name: 'permissions', path: '/view/portico/permissions', height: 640 },
   { name: 'settings', path: '/view/portico/settings', height: 800 },
   {
+    name: 'settings-services',
+    path: '/view/portico/settings',
+    height: 760,
+    width: 900,
+    prepare: ({ page }) => page.click('.cbi-tabmenu [data-tab="services"]'),
+  },
+  {
     name: 'settings-danger',
     path: '/view/portico/settings',
     height: 680,
@@ -85,9 +93,10 @@ const PICTURES: readonly Picture[] = [
   },
   { name: 'journal', path: '/view/portico/journal', height: 690 },
   { name: 'check', path: '/view/portico/check', height: 780, width: 900 },
-  { name: 'overview', path: '/status/81_portico', height: 430 },
+  { name: 'overview', path: '/status/81_portico', height: 540, prepare: traffic },
   { name: 'open-ports-de', path: '/view/portico/mappings', language: 'de', height: 640, prepare: traffic },
   { name: 'open-ports-zh', path: '/view/portico/mappings', language: 'zh_Hans', height: 640, prepare: traffic },
+  { name: 'open-ports-dark', path: '/view/portico/mappings', height: 640, prepare: traffic, dark: true },
   { name: 'phone', path: '/view/portico/mappings', height: 760, width: 400, prepare: traffic },
 ]
 
@@ -101,8 +110,9 @@ function pictures(): void {
   })
   afterAll(() => browser.close())
 
-  test.each(PICTURES)('$name', async ({ name, path, prepare, ...rest }) => {
+  test.each(PICTURES)('$name', async ({ name, path, prepare, dark, ...rest }) => {
     const luci = await openLuci(browser, path, { ...rest, world: household() })
+    if (dark) await luci.page.emulateMedia({ colorScheme: 'dark' })
     await prepare?.(luci)
     await luci.page.evaluate('scrollTo(0, 0)')
     await luci.page.screenshot({ path: join(FOLDER, `${name}.png`) })

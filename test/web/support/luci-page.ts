@@ -52,3 +52,6 @@ export const rowsOf = (page: LuciPage['page'], table = '#view table'): Promise<s
   page.evaluate(`Array.from(document.querySelectorAll('${table} tr'))
     .filter(row => row.querySelector('td') !== null && row.style.display !== 'none')
     .map(row => Array.from(row.querySelectorAll('td'), cell => cell.innerText.replace(/\\s+/g, ' ').trim()))`)
+
+/** What the daemon says of a service, with its name as the pages write it. */
+export const withNames = (text: string): string => text.replace('nat-pmp', 'NAT-PMP').replace('upnp', 'UPnP')

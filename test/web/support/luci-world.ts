@@ -144,7 +144,7 @@ const journal = (number: number, age: number, what: string, rest: Readonly<Recor
 })
 
 export const JOURNAL = [
-  journal(1, 7200, 'uplink', { text: 'uplink eth1 has 11.22.33.44' }),
+  journal(1, 7200, 'uplink', { text: 'external interface eth1 has 11.22.33.44' }),
   journal(2, 3600, 'granted', {
     service: 'upnp',
     client: '192.168.1.30',

@@ -118,6 +118,8 @@ const SENTENCES = [
 	words: pair[1]
 }));
 
+const SERVICES = { 'upnp': 'UPnP', 'nat-pmp': 'NAT-PMP' };
+
 return baseclass.extend({
 	translate: function(text) {
 		for (let sentence of SENTENCES) {
@@ -127,6 +129,6 @@ return baseclass.extend({
 				return sentence.words.format.apply(sentence.words, match.slice(1).map(part => this.translate(part)));
 		}
 
-		return text;
+		return SERVICES[text] || text;
 	}
 });

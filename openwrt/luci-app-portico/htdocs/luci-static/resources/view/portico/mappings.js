@@ -1,24 +1,8 @@
 'use strict';
 'require view';
 'require poll';
-'require rpc';
-'require ui';
 'require portico.common as common';
-'require portico.traffic as traffic';
-
-const callRemove = rpc.declare({
-	object: 'portico',
-	method: 'remove',
-	params: [ 'id' ],
-	reject: true
-});
-
-const callPin = rpc.declare({
-	object: 'portico',
-	method: 'pin',
-	params: [ 'id', 'comment' ],
-	reject: true
-});
+'require portico.ports as ports';
 
 return view.extend({
 	handleSave: null,
@@ -39,20 +23,12 @@ return view.extend({
 	},
 
 	render: function(data) {
-		this.rates = new traffic.Rates();
-		this.nameOf = common.namesOf(data[2]);
 		this.dot = common.dot('');
 		this.sentence = E('span');
 		this.count = E('span', { 'class': 'portico-quiet' });
-		this.table = new common.LiveTable({
-			key: mapping => mapping.id,
-			order: common.byPort,
-			words: mapping => this.wordsOf(mapping),
-			columns: this.columns(),
-			empty: _('No port is open.')
-		});
+		this.ports = new ports.Ports(() => this.refresh());
 
-		this.show(data[0], data[1]);
+		this.show(data);
 		poll.add(() => this.refresh(), 3);
 
 		return E('div', {}, [
@@ -68,29 +44,26 @@ return view.extend({
 					'class': 'cbi-input-text',
 					'placeholder': _('Filter: name, address, port …'),
 					'aria-label': _('Filter'),
-					'input': ev => this.table.filter(ev.target.value)
+					'input': ev => this.ports.filter(ev.target.value)
 				}),
 				this.count
 			]),
-			this.table.node
+			this.ports.node
 		]);
 	},
 
 	refresh: function() {
-		return this.ask().then(data => {
-			this.nameOf = common.namesOf(data[2]);
-			this.show(data[0], data[1]);
-		});
+		return this.ask().then(data => this.show(data));
 	},
 
-	show: function(status, answer) {
-		const line = this.summary(status);
+	show: function(data) {
+		const answer = data[1];
+		const line = this.summary(data[0]);
 
 		this.dot.className = 'portico-dot ' + line.state;
 		common.setText(this.sentence, line.text);
 		common.setText(this.count, N_(answer.total, '%d open port', '%d open ports').format(answer.total));
-		this.rates.take(answer.mappings, answer.time);
-		this.table.update(answer.mappings);
+		this.ports.show(answer, data[2]);
 	},
 
 	summary: function(status) {
@@ -101,183 +74,5 @@ return view.extend({
 			return { state: '', text: _('Portico is off. Turn it on under Settings.') };
 
 		return common.uplink(status);
-	},
-
-	wordsOf: function(mapping) {
-		return [
-			this.nameOf(mapping.internal_address), mapping.internal_address, mapping.dst_address, mapping.dst_port,
-			mapping.internal_port, mapping.protocol, common.service(mapping.service), mapping.comment, mapping.mac
-		].join(' ');
-	},
-
-	columns: function() {
-		return [
-			{ title: _('Device'), cell: td => this.deviceCell(td) },
-			{ title: _('Port'), cell: td => this.portCell(td) },
-			{ title: _('Asked by'), cell: td => this.askerCell(td) },
-			{ title: _('Ends in'), cell: td => mapping => common.setText(td, this.endOf(mapping)) },
-			{ title: _('Traffic'), cell: td => this.trafficCell(td) },
-			{ title: '', cls: 'cbi-section-actions', cell: td => this.actionsCell(td) }
-		];
-	},
-
-	deviceCell: function(td) {
-		const name = E('div');
-		const address = E('div', { 'class': 'portico-quiet' });
-
-		td.appendChild(name);
-		td.appendChild(address);
-
-		return mapping => {
-			const known = this.nameOf(mapping.internal_address);
-
-			common.setText(name, known || mapping.internal_address);
-			common.setText(address, known ? mapping.internal_address : '');
-		};
-	},
-
-	portCell: function(td) {
-		const ports = E('div');
-		const more = E('div', { 'class': 'portico-quiet' });
-
-		td.appendChild(ports);
-		td.appendChild(more);
-
-		return mapping => {
-			const words = [ mapping.pinhole != null ? 'IPv6' : 'IPv4' ];
-
-			if (mapping.remote_address)
-				words.push(_('only from %s').format(mapping.remote_address));
-
-			if (mapping.state === 'disabled')
-				words.push(_('switched off by its device'));
-
-			if (mapping.state === 'suspended')
-				words.push(_('suspended: the address belongs to another device now'));
-
-			common.setText(ports, '%s %s'.format(mapping.protocol.toUpperCase(), common.ports(mapping)));
-			common.setText(more, words.join(', '));
-		};
-	},
-
-	askerCell: function(td) {
-		const service = E('div');
-		const comment = E('div', { 'class': 'portico-quiet portico-text' });
-
-		td.appendChild(service);
-		td.appendChild(comment);
-
-		return mapping => {
-			common.setText(service, common.service(mapping.service));
-			common.setText(comment, mapping.comment || '');
-		};
-	},
-
-	trafficCell: function(td) {
-		const amount = E('span', { 'class': 'portico-amount' });
-		const rate = E('span', { 'class': 'portico-quiet portico-amount' });
-		const graph = traffic.graph();
-
-		td.appendChild(amount);
-		td.appendChild(graph.node);
-		td.appendChild(E('br'));
-		td.appendChild(rate);
-
-		return mapping => {
-			const rates = this.rates.of(mapping.id);
-			const now = rates.length ? rates[rates.length - 1] : 0;
-
-			common.setText(amount, mapping.bytes == null ? '–' : '%1024.1mB'.format(mapping.bytes));
-			common.setText(rate, now > 0 ? _('%s/s').format('%1024.1mB'.format(now)) : '');
-			graph.node.style.display = rates.some(each => each > 0) ? '' : 'none';
-			graph.draw(rates);
-		};
-	},
-
-	actionsCell: function(td) {
-		let current = null;
-
-		const pin = E('button', {
-			'class': 'btn cbi-button cbi-button-neutral',
-			'title': _('Keep this port open for good'),
-			'disabled': !L.hasViewPermission() || null,
-			'click': () => this.askToPin(current)
-		}, [ _('Pin') ]);
-		const remove = E('button', {
-			'class': 'btn cbi-button cbi-button-remove',
-			'title': _('Close this port now'),
-			'disabled': !L.hasViewPermission() || null,
-			'click': () => this.remove(current, remove)
-		}, [ _('Remove') ]);
-
-		td.appendChild(E('div', {}, [ pin, ' ', remove ]));
-
-		return mapping => {
-			const mine = !mapping.dynamic;
-
-			current = mapping;
-			pin.style.display = mine || mapping.pinhole != null || mapping.remote_address ? 'none' : '';
-			remove.style.display = mine ? 'none' : '';
-		};
-	},
-
-	endOf: function(mapping) {
-		return mapping.timeout == null ? _('never') : common.duration(mapping.timeout);
-	},
-
-	remove: function(mapping, button) {
-		button.disabled = true;
-
-		return callRemove(mapping.id).then(answer => {
-			if (!answer.ok)
-				common.warn(ui, _('The port was not closed'), common.reason(answer));
-		}).catch(error => {
-			common.warn(ui, _('The port was not closed'), error.message);
-		}).finally(() => {
-			button.disabled = !L.hasViewPermission();
-			button.blur();
-
-			return this.refresh();
-		});
-	},
-
-	askToPin: function(mapping) {
-		const comment = E('input', {
-			'type': 'text',
-			'class': 'cbi-input-text',
-			'maxlength': 64,
-			'aria-label': _('Comment')
-		});
-
-		comment.value = mapping.comment || '';
-
-		ui.showModal(_('Keep this port open'), [
-			E('p', {}, [
-				_('%s stays open to %s until you remove it under Settings, Fixed ports. Give the device a fixed address, or the port will lead to whoever has the address then.').format(
-					'%s %d'.format(mapping.protocol.toUpperCase(), mapping.dst_port),
-					common.endpoint(mapping.internal_address, mapping.internal_port))
-			]),
-			E('p', {}, [ E('label', {}, [ _('Comment'), ' ', comment ]) ]),
-			E('div', { 'class': 'right' }, [
-				E('button', { 'class': 'btn', 'click': ui.hideModal }, [ _('Cancel') ]),
-				' ',
-				E('button', {
-					'class': 'btn cbi-button-action important',
-					'click': () => this.pin(mapping, comment.value)
-				}, [ _('Keep open') ])
-			])
-		]);
-		comment.focus();
-	},
-
-	pin: function(mapping, comment) {
-		ui.hideModal();
-
-		return callPin(mapping.id, comment).then(answer => {
-			if (!answer.ok)
-				common.warn(ui, _('The port was not fixed'), common.reason(answer));
-		}).catch(error => {
-			common.warn(ui, _('The port was not fixed'), error.message);
-		}).then(() => this.refresh());
 	}
 });
