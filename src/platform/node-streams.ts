@@ -30,7 +30,7 @@ export async function listenStream(at: StreamAddress, accept: (stream: Stream) =
   const doing = `listening on ${textOf(at)}`
   const open = () => {
     const options = { allowHalfOpen: true, pauseOnConnect: true, noDelay: true }
-    return net.createServer(options, socket => call(() => accept(wrap(socket, call))))
+    return net.createServer(options, socket => call(() => accept(new NodeStream(socket, call))))
   }
   try {
     return listener(await bound(open(), at))
@@ -122,7 +122,7 @@ export function dialStream(
     made.on('error', failed)
     made.once('connect', () => {
       made.pause()
-      finish(wrap(made, call))
+      finish(new NodeStream(made, call))
     })
   }
   import('node:net').then(begin).catch(failed)
@@ -140,50 +140,61 @@ function whereOf(to: { readonly unix: string } | DialOptions) {
   return { ...hostOf(to), ...own, noDelay: true }
 }
 
-function wrap(socket: Socket, call: Call): Stream {
-  let open = true
-  let ending = false
-  let told = false
-  let ended: () => void = () => undefined
-  const quiet = () => !open || ending
-  const tell = () => {
-    if (quiet() || told) return
-    told = true
-    call(ended)
+class NodeStream implements Stream {
+  readonly peer: { ip: Ip; port: Port } | undefined
+  readonly #socket: Socket
+  readonly #call: Call
+  #state: 'open' | 'ending' | 'closed' = 'open'
+  #hasEnded = false
+  #ended = (): void => undefined
+
+  constructor(socket: Socket, call: Call) {
+    this.peer = peerOf(socket)
+    this.#socket = socket
+    this.#call = call
+    // `close` follows an error, and says the same.
+    socket.on('error', () => undefined)
   }
-  // `close` follows an error, and says the same.
-  socket.on('error', () => undefined)
-  return {
-    get pending() {
-      return open ? socket.writableLength : 0
-    },
-    peer: peerOf(socket),
-    take(each, ended_) {
-      if (quiet()) return
-      ended = ended_
-      socket.removeAllListeners('data')
-      socket.on('data', (bytes: Buffer) => {
-        if (!quiet()) call(() => each(new Uint8Array(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.length)))
-      })
-      socket.once('end', tell)
-      socket.once('close', tell)
-      socket.resume()
-    },
-    write(content) {
-      if (quiet() || content.length === 0 || !socket.writable) return
-      // A copy: the caller may change its bytes afterwards.
-      socket.write(typeof content === 'string' ? content : Buffer.from(content))
-    },
-    end() {
-      if (quiet()) return
-      ending = true
-      socket.resume()
-      socket.destroySoon()
-    },
-    close() {
-      open = false
-      socket.destroy()
-    },
+
+  get pending(): number {
+    return this.#state === 'closed' ? 0 : this.#socket.writableLength
+  }
+
+  take(each: (bytes: Uint8Array) => void, ended: () => void): void {
+    if (this.#state !== 'open') return
+    this.#ended = ended
+    this.#socket.removeAllListeners('data')
+    this.#socket.on('data', (bytes: Buffer) => {
+      if (this.#state !== 'open') return
+      this.#call(() => each(new Uint8Array(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.length)))
+    })
+    this.#socket.once('end', this.#tell)
+    this.#socket.once('close', this.#tell)
+    this.#socket.resume()
+  }
+
+  write(content: Uint8Array | string): void {
+    if (this.#state !== 'open' || content.length === 0 || !this.#socket.writable) return
+    // A copy: the caller may change its bytes afterwards.
+    this.#socket.write(typeof content === 'string' ? content : Buffer.from(content))
+  }
+
+  end(): void {
+    if (this.#state !== 'open') return
+    this.#state = 'ending'
+    this.#socket.resume()
+    this.#socket.destroySoon()
+  }
+
+  close(): void {
+    this.#state = 'closed'
+    this.#socket.destroy()
+  }
+
+  readonly #tell = (): void => {
+    if (this.#state !== 'open' || this.#hasEnded) return
+    this.#hasEnded = true
+    this.#call(this.#ended)
   }
 }
 

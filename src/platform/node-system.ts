@@ -25,22 +25,7 @@ export async function files(): Promise<Files> {
         throw systemError(`reading ${path}`, error)
       }
     },
-    writeFile(path, bytes) {
-      const beside = `${path}.${process.pid}.${Math.random().toString(36).slice(2)}`
-      try {
-        const fd = fs.openSync(beside, 'wx', 0o600)
-        try {
-          fs.writeFileSync(fd, bytes)
-          fs.fsyncSync(fd)
-        } finally {
-          fs.closeSync(fd)
-        }
-        fs.renameSync(beside, path)
-      } catch (error) {
-        fs.rmSync(beside, { force: true })
-        throw systemError(`writing ${path}`, error)
-      }
-    },
+    writeFile: (path, bytes) => writeFile(fs, path, bytes),
     removeFile(path) {
       try {
         fs.unlinkSync(path)
@@ -48,18 +33,39 @@ export async function files(): Promise<Files> {
         if (!absent(error)) throw systemError(`removing ${path}`, error)
       }
     },
-    makeDirectory(path) {
-      // Not `recursive`: Node 20 never returns from it for a path like /proc/none/such.
-      for (let end = path.indexOf('/', 1); ; end = path.indexOf('/', end + 1)) {
-        const part = end < 0 ? path : path.slice(0, end)
-        try {
-          fs.mkdirSync(part, { mode: 0o755 })
-        } catch (error) {
-          if ((error as { code?: string }).code !== 'EEXIST') throw systemError(`making ${path}`, error)
-        }
-        if (end < 0) return
-      }
-    },
+    makeDirectory: path => makeDirectory(fs, path),
+  }
+}
+
+type FileSystem = typeof import('node:fs')
+
+function writeFile(fs: FileSystem, path: string, bytes: Uint8Array): void {
+  const beside = `${path}.${process.pid}.${Math.random().toString(36).slice(2)}`
+  try {
+    const fd = fs.openSync(beside, 'wx', 0o600)
+    try {
+      fs.writeFileSync(fd, bytes)
+      fs.fsyncSync(fd)
+    } finally {
+      fs.closeSync(fd)
+    }
+    fs.renameSync(beside, path)
+  } catch (error) {
+    fs.rmSync(beside, { force: true })
+    throw systemError(`writing ${path}`, error)
+  }
+}
+
+/** Not `recursive`: Node 20 never returns from it for a path like /proc/none/such. */
+function makeDirectory(fs: FileSystem, path: string): void {
+  for (let end = path.indexOf('/', 1); ; end = path.indexOf('/', end + 1)) {
+    const part = end < 0 ? path : path.slice(0, end)
+    try {
+      fs.mkdirSync(part, { mode: 0o755 })
+    } catch (error) {
+      if ((error as { code?: string }).code !== 'EEXIST') throw systemError(`making ${path}`, error)
+    }
+    if (end < 0) return
   }
 }
 

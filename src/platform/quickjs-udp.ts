@@ -3,6 +3,7 @@ import type { Ip, Port } from '../base/ip.ts'
 import { ipFrom, isMulticast } from '../base/ip.ts'
 import type { Datagram, UdpOptions, UdpSocket } from './platform.ts'
 import type { Loop } from './quickjs-loop.ts'
+import type { Sys } from './sys.ts'
 
 /** Datagrams that one socket may deliver in one round. */
 const BURST = 64
@@ -29,13 +30,7 @@ export function openUdp(loop: Loop, options: UdpOptions): UdpSocket {
   const { sys } = loop
   const name = `udp socket ${options.address} port ${options.port} on ${options.device}`
   const index = loop.check(sys.interfaceIndex(options.device), name)
-  const { address, port, device, multicastTtl, begins } = options
-  const shared = options.shared === true || isMulticast(address) ? 1 : 0
-  const start = begins === undefined ? -1 : begins[0] * 256 + begins[1]
-  const fd = loop.check(sys.udpOpen(address, port, device, index, multicastTtl, shared, start), name)
-  if (sys.setOption(fd, sys.SOL_SOCKET, sys.SO_RCVBUFFORCE, UDP_BUFFER) < 0) {
-    sys.setOption(fd, sys.SOL_SOCKET, sys.SO_RCVBUF, UDP_BUFFER)
-  }
+  const fd = loop.check(bound(sys, options, index), name)
   const { bytes, words } = places(loop)
   const stride = sys.PLACE_BYTES
   const header = sys.PEER_BYTES
@@ -56,11 +51,9 @@ export function openUdp(loop: Loop, options: UdpOptions): UdpSocket {
   }
   return {
     take(each) {
-      if (open)
-        loop.check(
-          loop.watch(fd, sys.EPOLLIN, () => receive(each)),
-          name,
-        )
+      if (!open) return
+      const result = loop.watch(fd, sys.EPOLLIN, () => receive(each))
+      loop.check(result, name)
     },
     send(datagram, to) {
       if (!open) return
@@ -72,6 +65,22 @@ export function openUdp(loop: Loop, options: UdpOptions): UdpSocket {
       loop.close(fd)
     },
   }
+}
+
+/** The descriptor, or a negative errno. */
+function bound(
+  sys: Sys,
+  { address, port, device, multicastTtl, begins, ...options }: UdpOptions,
+  index: number,
+): number {
+  const shared = options.shared === true || isMulticast(address) ? 1 : 0
+  const start = begins === undefined ? -1 : begins[0] * 256 + begins[1]
+  const fd = sys.udpOpen(address, port, device, index, multicastTtl, shared, start)
+  if (fd < 0) return fd
+  if (sys.setOption(fd, sys.SOL_SOCKET, sys.SO_RCVBUFFORCE, UDP_BUFFER) < 0) {
+    sys.setOption(fd, sys.SOL_SOCKET, sys.SO_RCVBUF, UDP_BUFFER)
+  }
+  return fd
 }
 
 /** Clients ask again and again: their addresses are kept as text, up to this many. */
