@@ -11,6 +11,7 @@ import { hexBytes, vectorsOf } from '../../support/vectors.ts'
 import addText from '../../vectors/nft/add-element.hex?raw'
 
 const ENOENT = 2
+const READY = Promise.resolve()
 const MACHINE = {
   littleEndian: true,
   errnoName: (errno: number) => ({ 1: 'EPERM', 2: 'ENOENT', 28: 'ENOSPC' })[errno] ?? `E${errno}`,
@@ -25,9 +26,12 @@ class Line {
   /** Called by `drain`: replies that are there at once. */
   atOnce: (() => void) | undefined
   failing: string | undefined
+  /** What was done to the socket, where several share the list. */
+  said: string[] = []
 
   send(datagram: Uint8Array): void {
     if (this.failing !== undefined) throw Object.assign(new Error('send'), { code: this.failing })
+    this.said.push('send')
     this.sent.push(messages(datagram.slice(), true))
   }
   take(each: (datagram: Uint8Array) => void, overrun: () => void): void {
@@ -37,7 +41,9 @@ class Line {
   drain(): void {
     this.atOnce?.()
   }
-  hear(): void {}
+  hear(on: boolean): void {
+    this.said.push(`hear ${on}`)
+  }
   close(): void {}
 
   sequenceOf(request: number, place = 0): number {
@@ -274,5 +280,46 @@ describe('the watch', () => {
     line.lose()
     expect(heard).toEqual(['unknown'])
     expect(nameOf(0x0a0f)).toBe('newGeneration')
+  })
+
+  const beside = async () => {
+    const { line, exchange } = open()
+    const ear = new Line()
+    ear.said = line.said
+    const heard: unknown[] = []
+    const watch = await openWatch(
+      { littleEndian: true, netlink: async () => ear },
+      { writers: [exchange], changed: by => heard.push(by) },
+    )
+    return { line, exchange, heard, watch }
+  }
+  const HUGE = 10_000 // messages, more than 256 KiB
+
+  test('hears of nothing while its writer makes a large batch, and looks when that is done', async () => {
+    const { line, exchange, heard } = await beside()
+    void state(exchange.batch('x', batchOf(HUGE)))
+    expect(line.said).toEqual(['hear false', 'send', 'hear true'])
+    expect(heard).toEqual([])
+    await READY
+    expect(heard).toEqual(['unknown'])
+    void state(exchange.batch('x', batchOf(2)))
+    expect(line.said).toEqual(['hear false', 'send', 'hear true', 'send'])
+  })
+
+  test('hears again when a large batch could not be sent', async () => {
+    const { line, exchange, heard } = await beside()
+    line.failing = 'ENOBUFS'
+    expect(await state(exchange.batch('x', batchOf(HUGE)))).toContain('ENOBUFS')
+    expect(line.said).toEqual(['hear false', 'hear true'])
+    expect(heard).toEqual(['unknown'])
+  })
+
+  test('once closed is not touched any more', async () => {
+    const { line, exchange, heard, watch } = await beside()
+    watch.close()
+    void state(exchange.batch('x', batchOf(HUGE)))
+    await READY
+    expect(line.said).toEqual(['send'])
+    expect(heard).toEqual([])
   })
 })
