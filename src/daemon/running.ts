@@ -22,6 +22,7 @@ import type { Daemon } from './daemon.ts'
 import type { Visit } from './doors.ts'
 import { Doors } from './doors.ts'
 import { EpochKeeper } from './epoch-keeper.ts'
+import { FlowHearing } from './flow-hearing.ts'
 import { Keeper } from './keeper.ts'
 import { LeaseKeeper, leasePlace } from './leases.ts'
 import { Neighbourhood } from './neighbourhood.ts'
@@ -67,7 +68,7 @@ export class Running {
   readonly #netifd: NetifdQuestions
   readonly upnp: Upnp
   #connectedSince: Instant | undefined
-  #followed = { translated: false, pinholes: false }
+  readonly #flowHearing: FlowHearing
 
   constructor(daemon: Daemon, opened: Opened) {
     const { platform, diary, timers } = daemon
@@ -92,7 +93,7 @@ export class Running {
     const epoch = this.#epoch
     const { policy } = this.#situation
     const settled = () => {
-      this.#followTraffic()
+      this.#hearFlows()
       this.upnp.changed()
       timers.hasten(turned)
     }
@@ -108,7 +109,8 @@ export class Running {
       rearm,
     })
     const noise = new Noise(journal)
-    const turned = [this.engine, this.leases, journal, noise]
+    this.#flowHearing = new FlowHearing(traffic)
+    const turned = [this.engine, this.leases, journal, noise, this.#flowHearing]
     const rate = new Rate()
     this.#natPmp = new NatPmp({ clock, engine: this.engine, epoch, noise, rate, surroundings })
     const visit: Visit = (datagram, door, reply) => this.#visit(datagram, door, reply)
@@ -123,7 +125,7 @@ export class Running {
     this.#netifd = new NetifdQuestions(daemon.configuration, log, () => this.#refresher.want('links'))
     this.upnp = new Upnp(upnpParts(this, { noise, rate }))
     timers.add(this.engine, this.keeper, this.#epochKeeper, this.#announcer, this.#refresher, this.doors, this.upnp)
-    timers.add(noise, journal, this.leases, this.neighbourhood)
+    timers.add(noise, journal, this.leases, this.neighbourhood, this.#flowHearing)
   }
 
   get situation(): Situation {
@@ -184,12 +186,9 @@ export class Running {
   }
 
   /** Flows are heard of while there are mappings that they could belong to. */
-  #followTraffic(): void {
+  #hearFlows(): void {
     const { size, translated } = this.engine.mappings
-    const [hasTranslated, hasPinholes] = [translated > 0, size > translated]
-    if (hasTranslated === this.#followed.translated && hasPinholes === this.#followed.pinholes) return
-    this.#followed = { translated: hasTranslated, pinholes: hasPinholes }
-    this.traffic.follow(this.#followed)
+    this.#flowHearing.mappings(translated > 0, size > translated, this.daemon.platform.clock)
   }
 
   #placeLeases(): void {
