@@ -16,12 +16,6 @@ const MOST_WAITING = 32_768
 const NOTICE_BUFFER = 4 << 20
 const BATCH_BUFFER = 32 << 20
 
-/** Replies come in pieces of at most 32 KiB (netlink_dump in net/netlink/af_netlink.c); an error may echo its request. */
-const ROOM = 128 << 10
-
-/** Where received datagrams arrive before they are copied; shared by all sockets, made when the first is opened. */
-let shared: ArrayBuffer | undefined
-
 export function openNetlink(loop: Loop, options: NetlinkOptions): NetlinkSocket {
   const { sys } = loop
   const name = `netlink socket ${options.family}`
@@ -65,26 +59,24 @@ interface Inbox {
 
 function receiver(loop: Loop, fd: number): Inbox {
   const { sys } = loop
-  shared ??= new ArrayBuffer(ROOM)
-  const room = shared
   const inbox: Inbox = { open: true, each: undefined, overrun: () => undefined, receive }
 
   function receive(most: number, wanted?: () => boolean) {
     for (let i = 0; i < most && inbox.open && inbox.each !== undefined; i++) {
       if (i > 0 && wanted !== undefined && !wanted()) return // saves the call that finds nothing more
-      const size = sys.netlinkReceive(fd, room, 0, ROOM)
-      if (size >= 0 && size <= ROOM) loop.call(inbox.each, new Uint8Array(room.slice(0, size)))
-      else if (size === -sys.ENOBUFS || size > 0) {
+      const found = sys.netlinkReceive(fd)
+      if (typeof found !== 'number') loop.call(inbox.each, new Uint8Array(found))
+      else if (found === -sys.ENOBUFS || found > 0) {
         discard()
         loop.call(inbox.overrun)
-      } else if (size !== -sys.EINTR) return
+      } else if (found !== -sys.EINTR) return
     }
   }
 
   /** What waits; the kernel adds nothing while it is congested. */
   function discard() {
     for (let left = MOST_WAITING; left > 0; left--) {
-      if (sys.netlinkReceive(fd, room, 0, ROOM) === -sys.EAGAIN) return
+      if (sys.netlinkReceive(fd) === -sys.EAGAIN) return
     }
   }
   return inbox

@@ -32,13 +32,15 @@ export function openUdp(loop: Loop, options: UdpOptions): UdpSocket {
   const index = loop.check(sys.interfaceIndex(options.device), name)
   const fd = loop.check(bound(sys, options, index), name)
   const { bytes, words } = places(loop)
-  const stride = sys.PLACE_BYTES
-  const header = sys.PEER_BYTES
+  // Taken out once: to ask a typed array for its buffer or length is a call, and this is the path of every request.
+  const buffer = bytes.buffer as ArrayBuffer
+  const room = buffer.byteLength
+  const { PLACE_BYTES: stride, PEER_BYTES: header, MOST_DATAGRAMS: most } = sys
   let open = true
 
   function receive(each: (datagram: Datagram) => void) {
-    for (let left = BURST; left > 0; left -= sys.MOST_DATAGRAMS) {
-      const count = sys.udpReceive(fd, bytes.buffer as ArrayBuffer, 0, bytes.length, index)
+    for (let left = BURST; left > 0; left -= most) {
+      const count = sys.udpReceive(fd, buffer, 0, room, index)
       for (let i = 0; i < count && open; i++) {
         const from = peerAt(bytes, words, i * stride)
         if (from === undefined) continue
@@ -46,7 +48,7 @@ export function openUdp(loop: Loop, options: UdpOptions): UdpSocket {
         const length = words[(i * stride) / 4 + 2] as number
         loop.call(each, { bytes: bytes.slice(start, start + length), from })
       }
-      if (count < sys.MOST_DATAGRAMS || !open) return
+      if (count < most || !open) return
     }
   }
   return {

@@ -264,17 +264,24 @@ static SYS_FUNCTION(netlink_filter) {
   return sys_result(ctx, setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter));
 }
 
-/* netlinkReceive(fd, buffer, offset, length): one datagram of the kernel; its true length, even when it was cut. */
+/* Replies come in pieces of at most 32 KiB (netlink_dump in net/netlink/af_netlink.c); an error may echo its request.
+   Here, and not in an ArrayBuffer: what is never written to takes no memory. */
+static uint8_t netlink_room[128 << 10];
+
+/* netlinkReceive(fd): one datagram of the kernel, as an ArrayBuffer; its length when there was no room for it. */
 static SYS_FUNCTION(netlink_receive) {
   int fd;
-  Bytes into;
-  if (sys_int(ctx, argv[0], &fd) || sys_bytes(ctx, argv + 1, &into)) return JS_EXCEPTION;
+  if (sys_int(ctx, argv[0], &fd)) return JS_EXCEPTION;
   for (;;) {
     struct sockaddr_nl from = {.nl_family = AF_NETLINK};
     socklen_t length = sizeof from;
-    ssize_t size = recvfrom(fd, into.at, into.length, MSG_DONTWAIT | MSG_TRUNC, (struct sockaddr *)&from, &length);
+    ssize_t size = recvfrom(fd, netlink_room, sizeof netlink_room, MSG_DONTWAIT | MSG_TRUNC, (struct sockaddr *)&from,
+                            &length);
+    if (size < 0) return sys_result(ctx, size);
     /* Another process that may write to our port id is not the kernel. */
-    if (size < 0 || from.nl_pid == 0) return sys_result(ctx, size);
+    if (from.nl_pid != 0) continue;
+    if ((size_t)size > sizeof netlink_room) return sys_result(ctx, size);
+    return JS_NewArrayBufferCopy(ctx, netlink_room, (size_t)size);
   }
 }
 
@@ -449,7 +456,7 @@ const JSCFunctionListEntry sys_socket_functions[] = {
     JS_CFUNC_DEF("udpOpen", 7, udp_open),               JS_CFUNC_DEF("udpReceive", 5, udp_receive),
     JS_CFUNC_DEF("udpSend", 7, udp_send),               JS_CFUNC_DEF("netlinkOpen", 1, netlink_open),
     JS_CFUNC_DEF("netlinkPort", 1, netlink_port),       JS_CFUNC_DEF("netlinkIgnore", 4, netlink_ignore),
-    JS_CFUNC_DEF("netlinkReceive", 4, netlink_receive), JS_CFUNC_DEF("unixListen", 1, unix_listen),
+    JS_CFUNC_DEF("netlinkReceive", 1, netlink_receive), JS_CFUNC_DEF("unixListen", 1, unix_listen),
     JS_CFUNC_DEF("unixConnect", 1, unix_connect),       JS_CFUNC_DEF("tcpListen", 4, tcp_listen),
     JS_CFUNC_DEF("tcpConnect", 5, tcp_connect),         JS_CFUNC_DEF("accept", 4, accept_one),
     JS_CFUNC_DEF("socketError", 1, socket_error),       JS_CFUNC_DEF("portInUse", 3, port_in_use),

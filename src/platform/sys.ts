@@ -58,8 +58,8 @@ export interface Sys {
   netlinkIgnore(fd: number, ids: ArrayBufferLike, offset: number, length: number): number
   /** A classic BPF program, `struct sock_filter` after `struct sock_filter`; takes the place of one before. */
   netlinkFilter(fd: number, program: ArrayBufferLike, offset: number, length: number): number
-  /** The true length of the datagram, which may be more than there was room for. */
-  netlinkReceive(fd: number, into: ArrayBuffer, offset: number, length: number): number
+  /** A datagram, or its length when it is longer than there is room for (128 KiB), or a negative errno. */
+  netlinkReceive(fd: number): ArrayBuffer | number
   unixListen(name: string): number
   unixConnect(name: string): number
   /** Without a device: an empty text and 0. */
