@@ -95,7 +95,7 @@ describe.each(SERVERS)('$name', ({ name, program, prepare, start, stop }) => {
     await it.vm.must(start)
     await until('an answer', () => answers(), 60_000, 2)
     note('start to the first answer', Date.now() - began, 'ms')
-    // It answers before its parent has ended, whose memory this is not about.
+    // It answers before it has settled.
     await it.vm.must('sleep 1')
     note('resident, idle', await resident(), 'kB')
     // By time, not by number: miniupnpd may need minutes for what Portico does in a second.
