@@ -39,7 +39,7 @@ const BREAKS = {
     file: 'src/kernel/watch.ts',
     text: '} else if (concernsUs(from, at, end)) touched = true',
     instead: '}',
-    row: 'a flow through a mapping survives',
+    row: 'a flow that begins afterwards gets in',
   },
   crash: {
     fault: 'what the kernel holds is removed at the start',

@@ -32,15 +32,18 @@ test('with no mapping', async () => {
 
 test('a thousand mappings', () => ask(1000, 10_000, 0), 300_000)
 
-test('a new WAN address moves a thousand', () => move('11.22.33.66', 10_999, 1000))
+test('a new WAN address moves a thousand', async () => {
+  await move('11.22.33.66', 10_999, 1000)
+})
 
 test('ten thousand mappings', () => ask(9000, 11_000, 1000), 400_000)
 
 test('a new WAN address moves ten thousand, with little memory', async () => {
   const before = await memory('10000 mappings before they move')
-  await move('11.22.33.77', 19_999, 10_000)
-  const { most } = await memory('10000 mappings moved')
-  expect(most).toBeLessThan(before.most + 12_000)
+  const least = await move('11.22.33.77', 19_999, 10_000)
+  await memory('10000 mappings moved')
+  // Measured: 45 MB, 26 of them the daemon's. With an ear on its own batch it was 329.
+  expect(before.left - least).toBeLessThan(80_000)
 }, 300_000)
 
 test('killed with ten thousand, it takes all of them over', async () => {
@@ -79,7 +82,7 @@ async function ask(count: number, first: number, known: number): Promise<void> {
 }
 
 /** A new address for the WAN; how long until packets flow through the mapping again, and the least memory meanwhile. */
-async function move(to: string, port: number, total: number): Promise<void> {
+async function move(to: string, port: number, total: number): Promise<number> {
   const { a, world } = it.lab
   const least = await watchMemory()
   const began = Date.now()
@@ -90,7 +93,9 @@ async function move(to: string, port: number, total: number): Promise<void> {
     figure(`${total} mappings: new WAN address to the first packet`, (Date.now() - began) / 1000, 's')
     await expectReach(world, 'udp', port, a, to)
   })
-  figure(`least memory left in the router while ${total} mappings moved`, await least(), 'kB')
+  const left = await least()
+  figure(`least memory left in the router while ${total} mappings moved`, left, 'kB')
+  return left
 }
 
 /** Looks at what is left, ten times a second, until it is asked for the least it saw. */

@@ -3,7 +3,7 @@ import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, expect } from 'vitest'
 import type { Host } from '../../test/support/host.ts'
-import type { Finished } from '../../test/support/process.ts'
+import { type Finished, until } from '../../test/support/process.ts'
 import { root } from '../../test/support/root.ts'
 import { LAN, makeSurroundings, type Surroundings, WAN } from '../lab.ts'
 import { ready } from '../ready.ts'
@@ -131,12 +131,18 @@ export const knock = (from: Host, transport: Transport, port: number, ms: number
 
 /** An echo server for the length of `work`. */
 export async function serving<T>(host: Host, transport: Transport, port: number, work: () => Promise<T>): Promise<T> {
-  const echo = transport === 'udp' ? await host.udpEcho(port) : await host.tcpEcho(port)
+  const open = () => (transport === 'udp' ? host.udpEcho(port) : host.tcpEcho(port))
+  // The server of the row before may be about to end.
+  const echo = await until(`port ${port} of ${host.name} is free`, () => open().catch(stillTaken))
   try {
     return await work()
   } finally {
     await echo.close()
   }
+}
+
+function stillTaken(error: unknown): undefined {
+  if (!String(error).includes('Address already in use')) throw error
 }
 
 export { LAN, WAN }

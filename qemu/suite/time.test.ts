@@ -24,10 +24,14 @@ async function ask(port: number, lifetime: number): Promise<number> {
   bytes.writeUInt16BE(port, 4)
   bytes.writeUInt16BE(port, 6)
   bytes.writeUInt32BE(lifetime, 8)
-  const heard = await until('an answer', async () => {
-    const reply = await it.lab.a.udpAsk(['192.168.88.1', 5351], bytes, 1000)
-    return reply.got === 'reply' ? reply : undefined
-  })
+  const heard = await until(
+    'an answer',
+    async () => {
+      const reply = await it.lab.a.udpAsk(['192.168.88.1', 5351], bytes, 1000)
+      return reply.got === 'reply' ? reply : undefined
+    },
+    120_000,
+  )
   return Buffer.from(heard.hex, 'hex').readUInt32BE(12)
 }
 

@@ -27,10 +27,10 @@ test('the cable out and in again: the mapping is still there', async () => {
   await it.vm.plug('wan', false)
   await it.vm.must('until [ "$(cat /sys/class/net/eth1/carrier)" = 0 ]; do usleep 50000; done; sleep 1')
   await it.vm.plug('wan', true)
-  await serving(a, 'udp', 6401, () =>
-    until('packets flow', async () => ((await reaches(6401)) ? true : undefined), 90_000, 200),
-  )
-  await serving(a, 'udp', 6401, () => expectReach(world, 'udp', 6401, a))
+  await serving(a, 'udp', 6401, async () => {
+    await until('packets flow', async () => ((await reaches(6401)) ? true : undefined), 90_000, 200)
+    await expectReach(world, 'udp', 6401, a)
+  })
 })
 
 test('a new WAN address: every mapping moves with it', async () => {
