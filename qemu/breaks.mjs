@@ -77,11 +77,11 @@ const BREAKS = {
     row: 'a lease ends on time though the daemon is dead',
   },
   scale: {
-    fault: 'the daemon listens to its own large batches',
-    file: 'src/platform/quickjs-sockets.ts',
-    text: 'const LARGE_BATCH = 262_144',
-    instead: 'const LARGE_BATCH = Infinity',
-    row: 'a new WAN address moves ten thousand',
+    fault: 'mappings do not follow the WAN address',
+    file: 'src/core/engine.ts',
+    text: "await this.#upkeep.settle('move', now)",
+    instead: '',
+    row: 'a new WAN address moves a thousand',
   },
 }
 
