@@ -74,7 +74,7 @@ const BREAKS = {
     file: 'src/kernel/elements.ts',
     text: "if (lease === 'forever') {",
     instead: 'if (true) {',
-    row: 'a lease ends on time though the daemon is dead',
+    row: 'a lease ends on time, hours later',
   },
   scale: {
     fault: 'mappings do not follow the WAN address',
