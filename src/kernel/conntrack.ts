@@ -16,7 +16,7 @@ import { afterMs, between, milliseconds } from '../base/time.ts'
 import type { Mapping, Transport } from '../core/mapping.ts'
 import { ANYBODY } from '../core/mapping.ts'
 import type { NetlinkSocket, Platform } from '../platform/platform.ts'
-import type { Flow } from '../wire/conntrack.ts'
+import type { End, Flow } from '../wire/conntrack.ts'
 import { conntrackDump, deleteRequest, ends, IPS, readFlow } from '../wire/conntrack.ts'
 import type { Message } from '../wire/netlink.ts'
 import { FLAG, message } from '../wire/netlink.ts'
@@ -174,9 +174,9 @@ class FlowEnder implements Conntrack {
     const flows: [string, Flow][] = []
     let more = false
     const build = (sequence: number) => this.#datagram(request, FLAG.request | FLAG.dump, sequence)
-    const hosts = hostNumbers(ways)
+    const inside = insideOf(ways)
     await this.#exchange.scan('listing flows', build, entry => {
-      if (isOthers(entry, hosts, this.#littleEndian)) return
+      if (isOthers(entry, inside, this.#littleEndian)) return
       const flow = readFlow(entry, this.#littleEndian)
       const key = flow && wayOf(flow, ways)
       if (flow === undefined || key === undefined) return
@@ -259,15 +259,21 @@ export function inwardKeys({ transport, original, reply, status }: Flow): readon
   ]
 }
 
-/** The hosts that reply, as `ends` tells IPv4 ones. */
-const hostNumbers = (ways: ReadonlyMap<string, Way>): ReadonlySet<number> =>
-  new Set([...ways.values()].flatMap(({ internal }) => (isIpv4(internal.ip) ? [ipv4Number(internal.ip)] : [])))
+/** The internal endpoints, as `ends` tells IPv4 ones. */
+const insideOf = (ways: ReadonlyMap<string, Way>): ReadonlySet<number> =>
+  new Set(
+    [...ways.values()].flatMap(({ internal: { ip, port } }) =>
+      isIpv4(ip) ? [numberOf({ ip: ipv4Number(ip), port })] : [],
+    ),
+  )
 
-/** Whether it is an IPv4 entry that has nothing to do with the hosts. */
-function isOthers(entry: Message, hosts: ReadonlySet<number>, littleEndian: boolean): boolean {
+/** Whether it is an IPv4 entry that has nothing to do with these endpoints: most are, of a host that has many flows too. */
+function isOthers(entry: Message, inside: ReadonlySet<number>, littleEndian: boolean): boolean {
   const at = ends(entry, littleEndian)
-  return at !== undefined && !hosts.has(at.originalSource) && !hosts.has(at.replySource)
+  return at !== undefined && !inside.has(numberOf(at.began)) && !inside.has(numberOf(at.replies))
 }
+
+const numberOf = ({ ip, port }: End): number => ip * 0x1_0000 + port
 
 export const wayKey = ({ transport, external, internal, pinhole, remote }: Way): string =>
   pinhole === undefined

@@ -194,7 +194,7 @@ class FlowCounter implements Traffic {
     const { littleEndian } = this.#platform
     const take = (entry: Message) => {
       const at = ends(entry, littleEndian)
-      if (at !== undefined && !hosts.has(at.replySource)) return
+      if (at !== undefined && !hosts.has(at.replies.ip)) return
       const flow = readFlow(entry, littleEndian)
       const key = flow === undefined ? undefined : this.#keyOf(flow)
       if (flow?.id === undefined || key === undefined) return

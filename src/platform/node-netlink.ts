@@ -14,8 +14,8 @@ import { netlinkTools, RawNetlink } from './node-netlink-raw.ts'
 import type { NetlinkOptions, NetlinkSocket } from './platform.ts'
 import { SystemError } from './platform.ts'
 
-/** Datagrams that a socket may deliver in one turn of the event loop. */
-const BURST = 64
+/** Datagrams that a socket may deliver in one turn of the event loop: each may hold a hundred entries of a dump. */
+const BURST = 4
 /** Datagrams one `drain` may deliver; notices that never end must not hold the process. */
 const DRAIN = 4096
 /** More than the receive buffer holds: the kernel charges at least 512 bytes for each. */

@@ -3,8 +3,8 @@ import type { BpfInstruction, NetlinkOptions, NetlinkSocket } from './platform.t
 import { SystemError } from './platform.ts'
 import type { Loop } from './quickjs-loop.ts'
 
-/** Datagrams that one socket may deliver in one round. */
-const BURST = 64
+/** Datagrams that one socket may deliver in one round: each may hold a hundred entries of a dump, or one notice. */
+const BURST = 4
 
 /** Datagrams one `drain` may deliver; notices that never end must not hold the process. */
 const DRAIN = 4096

@@ -201,23 +201,33 @@ export function readFlow(message: Message, littleEndian: boolean): Flow | undefi
   }
 }
 
+/** An end of a flow as numbers. */
+export interface End {
+  readonly ip: number
+  readonly port: number
+}
+
 /**
- * The two addresses of an IPv4 entry that may lie inside, as numbers: who began it, and who replies. For sifting a long
- * dump: reading an entry costs ten times as much. `undefined` when the entry is not laid out as the kernel lays out
- * IPv4 entries (nf_conntrack_netlink.c, ctnetlink_fill_info): `readFlow` tells then.
+ * The two ends of an IPv4 entry that may lie inside: who began it, and who replies. For sifting a long dump: reading an
+ * entry costs ten times as much. `undefined` when the entry is not laid out as the kernel lays out IPv4 entries with
+ * ports (nf_conntrack_netlink.c, ctnetlink_fill_info): `readFlow` tells then.
  */
 export function ends(
   message: Message,
   littleEndian: boolean,
-): { readonly originalSource: number; readonly replySource: number } | undefined {
+): { readonly began: End; readonly replies: End } | undefined {
   const { payload } = message
   if (payload.length < LAYOUT_SIZE) return undefined
   const { view } = source(payload, littleEndian)
-  for (const [at, length, type] of LAYOUT) {
+  for (let i = 0; i < LAYOUT.length; i++) {
+    const { at, length, type } = LAYOUT[i] as Header
     if (view.getUint16(at, littleEndian) !== length || view.getUint16(at + 2, littleEndian) !== type) return undefined
   }
-  return { originalSource: view.getUint32(ORIGINAL_SOURCE), replySource: view.getUint32(REPLY_SOURCE) }
+  return { began: endAt(view, ORIGINAL), replies: endAt(view, REPLY) }
 }
+
+/** The source of the tuple that begins at `at`. */
+const endAt = (view: DataView, at: number): End => ({ ip: view.getUint32(at + 12), port: view.getUint16(at + 40) })
 
 /** A datagram for a person to read; never throws. */
 export const dumpConntrack = (datagram: Uint8Array, littleEndian: boolean): string =>
@@ -225,17 +235,25 @@ export const dumpConntrack = (datagram: Uint8Array, littleEndian: boolean): stri
 
 const NESTED = 0x8000 // NLA_F_NESTED, linux/netlink.h
 const SIZE_OF_TUPLE = 52
-/** Where in the payload which attribute header stands: both tuples, in them the addresses, in those the source. */
-const LAYOUT: readonly (readonly [at: number, length: number, type: number])[] = [4, 4 + SIZE_OF_TUPLE].flatMap(
-  (at, index) => [
-    [at, SIZE_OF_TUPLE, (index + 1) | NESTED] as const, // CTA_TUPLE_ORIG, CTA_TUPLE_REPLY
-    [at + 4, 20, 1 | NESTED] as const, // CTA_TUPLE_IP
-    [at + 8, 8, 1] as const, // CTA_IP_V4_SRC
-  ],
-)
-const LAYOUT_SIZE = 4 + 2 * SIZE_OF_TUPLE
-const ORIGINAL_SOURCE = 4 + 12
-const REPLY_SOURCE = ORIGINAL_SOURCE + SIZE_OF_TUPLE
+/** Where in the payload the tuples begin. */
+const ORIGINAL = 4
+const REPLY = ORIGINAL + SIZE_OF_TUPLE
+const LAYOUT_SIZE = REPLY + SIZE_OF_TUPLE
+
+interface Header {
+  readonly at: number
+  readonly length: number
+  readonly type: number
+}
+
+/** Where which attribute header stands: both tuples, in them the addresses and the protocol, in those the source. */
+const LAYOUT: readonly Header[] = [ORIGINAL, REPLY].flatMap((at, index) => [
+  { at, length: SIZE_OF_TUPLE, type: (index + 1) | NESTED }, // CTA_TUPLE_ORIG, CTA_TUPLE_REPLY
+  { at: at + 4, length: 20, type: 1 | NESTED }, // CTA_TUPLE_IP
+  { at: at + 8, length: 8, type: 1 }, // CTA_IP_V4_SRC
+  { at: at + 24, length: 28, type: 2 | NESTED }, // CTA_TUPLE_PROTO
+  { at: at + 36, length: 6, type: 2 }, // CTA_PROTO_SRC_PORT
+])
 
 const FAMILY: Record<4 | 6 | 'both', number> = { 4: AF_INET, 6: AF_INET6, both: AF_UNSPEC }
 

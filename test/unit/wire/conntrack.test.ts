@@ -101,9 +101,11 @@ describe('ends()', () => {
     ['little-endian', 'entry with every attribute, little-endian headers', true],
     ['big-endian', 'entry with every attribute, big-endian headers', false],
   ])('tells who began and who replies, %s', (_name, name, littleEndian) => {
-    expect(ends(only(vector(packed, name), littleEndian), littleEndian)).toEqual({
-      originalSource: number(198, 51, 100, 9),
-      replySource: number(192, 168, 1, 10),
+    const bytes = vector(packed, name)
+    const flow = flowOf(bytes, littleEndian)
+    expect(ends(only(bytes, littleEndian), littleEndian)).toEqual({
+      began: { ip: number(198, 51, 100, 9), port: flow?.original.source.port },
+      replies: { ip: number(192, 168, 1, 10), port: flow?.reply.source.port },
     })
   })
 
@@ -111,8 +113,12 @@ describe('ends()', () => {
     for (const bytes of entries.values()) {
       const flow = flowOf(bytes, true)
       const at = ends(only(bytes, true), true)
-      expect(at?.originalSource).toBe(ipv4Number(flow?.original.source.ip as Ip))
-      expect(at?.replySource).toBe(ipv4Number(flow?.reply.source.ip as Ip))
+      for (const [end, tuple] of [
+        [at?.began, flow?.original],
+        [at?.replies, flow?.reply],
+      ] as const) {
+        expect(end).toEqual({ ip: ipv4Number(tuple?.source.ip as Ip), port: tuple?.source.port })
+      }
     }
   })
 
