@@ -60,9 +60,8 @@ function print(world: ControlWorld, { menu, form, where, withIds }: Print, forMa
   }
   const shown = (rows: readonly Row[]): Result =>
     form === 'count-only' ? { is: 'count', count: rows.length } : { is: 'list', menu, form, rows, withIds }
-  const rows = menu.rows(world)
-  if (isCounted(menu) && asksForCounters(where)) return counted(world, rows).then(all => shown(fitting(all, where)))
-  const found = fitting(rows, where)
+  if (isCounted(menu) && asksForCounters(where)) return select(world, menu, where).then(shown)
+  const found = fitting(menu.rows(world), where)
   const full = forMachine ? form !== 'count-only' : FULL.includes(form)
   return isCounted(menu) && full ? counted(world, found).then(shown) : shown(found)
 }

@@ -2,6 +2,7 @@
  * The console as a program: hands the words of its command line to the daemon and shows the answer. It knows no menu
  * and reads no configuration.
  */
+import { textIn } from '../base/files.ts'
 import { oneLine, utf8Decode, utf8Encode } from '../base/text.ts'
 import type { Instant, Milliseconds } from '../base/time.ts'
 import { afterMs, milliseconds } from '../base/time.ts'
@@ -126,13 +127,8 @@ function noDaemon(platform: ConsolePlatform, runDir: string, error: unknown): st
 }
 
 /** What the init script has noted when it refused to start the daemon; mostly nothing. */
-function troubleOf(platform: ConsolePlatform, runDir: string): string {
-  try {
-    return oneLine(utf8Decode(platform.readFile(`${runDir}/trouble`) ?? new Uint8Array(0)).trim(), 500)
-  } catch {
-    return ''
-  }
-}
+const troubleOf = (platform: ConsolePlatform, runDir: string): string =>
+  oneLine(textIn(platform, `${runDir}/trouble`), 500)
 
 /** COLUMNS where the shell exports it, else 80. */
 function terminalWidth(platform: ConsolePlatform): number {

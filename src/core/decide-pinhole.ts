@@ -11,7 +11,7 @@ import { ANYBODY, isForAnybody, sameRemote } from './mapping.ts'
 import type { TableView } from './table.ts'
 
 /** §2.2: LeaseTime is at most a day. */
-const LONGEST = seconds(86_400)
+export const LONGEST_PINHOLE = seconds(86_400)
 
 export function decidePinhole(wish: PinholeWish, world: World, now: Instant): Decision {
   const { owner, transport, internal, label, mac } = wish
@@ -65,7 +65,7 @@ const isFlow = (known: Mapping, { owner, remote }: PinholeWish): boolean =>
   known.pinhole !== undefined && mayRemove(owner, known) && sameRemote(known.remote, remote)
 
 const leaseOf = ({ owner }: Request, asked: Seconds, { policy }: World, now: Instant) =>
-  leaseFor(owner, shorter(asked, LONGEST), policy.limits, now)
+  leaseFor(owner, shorter(asked, LONGEST_PINHOLE), policy.limits, now)
 
 const change = (was: Mapping, mapping: Mapping): Decision => ({
   answer: { ok: true, mapping },

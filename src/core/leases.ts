@@ -18,6 +18,7 @@ import { isIpv4, parseIp, parseMac } from '../base/ip.ts'
 import { oneLine, utf8Decode, utf8Encode } from '../base/text.ts'
 import type { Instant, Seconds } from '../base/time.ts'
 import { seconds, secondsBetween } from '../base/time.ts'
+import { LONGEST_PINHOLE } from './decide-pinhole.ts'
 import type { Mapping, MapWish, Owner, PinholeWish, Service, Transport } from './mapping.ts'
 
 /** When something was written, or is read. */
@@ -59,8 +60,6 @@ const MOST_RECORDS = 32_768
 /** Room for all of them; what is larger is no file of ours. */
 export const LEASES_MOST_BYTES = 1 << 23
 const LONGEST_LINE = 1024
-/** WANIPv6FirewallControl:1 §2.2: LeaseTime. */
-const LONGEST_PINHOLE = seconds(86_400)
 /** 2025-01-01: before it a clock has not been set, since this program is younger. */
 const CREDIBLE = 1_735_689_600_000
 

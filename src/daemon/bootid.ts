@@ -7,7 +7,8 @@
  * begins at the time of its newest file, again and again. Where nothing lasts, the clock is believed from the moment
  * somebody sets it (`Rising`): what is announced before that may be less than before the reboot, and is another number.
  */
-import { utf8Decode, utf8Encode } from '../base/text.ts'
+import { directoryOf, textIn } from '../base/files.ts'
+import { utf8Encode } from '../base/text.ts'
 import type { Clock } from '../base/time.ts'
 import type { Platform } from '../platform/platform.ts'
 import { BOOT_IDS } from '../wire/ssdp.ts'
@@ -67,7 +68,7 @@ export function noteBootId(
   for (const path of [files.run, files.lasting]) {
     if (path === undefined) continue
     try {
-      makeDirectory(path.replace(/\/[^/]*$/, '') || '/')
+      makeDirectory(directoryOf(path))
       writeFile(path, utf8Encode(`${bootId}\n`))
     } catch {}
   }
@@ -80,11 +81,7 @@ const offsetOf = ({ wallTime, clock }: Machine): number => wallTime() - clock.no
 
 const inSeconds = ({ wallTime }: Machine): number => Math.max(0, Math.floor(wallTime() / 1000))
 
-function read({ readFile }: Machine, path: string): number | undefined {
-  try {
-    const text = utf8Decode(readFile(path) ?? new Uint8Array(0)).trim()
-    return /^[0-9]{1,10}$/.test(text) ? Number(text) : undefined
-  } catch {
-    return undefined
-  }
+function read(machine: Machine, path: string): number | undefined {
+  const text = textIn(machine, path)
+  return /^[0-9]{1,10}$/.test(text) ? Number(text) : undefined
 }

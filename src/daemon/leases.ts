@@ -4,8 +4,8 @@
  * restart nothing, however old the file is: what was removed since it was written stays removed. What comes back asks
  * like any client would, for exactly its port, when there is an uplink.
  */
+import { directoryOf, textIn } from '../base/files.ts'
 import type { Log } from '../base/log.ts'
-import { utf8Decode } from '../base/text.ts'
 import type { Instant } from '../base/time.ts'
 import { after, afterMs, earliest, milliseconds, seconds, secondsBetween } from '../base/time.ts'
 import type { LeaseFileStatus } from '../control/world.ts'
@@ -157,7 +157,7 @@ export class LeaseKeeper implements Timed {
     this.#writtenRevision = engine.mappings.revision
     try {
       const records = [...recordsOf(engine.mappings.all(), now), ...waiting]
-      platform.makeDirectory(this.#place.path.replace(/\/[^/]*$/, '') || '/')
+      platform.makeDirectory(directoryOf(this.#place.path))
       platform.writeFile(this.#place.path, writeLeases(records, stampOf(platform)))
       this.#trouble = undefined
     } catch (error) {
@@ -230,14 +230,7 @@ export class LeaseKeeper implements Timed {
 const isPassing = (outcome: Outcome | undefined): boolean =>
   outcome === 'early' || (typeof outcome === 'object' && !outcome.ok && PASSING.has(outcome.why))
 
-function stampOf({ clock, wallTime, readFile }: LeaseKeeperParts['platform']): Stamp {
-  return { boot: bootId(readFile), at: clock.now(), wall: Math.max(0, Math.floor(wallTime())) }
-}
-
-function bootId(readFile: Platform['readFile']): string {
-  try {
-    return utf8Decode(readFile(BOOT_ID) ?? new Uint8Array(0)).trim()
-  } catch {
-    return ''
-  }
+function stampOf(platform: LeaseKeeperParts['platform']): Stamp {
+  const wall = Math.max(0, Math.floor(platform.wallTime()))
+  return { boot: textIn(platform, BOOT_ID), at: platform.clock.now(), wall }
 }

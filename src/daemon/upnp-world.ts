@@ -1,5 +1,5 @@
 /** What the gateway asks of the daemon (`protocol/igd/gateway-world.ts`), answered from the parts that know it. */
-import { utf8Decode } from '../base/text.ts'
+import { textIn } from '../base/files.ts'
 import type { Instant, Seconds } from '../base/time.ts'
 import { milliseconds, seconds } from '../base/time.ts'
 import type { Mapping, Transport } from '../core/mapping.ts'
@@ -78,12 +78,8 @@ export function upnpWorld(parts: UpnpWorldParts): Omit<GatewayWorld, 'defaultCon
 
 function outboundTimeout(platform: Platform, transport: Transport): Seconds {
   const { file, otherwise } = TIMEOUTS[transport]
-  try {
-    const text = utf8Decode(platform.readFile(`/proc/sys/net/netfilter/${file}`) ?? new Uint8Array(0)).trim()
-    return /^[1-9][0-9]{0,9}$/.test(text) ? seconds(Number(text)) : otherwise
-  } catch {
-    return otherwise
-  }
+  const text = textIn(platform, `/proc/sys/net/netfilter/${file}`)
+  return /^[1-9][0-9]{0,9}$/.test(text) ? seconds(Number(text)) : otherwise
 }
 
 /** By netifd where there is one, so that it knows; else the link itself. */

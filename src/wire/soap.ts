@@ -24,12 +24,6 @@ export interface SoapCall extends SoapAction {
 
 export type SoapArgument = readonly [name: string, value: string]
 
-/**
- * `xml`: a document of ours as a value. It goes as a CDATA section, since miniupnpc (2.2.4) reads no other form of it; text
- * in XML never holds `]]>`, its `>` is escaped.
- */
-export type SoapResult = readonly [name: string, value: string | { readonly xml: string }]
-
 export const SOAP_TYPE = 'text/xml; charset="utf-8"'
 
 /**
@@ -78,19 +72,10 @@ export function decodeByXml(body: Uint8Array): SoapCall {
   return { service: call.namespace, action: call.name, args }
 }
 
-/** The answer to a call: the service as the request wrote it, the arguments in the order of the description. */
-export function encodeAnswer(to: SoapAction, args: readonly SoapResult[]): string {
-  const form = answerForm(
-    to,
-    args.map(([name, value]) => ({ name, as: typeof value === 'string' ? 'text' : 'document' })),
-  )
-  return fillAnswer(
-    form,
-    args.map(([, value]) => (typeof value === 'string' ? value : value.xml)),
-  )
-}
-
-/** `plain`: never a character that XML writes otherwise. */
+/**
+ * `plain`: never a character that XML writes otherwise. `document`: one of ours as a value; it goes as a CDATA section,
+ * since miniupnpc (2.2.4) reads no other form of it; text in XML never holds `]]>`, its `>` is escaped.
+ */
 export interface ResultForm {
   readonly name: string
   readonly as: 'plain' | 'text' | 'document'
@@ -103,6 +88,7 @@ export interface AnswerForm {
   readonly pieces: readonly string[]
 }
 
+/** The service as the request wrote it, the arguments in the order of the description. */
 export function answerForm({ service, action }: SoapAction, results: readonly ResultForm[]): AnswerForm {
   const name = `u:${action}Response`
   const inside = results.map(({ name: each, as }) =>

@@ -11,7 +11,7 @@ import { CONTROL, readCall } from '../../src/protocol/igd/call.ts'
 import { flowOf } from '../../src/protocol/igd/pinhole.ts'
 import { portMappingKeyOf, portMappingOf, portRangeOf } from '../../src/protocol/igd/portmapping.ts'
 import type { Variable } from '../../src/protocol/igd/service.ts'
-import { decodeByXml, decodeCall, encodeAnswer, encodeFault, parseSoapAction } from '../../src/wire/soap.ts'
+import { answerForm, decodeByXml, decodeCall, encodeFault, fillAnswer, parseSoapAction } from '../../src/wire/soap.ts'
 import { readPlainCall } from '../../src/wire/soap-plain.ts'
 import { parseXml } from '../../src/wire/xml.ts'
 import { TABLES } from '../support/igd.ts'
@@ -37,7 +37,7 @@ export function target(bytes: Uint8Array): void {
   }
   const header = parseSoapAction(soapAction)
   if (header !== undefined)
-    parseXml(utf8Encode(encodeAnswer(header, [['A', utf8Decode(body)]])), {
+    parseXml(utf8Encode(fillAnswer(answerForm(header, [{ name: 'A', as: 'text' }]), [utf8Decode(body)])), {
       bytes: 1e6,
       depth: 5,
       nodes: 9,

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { Malformed } from '../../../src/base/fail.ts'
 import { utf8Encode } from '../../../src/base/text.ts'
-import { decodeCall, encodeAnswer, encodeFault, parseSoapAction, type SoapCall } from '../../../src/wire/soap.ts'
+import type { ResultForm, SoapCall } from '../../../src/wire/soap.ts'
+import { answerForm, decodeCall, encodeFault, fillAnswer, parseSoapAction } from '../../../src/wire/soap.ts'
 
 const URN = 'urn:schemas-upnp-org:service:WANIPConnection:1'
 const ENVELOPE = 'http://schemas.xmlsoap.org/soap/envelope/'
@@ -81,18 +82,22 @@ describe('decodeCall()', () => {
 })
 
 describe('what is answered', () => {
-  test('encodeAnswer() writes the arguments in order, escaped', () => {
-    const answer = encodeAnswer({ service: URN, action: 'X' }, [
-      ['B', '<2>'],
-      ['A', ''],
-    ])
+  const answerWith = (results: readonly ResultForm[], values: readonly string[]) =>
+    fillAnswer(answerForm({ service: URN, action: 'X' }, results), values)
+
+  test('fillAnswer() writes the arguments in order, escaped', () => {
+    const results = [
+      { name: 'B', as: 'text' },
+      { name: 'A', as: 'text' },
+    ] as const
+    const answer = answerWith(results, ['<2>', ''])
     expect(answer).toBe(
       `<?xml version="1.0"?>\n<s:Envelope xmlns:s="${ENVELOPE}" s:encodingStyle="http://schemas.xmlsoap.org/soap/encoding/"><s:Body><u:XResponse xmlns:u="${URN}"><B>&lt;2&gt;</B><A></A></u:XResponse></s:Body></s:Envelope>\n`,
     )
   })
 
-  test('encodeAnswer() sends a document as a CDATA section', () => {
-    const answer = encodeAnswer({ service: URN, action: 'X' }, [['A', { xml: '<b>&lt;]]&gt;</b>' }]])
+  test('fillAnswer() sends a document as a CDATA section', () => {
+    const answer = answerWith([{ name: 'A', as: 'document' }], ['<b>&lt;]]&gt;</b>'])
     expect(answer).toContain('<A><![CDATA[<b>&lt;]]&gt;</b>]]></A>')
   })
 

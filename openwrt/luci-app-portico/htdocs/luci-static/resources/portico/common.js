@@ -239,6 +239,18 @@ return baseclass.extend({
 	status: callStatus,
 	setText: setText,
 
+	/* In a cell a line and a quiet one below it, each perhaps with a class of its own; returns both. */
+	twoLines: function(td, first, second) {
+		const lines = [
+			E('div', first ? { 'class': first } : {}),
+			E('div', { 'class': second ? 'portico-quiet ' + second : 'portico-quiet' })
+		];
+
+		lines.forEach(line => td.appendChild(line));
+
+		return lines;
+	},
+
 	/* A form shows nothing of a section that the file lacks: such are added, and written when the owner saves. */
 	addSections: function() {
 		[ 'upnp', 'nat_pmp', 'limits', 'system' ].forEach(name => {

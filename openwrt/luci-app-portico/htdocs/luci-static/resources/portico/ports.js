@@ -21,6 +21,16 @@ const callPin = rpc.declare({
 	reject: true
 });
 
+/* Never rejects: whatever went wrong has been shown under this title. */
+function warned(call, title) {
+	return call.then(answer => {
+		if (!answer.ok)
+			common.warn(ui, title, common.reason(answer));
+	}).catch(error => {
+		common.warn(ui, title, error.message);
+	});
+}
+
 const Ports = baseclass.extend({
 	/* `refresh`: asks the daemon anew and shows what it answers; a promise. */
 	__init__: function(refresh) {
@@ -67,11 +77,7 @@ const Ports = baseclass.extend({
 	},
 
 	deviceCell: function(td) {
-		const name = E('div');
-		const address = E('div', { 'class': 'portico-quiet' });
-
-		td.appendChild(name);
-		td.appendChild(address);
+		const [ name, address ] = common.twoLines(td);
 
 		return mapping => {
 			const known = this.nameOf(mapping.internal_address);
@@ -82,11 +88,7 @@ const Ports = baseclass.extend({
 	},
 
 	portCell: function(td) {
-		const ports = E('div');
-		const more = E('div', { 'class': 'portico-quiet' });
-
-		td.appendChild(ports);
-		td.appendChild(more);
+		const [ ports, more ] = common.twoLines(td);
 
 		return mapping => {
 			const words = [ mapping.pinhole != null ? 'IPv6' : 'IPv4' ];
@@ -106,11 +108,7 @@ const Ports = baseclass.extend({
 	},
 
 	askerCell: function(td) {
-		const service = E('div');
-		const comment = E('div', { 'class': 'portico-quiet portico-text' });
-
-		td.appendChild(service);
-		td.appendChild(comment);
+		const [ service, comment ] = common.twoLines(td, '', 'portico-text');
 
 		return mapping => {
 			common.setText(service, common.service(mapping.service));
@@ -173,12 +171,7 @@ const Ports = baseclass.extend({
 	remove: function(mapping, button) {
 		button.disabled = true;
 
-		return callRemove(mapping.id).then(answer => {
-			if (!answer.ok)
-				common.warn(ui, _('The port was not closed'), common.reason(answer));
-		}).catch(error => {
-			common.warn(ui, _('The port was not closed'), error.message);
-		}).finally(() => {
+		return warned(callRemove(mapping.id), _('The port was not closed')).then(() => {
 			button.disabled = !L.hasViewPermission();
 			button.blur();
 
@@ -218,12 +211,7 @@ const Ports = baseclass.extend({
 	pin: function(mapping, comment) {
 		ui.hideModal();
 
-		return callPin(mapping.id, comment).then(answer => {
-			if (!answer.ok)
-				common.warn(ui, _('The port was not fixed'), common.reason(answer));
-		}).catch(error => {
-			common.warn(ui, _('The port was not fixed'), error.message);
-		}).then(() => this.refresh());
+		return warned(callPin(mapping.id, comment), _('The port was not fixed')).then(() => this.refresh());
 	}
 });
 

@@ -164,11 +164,7 @@ return view.extend({
 	},
 
 	deviceCell: function(td) {
-		const name = E('div');
-		const more = E('div', { 'class': 'portico-quiet' });
-
-		td.appendChild(name);
-		td.appendChild(more);
+		const [ name, more ] = common.twoLines(td);
 
 		return entry => {
 			const known = entry.client ? this.nameOf(entry.client) : '';
@@ -180,11 +176,7 @@ return view.extend({
 	},
 
 	detailCell: function(td) {
-		const text = E('div', { 'class': 'portico-text' });
-		const more = E('div', { 'class': 'portico-quiet portico-text' });
-
-		td.appendChild(text);
-		td.appendChild(more);
+		const [ text, more ] = common.twoLines(td, 'portico-text', 'portico-text');
 
 		return entry => {
 			const isMapping = entry.client != null && entry.what !== 'refused';
