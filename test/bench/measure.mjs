@@ -42,11 +42,26 @@ export async function requests(running) {
   return round
 }
 
-/** One phase of the load, with the processor time of the server for each request, in microseconds. */
+/**
+ * One phase of the load, with the processor time of the server for each request, in microseconds. What the server does
+ * after its last answer (it ends the flows of what was deleted) is part of that time, and of no other sample.
+ */
 async function sample(running, phase) {
   const before = processorTime(running.pid)
   const [done] = await load(running.lab, [phase], HOSTS)
+  await rested(running)
   return { ...sound(done), processor: (processorTime(running.pid) - before) / 1000 / done.count }
+}
+
+/** Resolves when the server has needed no processor for a while; it may have something to do for ever. */
+export async function rested({ pid }) {
+  let still = 0
+  for (let at = processorTime(pid), k = 0; still < 4 && k < 200; k++) {
+    await new Promise(resolve => setTimeout(resolve, 25))
+    const now = processorTime(pid)
+    still = now === at ? still + 1 : 0
+    at = now
+  }
 }
 
 /** Nanoseconds on a processor of all threads (first field of schedstat, linux Documentation/scheduler/sched-stats). */

@@ -5,7 +5,8 @@ import { existsSync, mkdirSync, openSync, readFileSync, rmSync, statSync, writeF
 import { gzipSync } from 'node:zlib'
 import { inside, load, ROOT, run } from './lab.mjs'
 
-const HOST = `${ROOT}build/host/porticod`
+/** The program of the package for this machine: what an owner runs. */
+const PROGRAM = `${ROOT}build/package/${process.arch === 'arm64' ? 'aarch64_generic' : 'x86_64'}/porticod`
 const BUNDLE = `${ROOT}dist/portico.mjs`
 
 /**
@@ -25,7 +26,7 @@ export const SERVERS = [
     launch: launchPeer,
     sizes: () => ({ program: sizeOf('/usr/sbin/miniupnpd') }),
   },
-  portico('quickjs', 'Portico on QuickJS', [HOST], [HOST]),
+  portico('quickjs', 'Portico on QuickJS', [PROGRAM], [PROGRAM]),
   portico('node', 'Portico on Node', ['node', BUNDLE], [BUNDLE]),
 ]
 
@@ -40,7 +41,7 @@ function portico(id, title, command, needs) {
     many: { chunk: 1000, repeat: 5 },
     version: () => run(['git', '-C', ROOT, 'describe', '--always', '--dirty']).trim(),
     launch: lab => launchPortico(lab, command),
-    sizes: () => Object.fromEntries(needs.map(file => [file === HOST ? 'program' : 'bundle', sizeOf(file)])),
+    sizes: () => Object.fromEntries(needs.map(file => [file === PROGRAM ? 'program' : 'bundle', sizeOf(file)])),
   }
 }
 

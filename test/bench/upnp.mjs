@@ -3,7 +3,7 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import { inside, LAN, makeLab, memory, ROOT, runBeside, TOOLS } from './lab.mjs'
-import { fill } from './measure.mjs'
+import { fill, rested } from './measure.mjs'
 import { SERVERS, start, stop } from './servers.mjs'
 
 const QUICK = Boolean(process.env.QUICK)
@@ -101,9 +101,10 @@ function server(id) {
   return missing.length === 0
 }
 
-async function soap({ lab }, ...phases) {
+async function soap(running, ...phases) {
   const options = ['-s', LAN.router, '-b', LAN.hosts, '-n', `${HOSTS}`]
-  const out = await runBeside(inside(lab.lan, [`${TOOLS}soap`, ...options, ...phases]))
+  await rested(running)
+  const out = await runBeside(inside(running.lab.lan, [`${TOOLS}soap`, ...options, ...phases]))
   return JSON.parse(out).phases
 }
 
