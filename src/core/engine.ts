@@ -20,6 +20,7 @@ import type { Policy, StaticMapping } from './policy.ts'
 import { type Waiting, WishQueue } from './queue.ts'
 import type { Event } from './record.ts'
 import { eventsOf } from './record-of.ts'
+import type { Returning } from './returning.ts'
 import type { Surroundings } from './surroundings.ts'
 import { type Mappings, standing, Table, type TableView } from './table.ts'
 import { Upkeep } from './upkeep.ts'
@@ -32,6 +33,7 @@ export interface EngineParts {
   readonly journal: Journal
   readonly epoch: Epoch
   readonly policy: Policy
+  readonly returning: Returning
   /** After every turn: `wakeAt` may have changed. */
   readonly settled: () => void
 }
@@ -42,6 +44,7 @@ export type Removal = 'removed' | 'none' | 'static' | 'kernel'
 /** Wishes in one batch. */
 const TURN = 256
 
+const REMOVED: Decision = { answer: { ok: true, mapping: undefined }, changes: [] }
 const BUSY: Answer = { ok: false, why: 'busy', because: 'too many requests are waiting' }
 const READY = Promise.resolve()
 
@@ -87,17 +90,37 @@ export class Engine {
     return this.#uplink
   }
 
+  get returning(): Returning {
+    return this.#parts.returning
+  }
+
   /**
    * The short way, without a promise: `answer` is called once, after the kernel has confirmed; at once with `busy`
    * when there is no place in the queue. It must not throw.
    */
   ask(wish: Wish, answer: (answer: Answer) => void): void {
-    if (this.#queue.push({ wish, answer })) this.#start()
-    else answer(BUSY)
+    const waiting: Waiting = { wish, answer }
+    if (!this.#queue.push(waiting)) {
+      answer(BUSY)
+      return
+    }
+    // Now, not at its turn: what returns asks before those that wait.
+    const withdrawn = this.#parts.returning.withdraw(wish)
+    if (withdrawn > 0) waiting.withdrawn = withdrawn
+    this.#start()
   }
 
   submit(wish: Wish): Promise<Answer> {
     return new Promise(resolve => this.ask(wish, resolve))
+  }
+
+  /** Those of the lease file, made at the moment of the decision; before the clients' that wait. */
+  bringBack(make: () => readonly Waiting[]): Promise<void> {
+    return this.#job(async now => {
+      const due = this.wakeAt
+      if (due !== undefined && due <= now) await this.#upkeep.maintain(now)
+      await this.#together(make(), now)
+    })
   }
 
   /**
@@ -161,6 +184,7 @@ export class Engine {
       if (mapping === undefined) return
       if (mapping.owner.via === 'operator') removal = 'static'
       else removal = (await this.#upkeep.remove(mapping, because, now)) ? 'removed' : 'kernel'
+      if (removal === 'removed') this.#parts.returning.replace(mapping)
     })
     return removal
   }
@@ -302,9 +326,14 @@ export class Engine {
     return { table, policy: this.#policy, uplink: this.#uplink, surroundings, reserved: this.#reserved }
   }
 
-  #conclude({ wish, answer }: Waiting, decision: Decision, now: Instant): undefined {
+  #conclude({ wish, answer, withdrawn }: Waiting, decided: Decision, now: Instant): undefined {
+    const wasThere = withdrawn !== undefined && !decided.answer.ok && decided.answer.why === 'absent'
+    const decision = wasThere ? REMOVED : decided
     const events = eventsOf(wish, decision)
     for (let i = 0; i < events.length; i++) this.#parts.journal.record(events[i] as Event, now)
+    if (decision.answer.ok && decision.answer.mapping !== undefined) {
+      this.#parts.returning.replace(decision.answer.mapping)
+    }
     answer(decision.answer)
   }
 

@@ -8,6 +8,8 @@ import type { Answer, Wish } from './mapping.ts'
 export interface Waiting {
   readonly wish: Wish
   readonly answer: (answer: Answer) => void
+  /** How many that had not come back yet went with it (`returning.ts`). */
+  withdrawn?: number
 }
 
 /** Places in all, and places that one host may take. */

@@ -12,8 +12,10 @@ import type { LeaseFileStatus } from '../control/world.ts'
 import type { Engine } from '../core/engine.ts'
 import type { LeaseRecord, Stamp } from '../core/leases.ts'
 import { elapsed, LEASES_MOST_BYTES, later, readLeases, recordsOf, wishOf, writeLeases } from '../core/leases.ts'
-import type { Answer, Refusal } from '../core/mapping.ts'
+import type { Answer, MapWish, PinholeWish, Refusal } from '../core/mapping.ts'
 import { sameRemote } from '../core/mapping.ts'
+import type { Waiting } from '../core/queue.ts'
+import type { Ending } from '../core/returning.ts'
 import type { Surroundings } from '../core/surroundings.ts'
 import type { Platform } from '../platform/platform.ts'
 import type { Timed } from './timers.ts'
@@ -33,7 +35,7 @@ export function leasePlace(file: string | undefined, interval: number, runDirect
 export interface LeaseKeeperParts {
   readonly platform: Pick<Platform, 'clock' | 'makeDirectory' | 'readFile' | 'writeFile' | 'wallTime'>
   readonly log: Log
-  readonly engine: Pick<Engine, 'mappings' | 'uplink' | 'submit'>
+  readonly engine: Pick<Engine, 'mappings' | 'uplink' | 'returning' | 'bringBack'>
   readonly surroundings: Pick<Surroundings, 'deviceOf' | 'outward6'>
   /** `wakeAt` may have changed. */
   readonly rearm: () => void
@@ -48,6 +50,8 @@ const PATIENCE = seconds(600)
 const RETRY = milliseconds(30_000)
 /** Wishes at one time: clients want their turn, too. */
 const ONE_TIME = 64
+/** What is over must not come back after a kill; so soon the file knows, once for all that end together. */
+const SOON = milliseconds(1000)
 /** Answers that another moment may change. */
 const PASSING: ReadonlySet<Refusal> = new Set(['no-uplink', 'busy', 'kernel'])
 
@@ -57,11 +61,13 @@ type Outcome = Answer | 'settled' | 'early'
 export class LeaseKeeper implements Timed {
   readonly #parts: LeaseKeeperParts
   #place: LeasePlace | undefined
-  /** Read and not yet back, as they were at `#readAt`. */
-  #waiting: readonly LeaseRecord[] = []
+  /** What `engine.returning` holds is as it was at that moment. */
   #readAt: Instant
   #isRead = false
   #asking = false
+  /** Asked for at this moment: that they make room for themselves is no news. */
+  #asked: ReadonlySet<LeaseRecord> = new Set()
+  #outdatedAt: Instant | undefined
   #retryAt: Instant | undefined
   #writtenAt: Instant | undefined
   /** The table's revision when the file was written. */
@@ -84,6 +90,7 @@ export class LeaseKeeper implements Timed {
   }
 
   get #writeAt(): Instant | undefined {
+    if (this.#place !== undefined && this.#outdatedAt !== undefined) return afterMs(this.#outdatedAt, SOON)
     const interval = this.#place?.interval ?? 0
     if (interval === 0 || !this.#isRead || this.#parts.engine.mappings.revision === this.#writtenRevision)
       return undefined
@@ -122,7 +129,8 @@ export class LeaseKeeper implements Timed {
     const now = stampOf(platform)
     const passed = elapsed(stamp, now)
     const isKnown = kernelKept && stamp !== undefined && stamp.boot !== '' && stamp.boot === now.boot
-    this.#waiting = records.filter(({ waits }) => waits || !isKnown).flatMap(record => later(record, passed) ?? [])
+    const lost = records.filter(({ waits }) => waits || !isKnown).flatMap(record => later(record, passed) ?? [])
+    for (const record of lost) if (!this.#isThere(record)) this.#parts.engine.returning.add(record)
     if (damaged.length === 0) return
     const lines = `${damaged.slice(0, NAMED).join(', ')}${damaged.length > NAMED ? ', ...' : ''}`
     log('warning', 'leases', `${path}: ${damaged.length} damaged lines are left out (${lines})`)
@@ -130,8 +138,8 @@ export class LeaseKeeper implements Timed {
 
   /** The uplink, the interfaces or the rules are others now: what can come back does. Returns at once. */
   restore(): void {
-    const { log, rearm } = this.#parts
-    if (this.#asking || !this.#waiting.some(each => this.#hasUplink(each))) return
+    const { log, rearm, engine } = this.#parts
+    if (this.#asking || !engine.returning.all().some(each => this.#hasUplink(each))) return
     this.#asking = true
     this.#ask().then(
       () => {
@@ -145,15 +153,28 @@ export class LeaseKeeper implements Timed {
     )
   }
 
+  /** They will not come back, and the file still has them. */
+  ended(records: readonly LeaseRecord[], ending: Ending): void {
+    if (ending === 'replaced' && records.every(record => this.#asked.has(record))) return
+    this.#outdatedAt ??= this.#now
+    if (ending === 'replaced') return
+    for (const record of records)
+      this.#parts.log('info', 'leases', `${nameOf(record)} was removed by its client before it was back`)
+  }
+
   /** Complete or not at all; what waits is written again. Never throws. */
   write(): void {
     const { platform, log, engine } = this.#parts
     if (this.#place === undefined || !this.#isRead) return
     const now = this.#now
     const passed = secondsBetween(this.#readAt, now)
-    const missing = this.#waiting.filter(each => !this.#isThere(each)).flatMap(record => later(record, passed) ?? [])
+    const missing = engine.returning
+      .all()
+      .filter(each => !this.#isThere(each))
+      .flatMap(record => later(record, passed) ?? [])
     const waiting = missing.map(record => ({ ...record, waits: true }))
     this.#writtenAt = now
+    this.#outdatedAt = undefined
     this.#writtenRevision = engine.mappings.revision
     try {
       const records = [...recordsOf(engine.mappings.all(), now), ...waiting]
@@ -182,27 +203,44 @@ export class LeaseKeeper implements Timed {
 
   async #ask(): Promise<void> {
     await undefined
+    const { returning } = this.#parts.engine
     // They wait until they are answered: a stop in between must not forget them.
-    const asked = this.#waiting.filter(each => this.#hasUplink(each))
-    const others = this.#waiting.filter(each => !this.#hasUplink(each))
-    const answers: Outcome[] = []
-    for (let at = 0; at < asked.length; at += ONE_TIME) {
-      answers.push(...(await Promise.all(asked.slice(at, at + ONE_TIME).map(record => this.#askFor(record)))))
-    }
-    const again = asked.filter((_, index) => isPassing(answers[index]))
+    const asked = returning.all().filter(each => this.#hasUplink(each))
+    const outcomes = new Map<LeaseRecord, Outcome>()
+    for (let at = 0; at < asked.length; at += ONE_TIME) await this.#askFor(asked.slice(at, at + ONE_TIME), outcomes)
     const inTime = this.#now < after(this.#readAt, PATIENCE)
-    this.#waiting = inTime ? [...others, ...again] : others
-    this.#retryAt = inTime && again.length > 0 ? afterMs(this.#now, RETRY) : undefined
+    for (const [record, outcome] of outcomes) if (!inTime || !isPassing(outcome)) returning.drop(record)
+    const again = asked.filter(record => returning.has(record))
+    this.#retryAt = again.length > 0 ? afterMs(this.#now, RETRY) : undefined
     // The file of the boot before has served: a restart from now on goes by the kernel.
-    if (this.#waiting.length === 0) this.write()
-    const back = answers.filter(answer => typeof answer === 'object' && answer.ok).length
-    if (back > 0) this.#parts.log('info', 'leases', `${back} mappings of the lease file are back`)
-    for (const [index, answer] of answers.entries()) {
-      if (answer === 'settled' || (inTime && isPassing(answer)) || (answer !== 'early' && answer.ok)) continue
-      const { transport, external, owner, pinhole } = asked[index] as LeaseRecord
-      const what = `${transport} ${pinhole === undefined ? external : `pinhole ${pinhole}`} of ${owner.via} ${owner.client}`
-      const why = answer === 'early' ? 'its network is not there' : `${answer.why}, ${answer.because}`
-      this.#parts.log('info', 'leases', `${what} does not come back: ${why}`)
+    if (returning.size === 0) this.write()
+    this.#tell(outcomes, inTime)
+  }
+
+  async #askFor(part: readonly LeaseRecord[], outcomes: Map<LeaseRecord, Outcome>): Promise<void> {
+    const { engine } = this.#parts
+    this.#asked = new Set(part)
+    await engine.bringBack(() => {
+      const wishes: Waiting[] = []
+      for (const record of part) {
+        if (!engine.returning.has(record)) continue // its client has removed it
+        const wish = this.#wishFor(record)
+        if (typeof wish === 'string') outcomes.set(record, wish)
+        else wishes.push({ wish, answer: answer => void outcomes.set(record, answer) })
+      }
+      return wishes
+    })
+    this.#asked = new Set()
+  }
+
+  #tell(outcomes: ReadonlyMap<LeaseRecord, Outcome>, inTime: boolean): void {
+    const { log } = this.#parts
+    const back = [...outcomes.values()].filter(outcome => typeof outcome === 'object' && outcome.ok).length
+    if (back > 0) log('info', 'leases', `${back} mappings of the lease file are back`)
+    for (const [record, outcome] of outcomes) {
+      if (outcome === 'settled' || (inTime && isPassing(outcome)) || (outcome !== 'early' && outcome.ok)) continue
+      const why = outcome === 'early' ? 'its network is not there' : `${outcome.why}, ${outcome.because}`
+      log('info', 'leases', `${nameOf(record)} does not come back: ${why}`)
     }
   }
 
@@ -217,17 +255,18 @@ export class LeaseKeeper implements Timed {
     return pinhole === undefined ? engine.uplink.is === 'up' : surroundings.outward6() !== undefined
   }
 
-  async #askFor(record: LeaseRecord): Promise<Outcome> {
-    const { engine, surroundings } = this.#parts
+  #wishFor(record: LeaseRecord): MapWish | PinholeWish | 'settled' | 'early' {
     const left = later(record, secondsBetween(this.#readAt, this.#now))
     if (left === undefined || this.#isThere(record)) return 'settled'
-    const device = surroundings.deviceOf(record.internal.ip)
-    if (device === undefined) return 'early'
-    return engine.submit(wishOf(left, device))
+    const device = this.#parts.surroundings.deviceOf(record.internal.ip)
+    return device === undefined ? 'early' : wishOf(left, device)
   }
 }
 
-const isPassing = (outcome: Outcome | undefined): boolean =>
+const nameOf = ({ transport, external, owner, pinhole }: LeaseRecord): string =>
+  `${transport} ${pinhole === undefined ? external : `pinhole ${pinhole}`} of ${owner.via} ${owner.client}`
+
+const isPassing = (outcome: Outcome): boolean =>
   outcome === 'early' || (typeof outcome === 'object' && !outcome.ok && PASSING.has(outcome.why))
 
 function stampOf(platform: LeaseKeeperParts['platform']): Stamp {

@@ -9,6 +9,7 @@ import { Engine } from '../core/engine.ts'
 import { Epoch } from '../core/epoch.ts'
 import { Noise } from '../core/noise.ts'
 import { Rate } from '../core/rate.ts'
+import { Returning } from '../core/returning.ts'
 import type { Uplink } from '../core/uplink.ts'
 import type { KernelFirewall } from '../kernel/firewall.ts'
 import type { LinkView } from '../kernel/link-table.ts'
@@ -97,7 +98,8 @@ export class Running {
       this.upnp.changed()
       timers.hasten(turned)
     }
-    this.engine = new Engine({ clock, firewall: kernel, surroundings, journal, epoch, policy, settled })
+    const returning = new Returning((records, ending) => this.leases.ended(records, ending))
+    this.engine = new Engine({ clock, firewall: kernel, surroundings, journal, epoch, policy, returning, settled })
     this.keeper = new Keeper({ clock, log, kernel, rearm })
     this.leases = new LeaseKeeper({ platform, log, engine: this.engine, surroundings, rearm })
     this.neighbourhood = new Neighbourhood({

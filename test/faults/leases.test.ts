@@ -5,14 +5,16 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { A6, addIpv6, expectNoReach6, expectReach6 } from '../support/ipv6.ts'
+import { A6, addIpv6, expectNoReach6, expectReach6, LAN6, WAN6, WORLD6 } from '../support/ipv6.ts'
 import { differences, kernelView, tableView } from '../support/kernel.ts'
 import { LAN, type Lab, makeLab, WAN } from '../support/lab.ts'
 import { askMap } from '../support/natpmp.ts'
 import { until } from '../support/process.ts'
 import { defaultUci, type PorticoUci, type Server, startDaemon } from '../support/server.ts'
-import { addMapping, httpRaw, soap, statusOf, upnpUci } from '../support/upnp.ts'
+import { addMapping, httpRaw, request, soap, statusOf, upnpUci } from '../support/upnp.ts'
 import { ENGINES } from './agreement.ts'
+
+const FIREWALL_CONTROL = 'urn:schemas-upnp-org:service:WANIPv6FirewallControl:1'
 
 /** Seconds since this machine was booted. */
 const uptime = () => Math.floor(Number(readFileSync('/proc/uptime', 'utf8').split(' ')[0]))
@@ -40,15 +42,25 @@ describe.each(ENGINES)('on %s', engine => {
   const boot = async (configured = uci(), age = 10): Promise<Server> => {
     await lab.router.run(['nft', 'delete', 'table', 'inet', 'portico'])
     rmSync(join(lab.directory, 'run'), { recursive: true, force: true })
-    const id = join(lab.directory, `boot-${++boots}`)
-    writeFileSync(id, `0000000${boots}-0000-4000-8000-000000000000\n`)
-    const bind = `mount --bind ${id} /proc/sys/kernel/random/boot_id && exec "$@"`
+    writeFileSync(join(lab.directory, `boot-${++boots}`), `0000000${boots}-0000-4000-8000-000000000000\n`)
+    return again(configured, age)
+  }
+  /** The next start in the same boot. */
+  const again = (configured = uci(), age = 60): Promise<Server> => {
+    const bind = `mount --bind ${join(lab.directory, `boot-${boots}`)} /proc/sys/kernel/random/boot_id && exec "$@"`
     const clock = ['unshare', '--mount', '--time', '--boottime', String(age - uptime())]
     return startDaemon(lab, { engine, uci: configured, wrapper: [...clock, 'sh', '-c', bind, 'sh'] })
   }
   const ports = async (server: Server) => (await tableView(server)).map(({ external }) => external.split(':')[1])
   const map = (internal: number, lifetime = 3600) =>
     askMap(lab.a, { transport: 'tcp', internal, external: internal, lifetime })
+  /** An action of WANIPv6FirewallControl:1, over IPv6. */
+  const pinhole = (action: string, args: Readonly<Record<string, string | number>>) => {
+    const fields = { 'Content-Type': 'text/xml', SOAPAction: `"${FIREWALL_CONTROL}#${action}"` }
+    const inner = Object.entries(args).map(([name, value]) => `<${name}>${value}</${name}>`)
+    const body = `<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/" s:encodingStyle="http://schemas.xmlsoap.org/soap/encoding/"><s:Body><u:${action} xmlns:u="${FIREWALL_CONTROL}">${inner.join('')}</u:${action}></s:Body></s:Envelope>`
+    return httpRaw(lab.a, LAN6, request('POST', '/ctl/IP6FCtl', fields, body, `[${LAN6}]:5000`))
+  }
   const back = (server: Server, count: number) => server.process.waitFor(`${count} mappings of the lease file are back`)
 
   test('what clients held is back, in table and kernel, with the same ports and what was left of the lease', async () => {
@@ -212,15 +224,11 @@ config mapping
     const before = await boot()
     await map(5000)
     await before.stop()
-    const again = await boot()
-    await back(again, 1)
+    const first = await boot()
+    await back(first, 1)
     await map(5000, 0)
-    await again.kill()
-    const id = join(lab.directory, 'boot-2')
-    const bind = `mount --bind ${id} /proc/sys/kernel/random/boot_id && exec "$@"`
-    const wrapper = ['unshare', '--mount', '--time', '--boottime', String(60 - uptime()), 'sh', '-c', bind, 'sh']
-    const after = await startDaemon(lab, { engine, uci: uci(), wrapper })
-    expect(await ports(after)).toEqual([])
+    await first.kill()
+    expect(await ports(await again())).toEqual([])
   })
 
   test('an uplink that comes later: they come back with it, and a stop before it forgets none', async () => {
@@ -237,6 +245,79 @@ config mapping
     })
     await back(after, 1)
     expect(await ports(after)).toEqual(['5000'])
+  })
+
+  test('what its client closes while there is no uplink does not come back with it, nor after a kill', async () => {
+    await addIpv6(lab)
+    const configured = upnpUci({ more: `config portico 'system'\n\toption lease_file '${file}'\n` })
+    const call = async (...words: Parameters<typeof soap>) => statusOf(await httpRaw(lab.a, LAN, soap(...words)))
+    const key = (port: number) => ({ NewRemoteHost: '', NewExternalPort: port, NewProtocol: 'TCP' })
+    const range = (first: number, last: number) => ({
+      NewStartPort: first,
+      NewEndPort: last,
+      NewProtocol: 'TCP',
+      NewManage: 0,
+    })
+    const before = await boot(configured)
+    for (const port of [5100, 5101, 5102]) await map(port)
+    await askMap(lab.b, { transport: 'tcp', internal: 5103, external: 5103, lifetime: 3600 })
+    for (const port of [7000, 7001, 7002]) {
+      expect(statusOf(await httpRaw(lab.a, LAN, addMapping(lab.a.ip, port, port)))).toBe(200)
+    }
+    const hole = await pinhole('AddPinhole', {
+      RemoteHost: '',
+      RemotePort: 0,
+      InternalClient: A6,
+      InternalPort: 4000,
+      Protocol: 17,
+      LeaseTime: 3600,
+    })
+    const UniqueID = /<UniqueID>(\d+)</.exec(hole)?.[1] as string
+    expect(await before.stop()).toBe(0)
+    await lab.router.must(['ip', '-batch', '-'], {
+      input: 'link set wan0 down\naddress flush dev wan0\n',
+    })
+    const without = await boot(configured)
+    expect(await ports(without)).toEqual([])
+    expect((await askMap(lab.a, { transport: 'tcp', internal: 5100, lifetime: 0 })).result).toBe(0)
+    expect((await askMap(lab.b, { transport: 'tcp', internal: 5101, lifetime: 0 })).result).toBe(0)
+    expect(await call('DeletePortMapping', key(5102))).toBe(200)
+    expect(await call('DeletePortMapping', key(5102))).toBe(500)
+    expect(await call('DeletePortMapping', key(5103))).toBe(500)
+    expect(await call('DeletePortMappingRange', range(7000, 7001))).toBe(200)
+    expect(await call('DeletePortMappingRange', range(7000, 7001))).toBe(500)
+    expect(statusOf(await pinhole('DeletePinhole', { UniqueID }))).toBe(200)
+    expect(statusOf(await pinhole('DeletePinhole', { UniqueID }))).toBe(500)
+    expect(without.output).toContain('tcp 5100 of nat-pmp 192.168.88.10 was removed by its client before it was back')
+    const isWritten = () => !/"port":(5100|5102|7000|7001|4000)\b/.test(readFileSync(file, 'utf8')) || undefined
+    await until('the file says so', async () => isWritten())
+    await without.kill()
+    const after = await again(configured)
+    await lab.router.must(['ip', '-batch', '-'], {
+      input: `address add ${WAN}/24 dev wan0\naddress add ${WAN6}/64 dev wan0 nodad\nlink set wan0 up
+route add default via 11.22.33.1\nroute add default via ${WORLD6}\n`,
+    })
+    await back(after, 3)
+    expect((await ports(after)).sort()).toEqual(['5101', '5103', '7002'])
+    expect(differences(await tableView(after), await kernelView(lab))).toEqual([])
+  })
+
+  test('one that its client closes with all of its transport, at the moment when the uplink comes', async () => {
+    const before = await boot()
+    for (const port of [5000, 5001]) await map(port)
+    await askMap(lab.a, { transport: 'udp', internal: 5002, external: 5002, lifetime: 3600 })
+    await before.stop()
+    await lab.router.must(['ip', '-batch', '-'], { input: 'link set wan0 down\naddress flush dev wan0\n' })
+    const after = await boot()
+    const [, closed] = await Promise.all([
+      lab.router.must(['ip', '-batch', '-'], {
+        input: `address add ${WAN}/24 dev wan0\nlink set wan0 up\nroute add default via 11.22.33.1\n`,
+      }),
+      askMap(lab.a, { transport: 'tcp', internal: 0, external: 0, lifetime: 0 }),
+    ])
+    expect(closed.result).toBe(0)
+    await after.process.waitFor(/\d mappings of the lease file are back/)
+    expect(await ports(after)).toEqual(['5002'])
   })
 
   test('a damaged record is left out and named, the others are back', async () => {

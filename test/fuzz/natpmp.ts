@@ -9,6 +9,7 @@ import { Epoch } from '../../src/core/epoch.ts'
 import { Journal } from '../../src/core/journal.ts'
 import { Noise } from '../../src/core/noise.ts'
 import { Rate } from '../../src/core/rate.ts'
+import { Returning } from '../../src/core/returning.ts'
 import type { Surroundings } from '../../src/core/surroundings.ts'
 import { NatPmp } from '../../src/protocol/natpmp.ts'
 import { dump } from '../../src/wire/natpmp.ts'
@@ -37,7 +38,17 @@ const surroundings: Surroundings = {
 const journal = new Journal(() => {})
 const epoch = new Epoch(clock.now(), () => {})
 const firewall = { apply: () => Promise.resolve() }
-const engine = new Engine({ clock, firewall, surroundings, journal, epoch, policy: policy(), settled: () => {} })
+const returning = new Returning(() => {})
+const engine = new Engine({
+  clock,
+  firewall,
+  surroundings,
+  journal,
+  epoch,
+  policy: policy(),
+  returning,
+  settled: () => {},
+})
 const natPmp = new NatPmp({ clock, engine, epoch, noise: new Noise(journal), rate: new Rate(), surroundings })
 engine.move(up(WAN_ADDRESS))
 

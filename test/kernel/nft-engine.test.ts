@@ -7,6 +7,7 @@ import { Epoch } from '../../src/core/epoch.ts'
 import { Journal } from '../../src/core/journal.ts'
 import type { MapWish } from '../../src/core/mapping.ts'
 import { ANYBODY } from '../../src/core/mapping.ts'
+import { Returning } from '../../src/core/returning.ts'
 import { elementsOf, openFirewall, SETTINGS, WAN } from '../support/nft-kernel.ts'
 import { policy, up } from '../support/router.ts'
 
@@ -28,6 +29,7 @@ test('a full map: the wish is refused as one that the kernel did not accept, the
     journal: new Journal((_severity, line) => lines.push(line)),
     epoch: new Epoch(clock.now(), () => undefined),
     policy: policy(),
+    returning: new Returning(() => undefined),
     settled: () => undefined,
   })
   await engine.move(up(WAN))

@@ -15,6 +15,7 @@ import { Noise } from '../../src/core/noise.ts'
 import { placeKey } from '../../src/core/places.ts'
 import type { Limits, Policy, Rule, StaticMapping } from '../../src/core/policy.ts'
 import { Rate } from '../../src/core/rate.ts'
+import { Returning } from '../../src/core/returning.ts'
 import type { Surroundings } from '../../src/core/surroundings.ts'
 import type { Uplink } from '../../src/core/uplink.ts'
 import { Announcer } from '../../src/protocol/announce.ts'
@@ -141,6 +142,11 @@ export class Router {
   readonly noise = new Noise(this.journal)
   readonly epochStarts: number[] = []
   readonly epoch: Epoch
+  /** How leases that wait to come back ended. */
+  readonly ended: string[] = []
+  readonly returning = new Returning((records, ending) => {
+    for (const { transport, external } of records) this.ended.push(`${transport} ${external} ${ending}`)
+  })
   readonly engine: Engine
   readonly announcer: Announcer
   readonly #natpmp: NatPmp
@@ -170,6 +176,7 @@ export class Router {
       journal,
       epoch: this.epoch,
       policy: options.policy ?? policy(),
+      returning: this.returning,
       settled: () => this.settled++,
     })
     this.#natpmp = new NatPmp({ clock, engine: this.engine, epoch: this.epoch, noise, rate: new Rate(), surroundings })

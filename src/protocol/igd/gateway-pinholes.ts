@@ -60,8 +60,11 @@ export class PinholeActions {
         const flow = this.#flow(call)
         return typeof flow === 'number' ? undefined : flow.internal.ip
       }
-      default:
-        return this.#world.engine.mappings.pinhole(call.args.UniqueID)?.internal.ip
+      default: {
+        const { mappings, returning } = this.#world.engine
+        const { UniqueID } = call.args
+        return mappings.pinhole(UniqueID)?.internal.ip ?? returning.hostOfPinhole(UniqueID)
+      }
     }
   }
 

@@ -13,7 +13,7 @@ import type { ListedRedirect } from '../../core/surroundings.ts'
 
 export interface GatewayWorld {
   readonly clock: Clock
-  readonly engine: Pick<Engine, 'ask' | 'mappings' | 'policy' | 'uplink'>
+  readonly engine: Pick<Engine, 'ask' | 'mappings' | 'policy' | 'returning' | 'uplink'>
   readonly noise: Noise
   /** Shared with the other services: `requests_per_second` counts all that a host sends. */
   readonly rate: Rate

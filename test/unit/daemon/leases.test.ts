@@ -5,6 +5,8 @@ import type { Instant } from '../../../src/base/time.ts'
 import { seconds } from '../../../src/base/time.ts'
 import { readLeases, recordsOf, writeLeases } from '../../../src/core/leases.ts'
 import type { Answer, Mapping, Wish } from '../../../src/core/mapping.ts'
+import type { Waiting } from '../../../src/core/queue.ts'
+import { Returning } from '../../../src/core/returning.ts'
 import { LeaseKeeper, leasePlace } from '../../../src/daemon/leases.ts'
 import { SystemError } from '../../../src/platform/platform.ts'
 import { mapping } from '../../support/control-world.ts'
@@ -26,6 +28,7 @@ class World {
   outward6: string | undefined = 'wan'
   wishes: Wish[] = []
   answer: (wish: Wish) => Answer = () => ({ ok: true, mapping: undefined })
+  readonly returning = new Returning((records, ending) => this.keeper.ended(records, ending))
   written = 0
   isFull = false
   readonly keeper: LeaseKeeper
@@ -62,9 +65,12 @@ class World {
         get uplink() {
           return uplink()
         },
-        submit: async (wish: Wish) => {
-          this.wishes.push(wish)
-          return this.answer(wish)
+        returning: this.returning,
+        bringBack: async (make: () => readonly Waiting[]) => {
+          for (const { wish, answer } of make()) {
+            this.wishes.push(wish)
+            answer(this.answer(wish))
+          }
         },
       } as unknown as ConstructorParameters<typeof LeaseKeeper>[0]['engine'],
       surroundings: {
@@ -382,5 +388,62 @@ describe('what comes back', () => {
     expect(utf8Decode(world.files.get(PATH) as Uint8Array).split('\n')).toHaveLength(3)
     await world.restore()
     expect(world.said.join()).not.toContain('\n')
+  })
+})
+
+describe('what its client removes before it is back', () => {
+  const waiting = async () => {
+    const world = new World(0)
+    world.uplink = DOWN
+    world.put(mapping({ port: 5000 }), mapping({ port: 5001 }))
+    world.keeper.read()
+    await world.restore()
+    return world
+  }
+  const remove = (world: World, port: number) =>
+    world.returning.withdraw({
+      ask: 'unmap',
+      owner: { via: 'nat-pmp', client: '192.168.88.10' as Ip },
+      transport: 'tcp',
+      device: 'br-lan',
+      mac: undefined,
+      internal: '192.168.88.10' as Ip,
+      port: port as Port,
+    })
+
+  test('does not come back, and the log says so', async () => {
+    const world = await waiting()
+    expect(remove(world, 5000)).toBe(1)
+    world.uplink = up('11.22.33.44')
+    await world.restore()
+    expect(world.wishes.map(wish => 'external' in wish && wish.external)).toEqual([5001])
+    expect(world.said[0]).toBe('tcp 5000 of nat-pmp 192.168.88.10 was removed by its client before it was back')
+  })
+
+  test('is out of the file a second later, whatever the interval: a kill must not bring it back', async () => {
+    const world = await waiting()
+    world.clock.set(5000)
+    remove(world, 5000)
+    world.clock.set(5500)
+    remove(world, 5001)
+    expect(world.keeper.wakeAt).toBe(6000)
+    world.clock.set(6000)
+    world.keeper.wake(world.clock.now())
+    expect([world.written, world.stored, world.keeper.wakeAt]).toEqual([1, [], undefined])
+  })
+
+  test('is not asked for in a later part, and what is passing is not kept for it', async () => {
+    const world = new World(0)
+    world.put(...Array.from({ length: 65 }, (_, n) => mapping({ port: 5000 + n })))
+    world.keeper.read()
+    world.answer = () => {
+      if (world.wishes.length === 1) remove(world, 5064)
+      if (world.wishes.length === 2) remove(world, 5001)
+      return { ok: false, why: 'busy', because: 'so' }
+    }
+    await world.restore()
+    expect(world.wishes).toHaveLength(64)
+    expect(world.returning.size).toBe(63)
+    expect(world.returning.all().some(({ external }) => external === 5001)).toBe(false)
   })
 })
