@@ -156,6 +156,14 @@ export class ElementWriter {
     fill(view, at, this.#templates[set][shape], set, numbers)
   }
 
+  /** Bytes of a key and of an element with a timeout in each of these sets, the userdata apart. */
+  plainSize(sets: readonly PlainSet[]): number {
+    return sets.reduce(
+      (sum, set) => sum + this.#templates[set].key.bytes.length + this.#templates[set].timed.bytes.length,
+      0,
+    )
+  }
+
   /** NFTA_SET_ELEM_USERDATA of the `dnat4` element, padded; the same bytes for the same owner and label. */
   userdata(mapping: Mapping): Uint8Array {
     return this.#userdata.of(mapping)

@@ -8,9 +8,11 @@ import { sameEndpoint, sameOwner } from '../core/mapping.ts'
 import { FLAG } from '../wire/netlink.ts'
 import { Writer } from '../wire/netlink-attributes.ts'
 import { Batch, FAMILY, request } from '../wire/nftables.ts'
+import type { PlainSet } from './elements.ts'
 import { ElementWriter, isRare, portKey } from './elements.ts'
 import type { MappingIndex } from './firewall-index.ts'
 import { keyOf, longest, replaced, withMapping, without } from './firewall-index.ts'
+import type { Move } from './firewall-move.ts'
 import { bodyKeyOf, bodySetOf, leadsOut, sameKind } from './kinds.ts'
 import type { Features, MappingSet } from './ruleset.ts'
 import { TABLE } from './ruleset.ts'
@@ -200,6 +202,8 @@ export interface Sent {
 
 const ACTS = ['delete', 'create', 'refresh'] as const
 const MAPPING_SETS = ['dnat4', 'snat4', 'taken', 'dnat4from', 'idle4', 'pinhole6', 'idle6'] as const
+/** Where a mapping says its external address. */
+const MOVED: readonly PlainSet[] = ['dnat4', 'snat4']
 /** A list of elements is one attribute, of at most 65535 bytes; no element is longer than 300. */
 const LIST_BYTES = 0xffff - 300
 /** So few go one after the other; more are sorted, so that many share a message. */
@@ -232,15 +236,25 @@ export class OperationWriter {
     }
   }
 
-  /** `each: 'alone'`: a message for every element, so that each gets an answer of its own. */
-  write(operations: readonly Operation[], now: Instant, each: 'together' | 'alone'): { batch: Batch; sent: Sent[] } {
-    const few = operations.length <= FEW
-    const batch = new Batch(few ? this.#small : new Writer(this.#littleEndian, operations.length * 200))
+  /**
+   * `each: 'alone'`: a message for every element, so that each gets an answer of its own. `moves` go before and after
+   * the operations, and are not among what is `sent`.
+   */
+  write(
+    operations: readonly Operation[],
+    now: Instant,
+    each: 'together' | 'alone',
+    moves: readonly Move[] = [],
+  ): { batch: Batch; sent: Sent[] } {
+    const few = operations.length <= FEW && moves.length === 0
+    const room = operations.length * 200 + this.#roomFor(moves)
+    const batch = new Batch(few ? this.#small : new Writer(this.#littleEndian, room))
     const sent: Sent[] = []
     if (few) {
       for (const one of operations) this.add(batch, sent, one.act, one.set, [one], now, each)
       return { batch, sent }
     }
+    for (const set of MOVED) this.#move(batch, 'delete', set, moves, now)
     const sorted = new Map<string, Operation[]>()
     for (const act of ACTS) for (const set of MAPPING_SETS) sorted.set(act + set, [])
     for (let i = 0; i < operations.length; i++) {
@@ -251,6 +265,7 @@ export class OperationWriter {
       const [first] = due
       if (first !== undefined) this.add(batch, sent, first.act, first.set, due, now, each)
     }
+    for (const set of MOVED) this.#move(batch, 'create', set, moves, now)
     return { batch, sent }
   }
 
@@ -264,24 +279,61 @@ export class OperationWriter {
     now: Instant,
     each: 'together' | 'alone',
   ): void {
-    const to = batch.writer
+    const put = (n: number, place: number) => {
+      const { mapping, lease } = operations[n] as Operation
+      this.#element(batch.writer, place, act, set, mapping, lease, now)
+    }
     for (let next = 0; next < operations.length; ) {
       const first = next
-      const start = to.length
-      batch.mark()
-      to.put(this.#heads[set][act])
-      const list = to.length - 4
       const starts: number[] = []
-      while (next < operations.length && to.length - list < LIST_BYTES && (each === 'together' || next === first)) {
-        const { mapping, lease } = operations[next] as Operation
-        starts.push(to.length - start)
-        this.#element(to, starts.length, act, set, mapping, lease, now)
-        next++
-      }
-      to.view.setUint16(list, to.length - list, this.#littleEndian)
-      to.view.setUint32(start, to.length - start, this.#littleEndian)
+      const end = each === 'alone' ? first + 1 : operations.length
+      next = this.#message(batch, this.#heads[set][act], first, end, put, starts)
       sent.push({ operations: operations.slice(first, next), starts })
     }
+  }
+
+  #move(batch: Batch, act: 'delete' | 'create', set: PlainSet, moves: readonly Move[], now: Instant): void {
+    const put = (n: number, place: number) => {
+      const { was, mapping } = moves[n] as Move
+      if (act === 'delete') this.#elements.key(batch.writer, place, set, was)
+      else this.#elements.put(batch.writer, place, set, mapping, mapping.lease, now)
+    }
+    for (let next = 0; next < moves.length; ) {
+      next = this.#message(batch, this.#heads[set][act], next, moves.length, put)
+    }
+  }
+
+  /** What the messages of these take; a buffer that must grow is there twice for a moment. */
+  #roomFor(moves: readonly Move[]): number {
+    if (moves.length === 0) return 0
+    let bytes = moves.length * this.#elements.plainSize(MOVED)
+    for (const { mapping } of moves) bytes += this.#elements.userdata(mapping).length
+    return Math.ceil(bytes * 1.01) + 1024 // heads: 64 bytes for 64 KB of elements
+  }
+
+  /** A message with element `first` and as many more before `end` as fit; the one that comes next. */
+  #message(
+    batch: Batch,
+    head: Uint8Array,
+    first: number,
+    end: number,
+    put: (n: number, place: number) => void,
+    starts?: number[],
+  ): number {
+    const to = batch.writer
+    const start = to.length
+    batch.mark()
+    to.put(head)
+    const list = to.length - 4
+    let next = first
+    while (next < end && to.length - list < LIST_BYTES) {
+      starts?.push(to.length - start)
+      put(next, next - first + 1)
+      next++
+    }
+    to.view.setUint16(list, to.length - list, this.#littleEndian)
+    to.view.setUint32(start, to.length - start, this.#littleEndian)
+    return next
   }
 
   #element(to: Writer, index: number, act: Act, set: MappingSet, mapping: Mapping, lease: Lease, now: Instant): void {

@@ -17,6 +17,7 @@ import type { Adopted } from './firewall-adopt.ts'
 import { adoptTable } from './firewall-adopt.ts'
 import { MappingIndex } from './firewall-index.ts'
 import { mend, refusal } from './firewall-mend.ts'
+import { type Move, splitMoves } from './firewall-move.ts'
 import { PlainWriter } from './firewall-plain.ts'
 import type { Operation, Sent } from './firewall-plan.ts'
 import { OperationWriter, plan } from './firewall-plan.ts'
@@ -176,13 +177,22 @@ export class KernelFirewall implements Firewall {
     return run
   }
 
-  async #apply(changes: readonly Change[], epochStart: Instant | undefined): Promise<void> {
-    const planned = plan(changes, this.#index, this.#parts.features)
+  /** `moves: 'among others'`: what went apart was refused, and the other way finds out what can be done. */
+  async #apply(
+    changes: readonly Change[],
+    epochStart: Instant | undefined,
+    moves: 'apart' | 'among others' = 'apart',
+  ): Promise<void> {
+    const split = moves === 'apart' ? splitMoves(changes, this.#index) : { moves: [], others: changes }
+    const planned = plan(split.others, this.#index, this.#parts.features)
     try {
-      const { now, sent, outcome } = this.#send(planned, epochStart, 'together')
+      const { now, sent, outcome } = this.#send(planned, epochStart, 'together', split.moves)
       const failures = await outcome
       this.#table.noteCommit(now)
-      if (failures.length > 0) await this.#insist(changes, epochStart, { operations: planned, sent, failures })
+      if (failures.length > 0) {
+        if (split.moves.length > 0) return this.#apply(changes, epochStart, 'among others')
+        await this.#insist(changes, epochStart, { operations: planned, sent, failures })
+      }
     } catch (error) {
       if (isTooLong(error) && changes.length > 1) return this.#applyInParts(changes, epochStart)
       await this.#undo(error)
@@ -220,10 +230,15 @@ export class KernelFirewall implements Firewall {
     if (ended !== undefined) this.#parts.endFlows(ended, changes)
   }
 
-  #send(operations: readonly Operation[], epochStart: Instant | undefined, each: 'together' | 'alone') {
+  #send(
+    operations: readonly Operation[],
+    epochStart: Instant | undefined,
+    each: 'together' | 'alone',
+    moves: readonly Move[] = [],
+  ) {
     const { exchange, clock, machine } = this.#parts
     const now = clock.now()
-    const { batch, sent } = this.#writer.write(operations, now, each)
+    const { batch, sent } = this.#writer.write(operations, now, each, moves)
     if (epochStart !== undefined) addState(batch, epochStart, machine.littleEndian)
     return { now, sent, outcome: exchange.batch(DOING, batch) }
   }

@@ -27,6 +27,7 @@ import {
 
 const EPOCH = 1_234_567_890_123 as Instant
 const OLD: Features = { updatesTimeouts: false, destroysElements: false, looksUpMapsAsSets: false }
+const ELSEWHERE = '55.66.77.88' as Ip
 const DNAT = '11.22.33.44 tcp 8080'
 const SNAT = '192.168.88.10 tcp 80'
 const TAKEN = 'tcp 8080'
@@ -160,6 +161,43 @@ describe.each([
     expect(elementsOf('snat4').get(SNAT)?.value).toBe('55.66.77.88 8080')
     expect([...elementsOf('taken').keys()]).toEqual([TAKEN])
     expect(opened.ended).toEqual([mapping])
+    expect(await opened.firewall.verify()).toEqual([])
+  })
+
+  test('a new external address: the crowd moves, in one commit with what needs a closer look', async () => {
+    const crowd = many(opened.platform.clock, 400)
+    const [first, second, third] = crowd as [Mapping, Mapping, Mapping]
+    const beside = { ...first, external: { ...first.external, port: 40_000 as Port } }
+    const idle = make({ state: 'suspended' })
+    await opened.firewall.apply([...crowd, beside, idle].map(add))
+    const moves = [...crowd, beside, idle].filter(each => each !== second).map(was => replace(was, elsewhere(was)))
+    // A static mapping that leads where one of the crowd leads.
+    const door = make({
+      owner: { via: 'operator' },
+      transport: third.transport,
+      lease: 'forever',
+      external: { ip: ELSEWHERE, port: 40_001 as Port },
+      internal: third.internal,
+    })
+    const before = await generation()
+    await opened.firewall.apply([remove(second), ...moves, add(door)])
+    expect(await generation()).toBe(before + 1)
+    expect(await opened.firewall.verify()).toEqual([])
+    expect([...elementsOf('dnat4').keys()].every(key => key.startsWith(`${ELSEWHERE} `))).toBe(true)
+    expect(elementsOf('dnat4').size).toBe(401)
+    expect(elementsOf('snat4').get(`${third.internal.ip} tcp ${third.internal.port}`)).toMatchObject({
+      value: `${ELSEWHERE} ${third.external.port}`,
+      timeout: undefined,
+    })
+    expect(opened.ended).toHaveLength(401) // what is suspended has no flows
+  })
+
+  test('a crowd moves although an element of it has gone', async () => {
+    const crowd = many(opened.platform.clock, 400)
+    await opened.firewall.apply(crowd.map(add))
+    nft('delete', 'element', 'inet', 'portico', 'dnat4', '{ 11.22.33.44 . tcp . 1026 }')
+    await opened.firewall.apply(crowd.map(was => replace(was, elsewhere(was))))
+    expect(elementsOf('dnat4').size).toBe(400)
     expect(await opened.firewall.verify()).toEqual([])
   })
 
@@ -316,6 +354,8 @@ describe('large and whole', () => {
     expect(await opened.firewall.verify()).toEqual([])
   })
 })
+
+const elsewhere = (was: Mapping): Mapping => ({ ...was, external: { ...was.external, ip: ELSEWHERE } })
 
 async function failure(work: Promise<unknown> | undefined): Promise<Error> {
   return Promise.resolve(work).then(
