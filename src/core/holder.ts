@@ -10,6 +10,18 @@ import { isIpv4, prefixRange } from '../base/ip.ts'
 export type Network = string & { readonly kind: 'network' }
 export type Holder = Mac | Ip | Network
 
+/**
+ * Who is behind an address that was verified (TCP): the device from the moment on when it is known, which its first
+ * connection may be ahead of; until then the address stands for itself.
+ */
+export function deviceBehind(ip: Ip, macOf: () => Mac | undefined): () => Mac | Ip {
+  let mac: Mac | undefined
+  return () => {
+    mac ??= macOf()
+    return mac ?? ip
+  }
+}
+
 export function holderOf(mac: Mac | undefined, ip: Ip): Holder {
   if (mac !== undefined) return mac
   return isIpv4(ip) ? ip : (`${prefixRange(ip, 64).first}/64` as Network)

@@ -2,6 +2,7 @@
 import type { Content } from '../base/text.ts'
 import type { Clock, Instant, Milliseconds } from '../base/time.ts'
 import { afterMs, milliseconds } from '../base/time.ts'
+import type { Holder } from '../core/holder.ts'
 import type { Stream } from '../platform/platform.ts'
 import type { Fault, HttpEvent, HttpLimits, HttpPieces, HttpReply, HttpRequest } from '../wire/http.ts'
 import { CONTINUE, encodeChunk, encodePiecesHead, encodeResponse, LAST_CHUNK, RequestReader } from '../wire/http.ts'
@@ -65,6 +66,7 @@ export class Connection {
   readonly #reader: RequestReader
   readonly #handle: HttpHandler
   readonly #host: Host
+  readonly #holderNow: () => Holder | undefined
   #phase: Phase
   #requests = 0
   /** What is left of an answer that is made while it is sent. */
@@ -74,12 +76,14 @@ export class Connection {
   /** No request is read any more; the connection goes once the last answer has left. */
   #isLast = false
 
-  constructor(stream: Stream, handle: HttpHandler, host: Host) {
+  /** `holderNow`: who it counts for, as far as that is known by now. */
+  constructor(stream: Stream, handle: HttpHandler, host: Host, holderNow: () => Holder | undefined) {
     const { limits, clock } = host
     this.#stream = stream
     this.#reader = new RequestReader(limits)
     this.#handle = handle
     this.#host = host
+    this.#holderNow = holderNow
     this.#phase = { is: 'idle', until: afterMs(clock.now(), limits.idle) }
     const take = (content: Content) => this.#take(content)
     stream.take(take, () => this.#ended(), take)
@@ -94,8 +98,8 @@ export class Connection {
     return this.#phase.is === 'handling'
   }
 
-  get peer(): Peer {
-    return this.#stream.peer
+  get holder(): Holder | undefined {
+    return this.#holderNow()
   }
 
   get wakeAt(): Instant | undefined {

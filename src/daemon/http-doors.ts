@@ -2,9 +2,11 @@
  * The TCP listeners of UPnP: one for each address of each internal device. Who is no host on the network of the device
  * is not heard at all; who is has one of a bounded number of connections.
  */
-import type { Port } from '../base/ip.ts'
+import type { Ip, Mac, Port } from '../base/ip.ts'
 import type { Log } from '../base/log.ts'
 import type { Instant } from '../base/time.ts'
+import type { Holder } from '../core/holder.ts'
+import { deviceBehind } from '../core/holder.ts'
 import type { LinkView } from '../kernel/link-table.ts'
 import type { Listener, Platform, Stream } from '../platform/platform.ts'
 import { hostOf } from '../wire/ssdp.ts'
@@ -23,7 +25,9 @@ export interface HttpDoorsParts {
   readonly platform: Platform
   readonly log: Log
   readonly links: LinkView
-  readonly accept: (stream: Stream, handle: HttpHandler) => void
+  readonly macOf: (host: Ip, device: string) => Mac | undefined
+  /** `holderNow`: whose it is, as far as that is known by now. */
+  readonly accept: (stream: Stream, handle: HttpHandler, holderNow: () => Holder) => void
   readonly handlerOf: (door: HttpDoor) => HttpHandler
   /** `wakeAt` may have changed. */
   readonly rearm: () => void
@@ -79,12 +83,18 @@ export class HttpDoors implements Timed {
   }
 
   #open(door: HttpDoor): Promise<Listener> {
-    const { platform, links, accept, handlerOf } = this.#parts
+    const { platform, links, accept, handlerOf, macOf } = this.#parts
     const { address, port, device } = door
     const handle = handlerOf(door)
     return platform.listen({ address, port, device }, stream => {
-      if (stream.peer !== undefined && links.isHost(stream.peer.ip, device)) accept(stream, handle)
-      else stream.close()
+      const ip = stream.peer?.ip
+      if (ip === undefined || !links.isHost(ip, device)) stream.close()
+      else
+        accept(
+          stream,
+          handle,
+          deviceBehind(ip, () => macOf(ip, device)),
+        )
     })
   }
 }

@@ -1,14 +1,16 @@
-/** Who waits for a turn: one of each address after the other, in the order of coming, so a crowd waits behind itself. */
-import type { Ip } from '../base/ip.ts'
-import type { Stream } from '../platform/platform.ts'
+/** Who waits for a turn: one of each device after the other, in the order of coming, so a crowd waits behind itself. */
+import type { Holder } from '../core/holder.ts'
 
 interface Waiting {
-  readonly peer: Stream['peer']
+  /** `undefined`: unix sockets. */
+  readonly holder: Holder | undefined
 }
 
 export class Turns<T extends Waiting> {
-  /** The address whose turn is next stands first. `undefined`: unix sockets. */
-  readonly #waiting = new Map<Ip | undefined, Set<T>>()
+  /** Whose turn is next stands first. */
+  readonly #waiting = new Map<Holder | undefined, Set<T>>()
+  /** Where each stands: who holds it may become known while it waits. */
+  readonly #places = new Map<T, Holder | undefined>()
 
   get isEmpty(): boolean {
     return this.#waiting.size === 0
@@ -16,32 +18,33 @@ export class Turns<T extends Waiting> {
 
   /** Twice is once. */
   add(each: T): void {
-    const ip = each.peer?.ip
-    const others = this.#waiting.get(ip)
-    if (others === undefined) this.#waiting.set(ip, new Set([each]))
+    if (this.#places.has(each)) return
+    const { holder } = each
+    this.#places.set(each, holder)
+    const others = this.#waiting.get(holder)
+    if (others === undefined) this.#waiting.set(holder, new Set([each]))
     else others.add(each)
   }
 
   delete(each: T): void {
-    const ip = each.peer?.ip
-    const others = this.#waiting.get(ip)
-    if (others?.delete(each) === true && others.size === 0) this.#waiting.delete(ip)
+    if (!this.#places.has(each)) return
+    const holder = this.#places.get(each)
+    this.#places.delete(each)
+    const others = this.#waiting.get(holder)
+    if (others?.delete(each) === true && others.size === 0) this.#waiting.delete(holder)
   }
 
   /** Takes the next one out. */
   next(): T | undefined {
-    for (const [ip, waiting] of this.#waiting) {
-      this.#waiting.delete(ip)
+    for (const [holder, waiting] of this.#waiting) {
+      this.#waiting.delete(holder)
       for (const first of waiting) {
         waiting.delete(first)
-        if (waiting.size > 0) this.#waiting.set(ip, waiting)
+        this.#places.delete(first)
+        if (waiting.size > 0) this.#waiting.set(holder, waiting)
         return first
       }
     }
     return undefined
-  }
-
-  clear(): void {
-    this.#waiting.clear()
   }
 }

@@ -3,10 +3,11 @@
  * queue with a bound. Whoever is slow, silent or greedy loses their own connection and costs the others nothing.
  *
  * Where several are connected, work is done in slices, after which everything else of the daemon has its turn; what is
- * left over waits in a line in which each address stands once (S14).
+ * left over waits in a line in which each device stands once (S14).
  */
 import type { Clock, Instant } from '../base/time.ts'
 import { earliest, milliseconds } from '../base/time.ts'
+import type { Holder } from '../core/holder.ts'
 import type { Stream } from '../platform/platform.ts'
 import { encodeResponse, HTTP_LIMITS } from '../wire/http.ts'
 import type { ConnectionLimits, Host, HttpHandler } from './http-connection.ts'
@@ -26,7 +27,7 @@ export interface HttpServerOptions {
 }
 
 export interface ServerLimits extends ConnectionLimits {
-  /** Connections at a time, in all and from one address. */
+  /** Connections at a time, in all and of one device. */
   readonly connections: number
   readonly perPeer: number
 }
@@ -74,14 +75,21 @@ export class HttpServer implements Timed, Host {
     return this.#waiting ?? this.#deadline
   }
 
-  /** For `Platform.listen`; `handle`: what serves this connection, where it depends on the door. */
-  accept(stream: Stream, handle: HttpHandler = this.#handle): void {
-    if (!hasRoom(this.#open, stream.peer?.ip, this.limits)) {
+  /**
+   * For `Platform.listen`; `handle`: what serves this connection, where it depends on the door; `holderNow`: whose it
+   * is, as far as that is known by now.
+   */
+  accept(
+    stream: Stream,
+    handle: HttpHandler = this.#handle,
+    holderNow: () => Holder | undefined = () => stream.peer?.ip,
+  ): void {
+    if (!hasRoom(this.#open, holderNow(), this.limits)) {
       stream.write(encodeResponse(refusal(503, 'too many connections'), undefined, false))
       stream.end()
       return
     }
-    const connection = new Connection(stream, handle, this)
+    const connection = new Connection(stream, handle, this, holderNow)
     this.#open.add(connection)
     this.changed(connection)
   }

@@ -59,6 +59,17 @@ export class Neighbourhood implements Timed {
   }
 
   /**
+   * The same of a host that we have a connection with: to answer it the kernel had to find its link address, and may
+   * have told us a moment after it told us of the connection.
+   */
+  macOfConnected(host: Ip, device: string): Mac | undefined {
+    const known = this.macOf(host, device)
+    if (known !== undefined) return known
+    this.#open?.catchUp()
+    return this.macOf(host, device)
+  }
+
+  /**
    * Whether the device that asks is behind this address too, on the link of `device`. The link is asked when nobody is
    * known there; an answer that does not come in time is a no. Never rejects.
    */

@@ -57,8 +57,8 @@ export interface UpnpParts {
   readonly rearm: () => void
 }
 
-/** Connections: a LAN has more programs than hosts. */
-const CONNECTIONS = { connections: 64, perPeer: 8 }
+/** Connections: a LAN has more programs than devices, and a device speaks by IPv4 and IPv6. */
+const CONNECTIONS = { connections: 64, perPeer: 16 }
 
 /** Whoever looks around fetches two descriptions and five more, and subscribes to five services: several programs at once. */
 const READING = 64
@@ -113,6 +113,7 @@ export class UpnpService implements Timed {
       {
         random: length => platform.random(length),
         onLink: (host, device) => links.isHost(host, device),
+        macOf: parts.macOf,
         ownPorts: () => [this.#plan.httpPort],
         deliver: delivery => this.#callbacks.deliver(delivery),
         abandon: id => this.#callbacks.abandon(id),
@@ -127,7 +128,8 @@ export class UpnpService implements Timed {
       platform,
       log,
       links,
-      accept: (stream, handler) => this.#server.accept(stream, handler),
+      macOf: parts.macOf,
+      accept: (stream, handler, holderNow) => this.#server.accept(stream, handler, holderNow),
       handlerOf: door => site.handlerOf(door),
       rearm,
     })

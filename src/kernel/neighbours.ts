@@ -23,6 +23,8 @@ export interface Neighbours {
    * was not necessary); rejects with `KernelError`.
    */
   resolve(ip: Ip, index: number): Promise<void>
+  /** Takes in what the kernel has told already, where the engine can. */
+  catchUp(): void
   /** Hosts known now. */
   readonly size: number
   close(): void
@@ -57,6 +59,7 @@ export async function openNeighbours(platform: Platform, log: Log, seen: Seen = 
   return {
     mac: (ip, index) => table.mac(ip, index),
     resolve: (ip, index) => follower.tell(`asking who has ${ip}`, resolveRequest(ip, index, littleEndian)),
+    catchUp: () => follower.catchUp(),
     get size() {
       return table.size
     },

@@ -227,6 +227,21 @@ describe.each(ENGINES)('on %s', engine => {
     expect((await held()).filter(text => !text.includes(':4205 '))).toEqual([])
   })
 
+  test('S26: who is allowed by its link address is so from its first call by a new address', async () => {
+    const allow = `config permission\n\toption action 'allow'\n\toption mac '${await macOf(lab.b)}'\n\n`
+    const rest = `config permission\n\toption action 'deny'\n`
+    await reconfigure({ limits: { requests_per_second: 0 }, more: allow + rest })
+    const fresh = Array.from({ length: 10 }, (_, n) => `192.168.88.${150 + n}`)
+    const change = (what: 'add' | 'delete') =>
+      must(['ip', '-n', lab.b.netns, '-batch', '-'], {
+        input: fresh.map(ip => `address ${what} ${ip}/24 dev eth0\n`).join(''),
+      })
+    await change('add')
+    const calls = fresh.map((ip, n) => [addMapping(ip, 4210 + n, 4100), ip] as const)
+    const said = await exchange(lab.b, calls).finally(() => change('delete'))
+    expect(said.map(({ text }) => codeOf(text))).toEqual(fresh.map(() => undefined))
+  })
+
   test('after all of it the daemon is well', async () => {
     await expectHealthy(server, lab.a)
     expect(server.output.split('\n').filter(line => /error|exception|undefined/i.test(line))).toEqual([])

@@ -43,6 +43,11 @@ describe.each(ENGINES)('on %s', engine => {
   })
   afterAll(() => lab?.close())
 
+  /** Those that the server has not closed. */
+  const connections = async () => {
+    const shown = await lab.router.must(['ss', '-Htn', 'state', 'established', 'sport', '=', `:${HTTP_PORT}`])
+    return shown.split('\n').filter(line => line !== '')
+  }
   const forwards = async (): Promise<number> => (await kernelView(lab)).forward.length
 
   describe('S11: a call that a browser was made to send opens nothing', () => {
@@ -136,10 +141,21 @@ describe.each(ENGINES)('on %s', engine => {
       const before = resident(server.pid)
       const answers = await statuses(lab.b, asked)
       const count = (status: number) => answers.filter(each => each === status).length
-      expect([count(200), count(503)]).toEqual([8, 992])
+      expect([count(200), count(503)]).toEqual([16, 984])
       expect(await statuses(lab.a, [ask(`<http://${lab.a.ip}:7101/>`)])).toEqual([200])
       expect(resident(server.pid) - before).toBeLessThan(FLAT[engine])
       await expectHealthy(server, lab.a)
+    })
+
+    test('a device with forty addresses more has as many subscriptions as before', async () => {
+      const asked = Array.from({ length: 40 }, (_, n) => {
+        const ip = `192.168.88.${100 + n}`
+        return [ask(`<http://${ip}:7100/>`), ip] as const
+      })
+      const answers = await statuses(lab.a, asked)
+      // Two are of the rows before, by its first address.
+      expect(answers.filter(status => status === 200).length).toBeLessThanOrEqual(14)
+      expect(answers.slice(-20)).toEqual(new Array<number>(20).fill(503))
     })
   })
 
@@ -181,6 +197,8 @@ describe.each(ENGINES)('on %s', engine => {
       for (let n = 0; n < 5; n++) await expectHealthy(server, lab.b)
       await greedy
       await expectHealthy(server, lab.b)
+      // One device, whatever addresses it takes: the last ones of it are left, none of the others.
+      expect((await connections()).length).toBeLessThanOrEqual(16)
       expect(resident(server.pid) - calm).toBeLessThan(FLAT[engine])
       await (await greedy).kill()
       await sleep(200)

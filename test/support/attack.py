@@ -1,6 +1,7 @@
 """What attackers do to a gateway, for the tests. Each prints one line of JSON.
 
-exchange HOST PORT DEVICE           a JSON list of requests from standard input, each on a connection of its own
+exchange HOST PORT DEVICE           a JSON list of requests from standard input, each on a connection of its own;
+                                    [request, address] comes from this one of our addresses
 onward HOST PORT                    a JSON list of writes from standard input, one after the other on one connection
 hold HOST PORT COUNT HEX [FROM]     opens connections, sends the bytes on each and holds them until it is killed;
                                     FROM: a prefix such as 192.168.88., from whose addresses .100 and up 8 each come
@@ -55,14 +56,15 @@ def timed(work):
 
 
 def exchange(host, port, device):
-    def one(text):
-        with connect(host, port, device) as it:
+    def one(each):
+        text, source = each if isinstance(each, list) else (each, None)
+        with connect(host, port, device, source) as it:
             try:
                 it.sendall(text.encode('latin-1'))
             except OSError:
                 pass  # refused in the midst of it: the answer says why
             return rest(it)
-    say([timed(lambda: one(text)) for text in json.load(sys.stdin)])
+    say([timed(lambda: one(each)) for each in json.load(sys.stdin)])
 
 
 def onward(host, port):

@@ -26,12 +26,15 @@ async function ask<T>(host: Host, words: readonly string[], input = ''): Promise
   return JSON.parse(await host.must([...program(), ...words], { input, ...hugely })) as T
 }
 
+/** A text, or a text and the address of the host that it comes from. */
+type Request = string | readonly [text: string, from: string]
+
 /** Each request on a connection of its own, in order. */
-export const exchange = (host: Host, requests: readonly string[], to = LAN): Promise<readonly Said[]> =>
+export const exchange = (host: Host, requests: readonly Request[], to = LAN): Promise<readonly Said[]> =>
   ask(host, ['exchange', to, String(HTTP_PORT), 'eth0'], JSON.stringify(requests))
 
 /** The statuses of the same. */
-export const statuses = async (host: Host, requests: readonly string[], to = LAN): Promise<readonly number[]> =>
+export const statuses = async (host: Host, requests: readonly Request[], to = LAN): Promise<readonly number[]> =>
   (await exchange(host, requests, to)).map(({ text }) => statusOf(text))
 
 /** All on one connection, the next without waiting for the answer to the last. */

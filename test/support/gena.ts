@@ -1,5 +1,5 @@
 /** Subscribers as they ask, and a gateway's eventing with a clock that tests move. Runs on every engine. */
-import type { Ip, Port } from '../../src/base/ip.ts'
+import type { Ip, Mac, Port } from '../../src/base/ip.ts'
 import { textOf } from '../../src/base/text.ts'
 import type { Instant } from '../../src/base/time.ts'
 import type { EventedService } from '../../src/protocol/igd/evented.ts'
@@ -56,6 +56,8 @@ export class Teller {
   readonly eventing: Eventing<EventedService>
   /** How each host takes its events; `well` unless said. */
   readonly manners = new Map<Ip, Manner>()
+  /** Link addresses, where they are known. */
+  readonly devices = new Map<Ip, Mac>()
   readonly abandoned: number[] = []
   deliveries: Delivery[] = []
   /** Deliveries of hosts that take their time, until `finish`. */
@@ -68,6 +70,7 @@ export class Teller {
       random: dice(7),
       onLink: (host: Ip, device: string) =>
         device === 'br-lan' && (host.startsWith('192.168.1.') || host.startsWith('fe80:')) && host !== OWN,
+      macOf: (host: Ip) => this.devices.get(host),
       ownPorts: () => [5000 as Port],
       deliver: (delivery: Delivery) => this.#deliver(delivery),
       abandon: (id: number) => {

@@ -9,6 +9,7 @@
 import type { Ip } from '../../base/ip.ts'
 import type { Instant, Milliseconds } from '../../base/time.ts'
 import { afterMs, earliest, milliseconds } from '../../base/time.ts'
+import type { Holder } from '../../core/holder.ts'
 import type { Callback } from '../../wire/gena.ts'
 import { encodeEvent, encodePropertySet, nextSeq } from '../../wire/gena.ts'
 import type { GenaRefusal, GenaRequest, Subscribed, Subscription, SubscriptionParts } from './subscriptions.ts'
@@ -47,7 +48,7 @@ const RETRY_AFTER: readonly Milliseconds[] = [milliseconds(2000), milliseconds(1
 
 interface Flight {
   readonly id: number
-  readonly host: Ip
+  readonly holder: Holder
   readonly begun: Instant
   readonly names: ReadonlySet<string>
   isConnected: boolean
@@ -78,8 +79,8 @@ export class Eventing<Service extends string> {
   readonly #values = new Map<Service, Map<string, string>>()
   readonly #subscriptions: Subscriptions<Service>
   readonly #accounts = new Map<string, Account>()
-  /** Hosts to which an event is on its way; one at a time for each. */
-  readonly #busy = new Set<Ip>()
+  /** Devices to which an event is on its way; one at a time for each. */
+  readonly #busy = new Set<Holder>()
   #nextId = 1
 
   constructor(parts: EventingParts, services: EventedServices<Service>) {
@@ -174,7 +175,8 @@ export class Eventing<Service extends string> {
     for (const subscription of this.#subscriptions) {
       const account = this.#accounts.get(subscription.sid) as Account
       if (account.flight !== undefined) deadlines.push(deadlineOf(account.flight))
-      else if (this.#hasPlace(account) && !this.#busy.has(subscription.host)) deadlines.push(this.#dueAt(subscription))
+      else if (this.#hasPlace(account) && !this.#busy.has(subscription.holderNow()))
+        deadlines.push(this.#dueAt(subscription))
     }
     return earliest(deadlines)
   }
@@ -188,12 +190,12 @@ export class Eventing<Service extends string> {
     this.#start(now)
   }
 
-  /** Starts what is due, the longest due first; one at a time for each host, so that none can take all places. */
+  /** Starts what is due, the longest due first; one at a time for each device, so that none can take all places. */
   #start(now: Instant): void {
     this.#expire(now)
     const due: { subscription: Subscription<Service>; at: Instant }[] = []
     for (const subscription of this.#subscriptions) {
-      if (this.#busy.has(subscription.host)) continue
+      if (this.#busy.has(subscription.holderNow())) continue
       const at = this.#dueAt(subscription)
       if (at !== undefined && at <= now) due.push({ subscription, at })
     }
@@ -203,12 +205,13 @@ export class Eventing<Service extends string> {
       const account = this.#accounts.get(subscription.sid)
       const at = this.#dueAt(subscription)
       if (account === undefined || at === undefined || at > now) continue
-      if (this.#hasPlace(account) && !this.#busy.has(subscription.host)) this.#send(subscription, account, now)
+      if (this.#hasPlace(account) && !this.#busy.has(subscription.holderNow())) this.#send(subscription, account, now)
     }
   }
 
   #send(subscription: Subscription<Service>, account: Account, now: Instant): void {
-    const { sid, service, host, device, callbacks } = subscription
+    const { sid, service, device, callbacks } = subscription
+    const holder = subscription.holderNow()
     const callback = callbacks[account.callback] as Callback
     const names = new Set<string>()
     for (const [index, { variables, interval }] of this.#services[service].entries()) {
@@ -222,14 +225,14 @@ export class Eventing<Service extends string> {
     const values = this.#valuesOf(service)
     const body = encodePropertySet(Array.from(names, name => ({ name, value: values.get(name) ?? '' })))
     const id = this.#nextId++
-    account.flight = { id, host, begun: now, names, isConnected: false }
-    this.#busy.add(host)
+    account.flight = { id, holder, begun: now, names, isConnected: false }
+    this.#busy.add(holder)
     this.#parts.deliver({ id, device, to: callback, bytes: encodeEvent(callback, sid, account.seq, body) })
   }
 
   #land(sid: string, account: Account, flight: Flight, outcome: Outcome, now: Instant): void {
     account.flight = undefined
-    this.#busy.delete(flight.host)
+    this.#busy.delete(flight.holder)
     // UDA §4.3.2: the subscriber does not know this SID (any more).
     if (outcome.is === 'answered' && outcome.status === 412) {
       this.#end(sid)
@@ -261,7 +264,7 @@ export class Eventing<Service extends string> {
     this.#accounts.delete(sid)
     this.#subscriptions.remove(sid)
     if (flight === undefined) return
-    this.#busy.delete(flight.host)
+    this.#busy.delete(flight.holder)
     this.#parts.abandon(flight.id)
   }
 

@@ -3,16 +3,18 @@
  * text of April 2020 against callbacks elsewhere (CVE-2020-12695): events go to the subscriber's own address, as
  * literal, on an unprivileged port, and nowhere else. What is sent to whom and when is `eventing.ts`.
  */
-import type { Ip, Port } from '../../base/ip.ts'
+import type { Ip, Mac, Port } from '../../base/ip.ts'
 import type { Instant, Seconds } from '../../base/time.ts'
 import { after, seconds } from '../../base/time.ts'
 import { uuidFrom } from '../../base/uuid.ts'
+import type { Holder } from '../../core/holder.ts'
+import { deviceBehind } from '../../core/holder.ts'
 import type { Callback, GenaFields } from '../../wire/gena.ts'
 import { callbackUrls, genaFields, parseCallback, parseTimeout, unmapped } from '../../wire/gena.ts'
 import type { Fields } from '../../wire/http.ts'
 
 export interface EventLimits {
-  /** Subscriptions in all, and of one host. */
+  /** Subscriptions in all, and of one device under all of its addresses (docs/decisions/055). */
   readonly total: number
   readonly perHost: number
   /** Seconds: what is asked is clamped to these; UDA asks for at least 1800. */
@@ -24,7 +26,7 @@ export interface EventLimits {
 
 export const EVENT_LIMITS: EventLimits = {
   total: 128,
-  perHost: 8,
+  perHost: 16,
   shortest: seconds(1800),
   longest: seconds(86_400),
   parallel: 16,
@@ -49,6 +51,7 @@ export interface SubscriptionParts {
   readonly random: (length: number) => Uint8Array
   /** Whether this is a host on the network of this internal device, and not ourselves. */
   readonly onLink: (host: Ip, device: string) => boolean
+  readonly macOf: (host: Ip, device: string) => Mac | undefined
   /** Ports that we listen on ourselves: an event sent there could come back as a request. */
   readonly ownPorts: () => readonly Port[]
   readonly limits?: EventLimits
@@ -59,6 +62,8 @@ export interface Subscription<Service extends string> {
   readonly service: Service
   readonly host: Ip
   readonly device: string
+  /** Whose it is, as far as that is known by now. */
+  readonly holderNow: () => Holder
   /** At least one; the next is for when no connection to the one before can be made (UDA §4.1.2). */
   readonly callbacks: readonly Callback[]
   expires: Instant
@@ -99,13 +104,14 @@ export class Subscriptions<Service extends string> {
     const callbacks = this.#callbacksOf(fields.callback ?? '', request)
     if (callbacks.length === 0) return refuse(412, 'no callback at the address of the subscriber')
     const host = unmapped(request.from.ip)
+    const { device } = request.from
+    const holderNow = deviceBehind(host, () => this.#parts.macOf(host, device))
     if (this.size >= this.#limits.total) return refuse(503, 'too many subscriptions')
-    if (this.#heldBy(host) >= this.#limits.perHost) return refuse(503, 'too many subscriptions of this host')
+    if (this.#heldBy(holderNow()) >= this.#limits.perHost) return refuse(503, 'too many subscriptions of this device')
     const timeout = this.#clamp(parseTimeout(fields.timeout))
     const sid = `uuid:${uuidFrom(this.#parts.random(16))}`
     const { service } = request
-    const { device } = request.from
-    this.#bySid.set(sid, { sid, service, host, device, callbacks, expires: after(now, timeout) })
+    this.#bySid.set(sid, { sid, service, host, device, holderNow, callbacks, expires: after(now, timeout) })
     return { status: 200, sid, timeout, isNew: true }
   }
 
@@ -146,9 +152,9 @@ export class Subscriptions<Service extends string> {
     })
   }
 
-  #heldBy(host: Ip): number {
+  #heldBy(holder: Holder): number {
     let held = 0
-    for (const each of this.#bySid.values()) if (each.host === host) held++
+    for (const each of this.#bySid.values()) if (each.holderNow() === holder) held++
     return held
   }
 

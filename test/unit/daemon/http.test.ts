@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
-import type { Ip, Port } from '../../../src/base/ip.ts'
+import type { Ip, Mac, Port } from '../../../src/base/ip.ts'
 import { textOf, utf8Encode } from '../../../src/base/text.ts'
 import type { Instant } from '../../../src/base/time.ts'
+import { deviceBehind } from '../../../src/core/holder.ts'
 import type { HttpHandler, ServerLimits } from '../../../src/daemon/http.ts'
 import { HttpServer, SERVER_LIMITS } from '../../../src/daemon/http.ts'
 import type { HttpPieces, HttpRequest, HttpResponse } from '../../../src/wire/http.ts'
@@ -34,6 +35,17 @@ class Room {
   connect(ip?: string): MemoryStream {
     const stream = new MemoryStream(ip === undefined ? undefined : { ip: ip as Ip, port: 40_000 as Port })
     this.server.accept(stream)
+    return stream
+  }
+
+  /** Of a device that may not be known yet. */
+  connectOf(ip: string, macOf: () => string | undefined): MemoryStream {
+    const stream = new MemoryStream({ ip: ip as Ip, port: 40_000 as Port })
+    this.server.accept(
+      stream,
+      undefined,
+      deviceBehind(ip as Ip, () => macOf() as Mac | undefined),
+    )
     return stream
   }
 
@@ -122,6 +134,30 @@ describe('HttpServer', () => {
       await settle()
     }
     expect(served.indexOf('/good') - before <= 20).toBe(true)
+  })
+
+  test('S14: of a crowd of one device, with many addresses, for one request', async () => {
+    const served: string[] = []
+    const room: Room = new Room(
+      async ({ target }) => {
+        room.time++
+        served.push(target)
+        return ok('x')
+      },
+      { connections: 64, perPeer: 16 },
+    )
+    const crowd = Array.from({ length: 16 }, (_, n) => room.connectOf(`10.0.0.${n}`, () => '02:00:00:00:00:0a'))
+    for (const each of crowd) each.send(get('/flood').repeat(30))
+    await settle()
+    for (let i = 0; i < 10; i++) await room.pass(0)
+    const good = room.connectOf('192.168.1.7', () => '02:00:00:00:00:0b')
+    const before = served.length
+    good.send(get('/good'))
+    while (!served.includes('/good')) {
+      room.server.wake(room.time as Instant)
+      await settle()
+    }
+    expect(served.indexOf('/good') - before).toBeLessThanOrEqual(1)
   })
 
   test('S14: a slice of work ends after some milliseconds, and the alarm brings the next', async () => {
@@ -363,6 +399,19 @@ describe('HttpServer', () => {
     expect(room.connect('192.168.1.8').state).toBe('open')
     expect([newer.state, ...others.map(({ state }) => state)]).toEqual(['closed', 'open', 'open', 'open'])
     expect(room.server.connections).toBe(5)
+  })
+
+  test('S14: a device has as many as one address, whatever addresses it takes; also when it is known only later', () => {
+    const room = new Room(undefined, { connections: 8, perPeer: 2 })
+    const known = new Map<string, string>()
+    const open = (n: number) => room.connectOf(`10.0.0.${n}`, () => known.get(`10.0.0.${n}`)).state
+    expect([1, 2, 3].map(open)).toEqual(['open', 'open', 'open'])
+    for (let n = 1; n <= 9; n++) known.set(`10.0.0.${n}`, '02:00:00:00:00:0a')
+    expect([4, 1].map(open)).toEqual(['ended', 'ended'])
+    // Its address leaves the table of neighbours: it is remembered who that was.
+    known.clear()
+    known.set('10.0.0.9', '02:00:00:00:00:0a')
+    expect([9, 20].map(open)).toEqual(['ended', 'open'])
   })
 
   test('S14: nobody loses a connection whose answer is being made', async () => {

@@ -35,6 +35,7 @@ class Gateway {
     {
       random: dice(),
       onLink: () => true,
+      macOf: () => undefined,
       ownPorts: () => [5000 as Port],
       deliver: delivery => this.deliveries.push(delivery),
       abandon: () => undefined,

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { Ip } from '../../../../src/base/ip.ts'
+import type { Ip, Mac } from '../../../../src/base/ip.ts'
 import { EVENTED } from '../../../../src/protocol/igd/evented.ts'
 import { EVENT_LIMITS } from '../../../../src/protocol/igd/subscriptions.ts'
 import { HOST, OTHER, renewal, Teller, wish } from '../../../support/gena.ts'
@@ -302,6 +302,18 @@ describe('a subscriber that does not answer', () => {
     teller.pass(1800)
     teller.publish(IP2, { ConnectionStatus: 'Connected' })
     expect([teller.eventing.size, teller.open]).toEqual([0, []])
+  })
+  test('nor does its device under any number of addresses: one place', () => {
+    const teller = new Teller()
+    const many = Array.from({ length: EVENT_LIMITS.perHost }, (_, n) => host(10 + n))
+    for (const each of many) {
+      teller.manners.set(each, 'silent')
+      teller.devices.set(each, '02:00:00:00:00:0a' as Mac)
+      teller.join(each)
+    }
+    expect([teller.events().length, teller.open.length]).toEqual([1, 1])
+    teller.join(OTHER)
+    expect(teller.events().map(({ to }) => to.split(':')[0])).toEqual([OTHER])
   })
   test('is not paid for with places: the living are told, though half of the places are held', () => {
     const teller = new Teller()

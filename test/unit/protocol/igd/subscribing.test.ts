@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { Ip } from '../../../../src/base/ip.ts'
+import type { Ip, Mac } from '../../../../src/base/ip.ts'
 import { seconds } from '../../../../src/base/time.ts'
 import { EVENT_LIMITS } from '../../../../src/protocol/igd/subscriptions.ts'
 import type { Fields } from '../../../../src/wire/http.ts'
@@ -90,14 +90,26 @@ describe('a subscription is refused', () => {
     expect(teller.ask(at(`http://${OWN}:49152/`), OWN).status).toBe(412)
   })
 
-  test('check 67: the 65th is one too many, the ninth of one host too', () => {
+  test('check 67: the 129th is one too many, the 17th of one device too', () => {
     const teller = new Teller()
     const ask = (host: number) => teller.ask(at(`http://192.168.1.${host}:49152/`), `192.168.1.${host}` as Ip).status
-    for (let i = 0; i < EVENT_LIMITS.total; i++) expect(ask(10 + (i >> 3))).toBe(200)
+    for (let i = 0; i < EVENT_LIMITS.total; i++) expect(ask(10 + (i >> 4))).toBe(200)
     expect(ask(99)).toBe(503)
     expect(ask(10)).toBe(503)
     teller.pass(1800)
-    expect(Array.from({ length: 9 }, () => ask(10))).toEqual([...new Array<number>(8).fill(200), 503])
+    expect(Array.from({ length: 17 }, () => ask(10))).toEqual([...new Array<number>(16).fill(200), 503])
+  })
+
+  test('S12: of a device under all of its addresses, also those by which it becomes known only later', () => {
+    const teller = new Teller()
+    const ask = (host: number) => teller.ask(at(`http://192.168.1.${host}:49152/`), `192.168.1.${host}` as Ip).status
+    const known = (host: number) => teller.devices.set(`192.168.1.${host}` as Ip, '02:00:00:00:00:0a' as Mac)
+    expect(Array.from({ length: 10 }, (_, n) => ask(10 + n))).toEqual(new Array<number>(10).fill(200))
+    for (let n = 0; n < 40; n++) known(10 + n)
+    expect(Array.from({ length: 7 }, (_, n) => ask(30 + n))).toEqual([...new Array<number>(6).fill(200), 503])
+    teller.devices.clear()
+    known(99)
+    expect([ask(99), ask(98)]).toEqual([503, 200])
   })
 
   test('S12: of a thousand subscriptions as many are granted as the limits say', () => {
