@@ -16,8 +16,8 @@ export interface Asked {
 }
 
 /** `seconds` ends it before `count` is reached: then the rate is that of what was answered until then. */
-export async function askMany(host: Host, count: number, first: number, window = 32, seconds = 300): Promise<Asked> {
+export async function askMany(host: Host, count: number, first: number, window = 32, seconds = 700): Promise<Asked> {
   const program = join(root, 'qemu/many.py')
   const words = ['192.168.88.1', count, first, window, seconds].map(String)
-  return JSON.parse(await host.must(['python3', program, ...words], { timeout: 320_000 }))
+  return JSON.parse(await host.must(['python3', program, ...words], { timeout: 720_000 }))
 }

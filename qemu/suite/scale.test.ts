@@ -31,21 +31,21 @@ test('with no mapping', async () => {
   expect(daemon).toBeLessThan(given.image.facts.engine === 'node' ? 90_000 : 12_000)
 })
 
-test('a thousand mappings', () => ask(1000, 10_000, 0), 300_000)
+test('a thousand mappings', () => ask(1000, 10_000, 0))
 
 test('a new WAN address moves a thousand', async () => {
   await move('11.22.33.66', 10_999, 1000)
 })
 
-test('ten thousand mappings', () => ask(9000, 11_000, 1000), 400_000)
+test('ten thousand mappings', () => ask(9000, 11_000, 1000))
 
 test('a new WAN address moves ten thousand, with little memory', async () => {
   const before = await memory('10000 mappings before they move')
   const least = await move('11.22.33.77', 19_999, 10_000)
   await memory('10000 mappings moved')
-  // Measured: 45 MB, 26 of them the daemon's. With an ear on its own batch it was 329.
-  expect(before.left - least).toBeLessThan(80_000)
-}, 300_000)
+  // Measured: 27 MB, 8 of them the daemon's. With an ear on its own batch it was 329.
+  expect(before.left - least).toBeLessThan(60_000)
+})
 
 test('killed with ten thousand, it takes all of them over', async () => {
   const { a, world } = it.lab
@@ -59,7 +59,7 @@ test('killed with ten thousand, it takes all of them over', async () => {
   const known = await it.vm.must('portico --json /ip/upnp/mappings/print count-only', 60_000)
   expect(known).toContain('10000')
   expect(await map(a, 'udp', 15_000)).toBe(15_000)
-}, 400_000)
+})
 
 /** Kilobytes: the daemon's own, the most it ever held, and what the router has left. */
 async function memory(when: string) {
@@ -90,7 +90,7 @@ async function move(to: string, port: number, total: number): Promise<number> {
   await it.vm.must(`uci set network.wan.ipaddr=${to}; uci commit network; /sbin/ifup wan`, 60_000)
   outside = to
   await serving(a, 'udp', port, async () => {
-    await until('packets flow at the new address', () => heard(to, port), 120_000, 20)
+    await until('packets flow at the new address', () => heard(to, port), 600_000, 20)
     figure(`${total} mappings: new WAN address to the first packet`, (Date.now() - began) / 1000, 's')
     await expectReach(world, 'udp', port, a, to)
   })
