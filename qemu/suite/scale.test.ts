@@ -90,7 +90,7 @@ async function move(to: string, port: number, total: number): Promise<number> {
   await it.vm.must(`uci set network.wan.ipaddr=${to}; uci commit network; /sbin/ifup wan`, 60_000)
   outside = to
   await serving(a, 'udp', port, async () => {
-    await until('packets flow at the new address', () => heard(to, port), 600_000, 20)
+    await until('packets flow at the new address', () => heard(to, port), 300_000, 20)
     figure(`${total} mappings: new WAN address to the first packet`, (Date.now() - began) / 1000, 's')
     await expectReach(world, 'udp', port, a, to)
   })
