@@ -2,7 +2,7 @@
 BENCH_ARCH := $(if $(filter aarch64,$(shell uname -m)),aarch64_generic,x86_64)
 BENCH_TOOLS := build/bench/load build/bench/firstpacket build/bench/watch build/bench/copyrules build/bench/soap
 
-bench: dist/portico.mjs build/package/$(BENCH_ARCH)/porticod bench-tools ## side by side with miniupnpd in one run, about ten minutes (QUICK=1: one minute, to see that it works)
+bench: build/package/$(BENCH_ARCH)/porticod node bench-tools ## side by side with miniupnpd in one run, about ten minutes (QUICK=1: one minute, to see that it works)
 	node test/bench/run.mjs
 	node test/bench/upnp.mjs
 

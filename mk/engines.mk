@@ -1,9 +1,10 @@
 # The engines: QuickJS from Debian's source package, our host program for this machine and for routers' processors,
 # the stock qjs with sys.so, and the unit tests on each of them. Nothing is rebuilt while its inputs stay the same.
-.PHONY: host qjs cross unit-quickjs unit-cross
+.PHONY: host qjs node cross unit-quickjs unit-cross
 
 host: build/host/porticod ## build/host/porticod, the QuickJS host program for this machine
 qjs: build/host/qjs build/host/sys.so build/host/portico.mjs ## stock qjs with sys.so, as on OpenWrt 25.12
+node: build/node/portico.node build/node/portico.mjs ## the bundle for Node, with the addon that hears what Node cannot
 cross: build/mipsel/porticod build/aarch64/porticod ## porticod for routers' processors, static
 
 QUICKJS := build/quickjs/source
@@ -77,6 +78,18 @@ build/host/sys.so: $(addprefix src/platform/,$(SYS_OBJECTS:.o=.c) sys.h) build/q
 
 # qjs looks for ./sys.so beside the bundle.
 build/host/portico.mjs: dist/portico.mjs
+	@mkdir -p $(@D)
+	cp $< $@
+
+# Node-API is C and stays the same: no node-gyp, no headers of a certain Node, and one file for all of them.
+build/node/portico.node: src/platform/node-addon.c node_modules/.package-lock.json build/tools.stamp
+	@mkdir -p $(@D)
+	cc -std=gnu11 -O2 -Wall -Wextra -Werror -isystem node_modules/node-api-headers/include -shared -fPIC \
+	  -fvisibility=hidden -s -o $@.new $<
+	@mv $@.new $@
+
+# Node looks for portico.node beside the bundle.
+build/node/portico.mjs: dist/portico.mjs
 	@mkdir -p $(@D)
 	cp $< $@
 

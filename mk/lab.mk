@@ -9,7 +9,7 @@ setup-clients:
 # What an engine needs beside the bundle.
 ENGINE_TARGET.quickjs := host
 ENGINE_TARGET.qjs := qjs
-ENGINE_TARGET.node :=
+ENGINE_TARGET.node := node
 
 demo: ## see it work: a lab, a client, three ports, the world gets in (ENGINE=node for Node)
 	@tools/setup.sh npm build lab
@@ -25,13 +25,13 @@ dev: ## the same lab with a daemon in it, and a shell on its router to try thing
 	@ENGINE=$(ENGINE) node build/dev.mjs
 
 kernel: setup-lab ## our netlink against the real kernel: nf_tables, conntrack, links
-	@$(MAKE) --no-print-directory bundle host
+	@$(MAKE) --no-print-directory bundle host node
 	npx vitest run --config test/kernel/vitest.config.ts
 
 clients: setup-clients ## programs of strangers, and NAT-PMP on the wire (SERVER=miniupnpd to compare)
-	@$(MAKE) --no-print-directory bundle host
+	@$(MAKE) --no-print-directory bundle host node
 	npx vitest run --config test/clients/vitest.config.ts
 
 faults: setup-lab ## kill -9, flushed rulesets, floods, and what else routers go through
-	@$(MAKE) --no-print-directory bundle host qjs
+	@$(MAKE) --no-print-directory bundle host qjs node
 	npx vitest run --config test/faults/vitest.config.ts

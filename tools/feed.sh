@@ -13,7 +13,7 @@ cp -r openwrt/portico openwrt/luci-app-portico "$work/"
 src=$work/portico/src
 mkdir -p "$src/platform" "$src/quickjs"
 cp dist/portico.mjs tools/quickjs/compile.c LICENSE openwrt/portico/files/NOTICE "$src/"
-cp src/platform/*.c src/platform/*.h src/platform/*.S "$src/platform/"
+cp src/platform/host.c src/platform/memory.[ch] src/platform/sys*.[ch] src/platform/*.S "$src/platform/"
 for file in VERSION LICENSE quickjs.c quickjs.h quickjs-atom.h quickjs-opcode.h dtoa.c dtoa.h libregexp.c libregexp.h \
   libregexp-opcode.h libunicode.c libunicode.h libunicode-table.h cutils.c cutils.h list.h; do
   cp "build/quickjs/source/$file" "$src/quickjs/"

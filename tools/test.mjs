@@ -42,7 +42,7 @@ const FIRST = [
   step('types', 'make', '--no-print-directory', 'check'),
   vitest('project', 'test/project/vitest.config.ts'),
   vitest('unit', 'vitest.config.ts'),
-  step('bundle', 'make', '--no-print-directory', 'bundle', 'host', 'qjs'),
+  step('bundle', 'make', '--no-print-directory', 'bundle', 'host', 'qjs', 'node'),
   plain('unit-quickjs', 'make', '--no-print-directory', 'unit-quickjs'),
   step('cross', 'make', '--no-print-directory', 'cross'),
 ]

@@ -32,6 +32,7 @@ export async function runDaemon(platform: Platform, places: Places): Promise<num
   const daemon = new Daemon(platform, places, diary)
   try {
     await daemon.start()
+    tellShortfall(platform, diary)
   } catch (error) {
     const { status, message } = explain(error)
     diary.log('error', 'system', message)
@@ -42,6 +43,13 @@ export async function runDaemon(platform: Platform, places: Places): Promise<num
   diary.log('info', 'system', 'ends; mappings stay in the kernel until their leases end')
   daemon.close()
   return EXIT.fine
+}
+
+function tellShortfall(platform: Platform, { log }: Diary): void {
+  const lacking = platform.shortfall()
+  if (lacking === undefined) return
+  const { severity, message, why } = lacking
+  log(severity, 'system', message, { why })
 }
 
 /** One line for the owner. */

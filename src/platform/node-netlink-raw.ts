@@ -12,11 +12,14 @@
  * handle by one of its streams. Both were found the same in Node 20, 22 and 24; where one is missing, opening fails.
  */
 import type { Socket } from 'node:net'
+import { filterBytes } from './netlink-filter.ts'
+import type { Addon } from './node-addon.ts'
+import type { NetlinkOptions } from './platform.ts'
 
 /** linux/netlink.h */
 const PROTOCOL = { route: 0 /* NETLINK_ROUTE */, netfilter: 12 /* NETLINK_NETFILTER */ } as const
 
-/** SO_RCVBUF and SO_SNDBUF: cut by the kernel to net.core.rmem_max and wmem_max (net/core/sock.c), and doubled. */
+/** SO_RCVBUF and SO_SNDBUF: without the addon cut to net.core.rmem_max and wmem_max (net/core/sock.c). */
 const RECEIVE_BUFFER = 4 << 20
 const SEND_BUFFER = 32 << 20
 
@@ -105,19 +108,21 @@ export class RawNetlink {
   #stream: Socket | undefined
   #open = true
 
-  /** Throws errors of Node and of the package, which have a `code`. */
-  constructor(tools: NetlinkTools, family: keyof typeof PROTOCOL) {
+  /** Throws errors of Node, of the package and of the addon, which have a `code`. */
+  constructor(tools: NetlinkTools, options: NetlinkOptions, addon: Addon | undefined) {
     const { fs } = tools
     this.#tools = tools
     // The kernel gives a new socket the lowest number that is free (socket(2)); `address` below shows that it did.
     this.#fd = fs.openSync('/dev/null', 'r')
     fs.closeSync(this.#fd)
-    this.#native = tools.newNative(PROTOCOL[family])
+    this.#native = tools.newNative(PROTOCOL[options.family])
     try {
       this.#native.setRecvBufferSize(RECEIVE_BUFFER)
       this.#native.setSendBufferSize(SEND_BUFFER)
+      if (addon !== undefined) this.#improve(addon, options)
       this.sendLimit = this.#native.getSendBufferSize() - 32
       this.portId = this.#bind()
+      for (const group of options.groups) this.join(group)
     } catch (error) {
       this.#native.close()
       throw error
@@ -172,6 +177,13 @@ export class RawNetlink {
     // A stream has closed the descriptor with it, and the package does so once more. Should the number serve another file
     // already, the package's object is left as it is.
     if (this.#stream === undefined || !this.#isDescriptor()) this.#native.close()
+  }
+
+  #improve(addon: Addon, options: NetlinkOptions): void {
+    addon.forceBuffers(this.#fd, RECEIVE_BUFFER, SEND_BUFFER)
+    if (options.extendedAck) addon.extendedAck(this.#fd)
+    const filter = filterBytes(options)
+    if (filter !== undefined) addon.filter(this.#fd, filter)
   }
 
   /** A datagram that is shorter than a header is read by nobody, but makes the kernel bind the socket (netlink_sendmsg). */

@@ -1,13 +1,16 @@
 /**
  * Netlink on Node. Requests and replies go as on QuickJS: the kernel answers while `send` runs, and `drain` reads. What
- * Node's packages cannot do:
- *  - NETLINK_EXT_ACK cannot be set, so errors come without the kernel's own words;
- *  - no filter: a reader sees what its own process caused (`ignoreFrom`), and what it did not ask for (`filter`);
- *  - buffers are bounded by net.core.rmem_max and wmem_max (SO_RCVBUF, not SO_RCVBUFFORCE), and a batch must fit;
- *  - who sent a datagram is not told. Besides the kernel only those can who may change its tables as well
- *    (CAP_NET_ADMIN, netlink_sendmsg in net/netlink/af_netlink.c).
+ * Node's packages cannot set, the addon does (node-addon.ts). Without it
+ *  - errors come without the kernel's own words (NETLINK_EXT_ACK);
+ *  - there is no filter: a reader sees what its own process caused (`ignoreFrom`), and what it did not ask for
+ *    (`filter`), but for a filter that is required, which is refused;
+ *  - buffers are bounded by net.core.rmem_max and wmem_max (SO_RCVBUF, not SO_RCVBUFFORCE), and a batch must fit.
+ *
+ * In any case it is not told who sent a datagram. Besides the kernel only those can who may change its tables as well
+ * (CAP_NET_ADMIN, netlink_sendmsg in net/netlink/af_netlink.c).
  */
 
+import type { Addon } from './node-addon.ts'
 import { systemError } from './node-errors.ts'
 import type { NetlinkTools } from './node-netlink-raw.ts'
 import { netlinkTools, RawNetlink } from './node-netlink-raw.ts'
@@ -29,15 +32,19 @@ type Fault = (error: unknown) => void
 interface Parts {
   readonly tools: NetlinkTools
   readonly options: NetlinkOptions
+  readonly addon: Addon | undefined
   readonly call: Call
   readonly fault: Fault
 }
 
-export async function openNetlink(options: NetlinkOptions, call: Call, fault: Fault): Promise<NetlinkSocket> {
+export async function openNetlink(given: Omit<Parts, 'tools'>): Promise<NetlinkSocket> {
+  const { options, addon } = given
   const doing = `netlink socket ${options.family}`
-  if (options.filter?.required === true) throw new SystemError(`${doing}, filter`, 'EOPNOTSUPP')
+  if (addon === undefined && options.filter?.required === true) {
+    throw new SystemError(`${doing}, filter`, 'EOPNOTSUPP')
+  }
   try {
-    return new NodeNetlink({ tools: await netlinkTools(), options, call, fault }, doing)
+    return new NodeNetlink({ ...given, tools: await netlinkTools() }, doing)
   } catch (error) {
     throw systemError(doing, error)
   }
@@ -110,15 +117,8 @@ class NodeNetlink implements NetlinkSocket {
   }
 
   #make(): RawNetlink {
-    const { tools, options } = this.#parts
-    const raw = new RawNetlink(tools, options.family)
-    try {
-      for (const group of options.groups) raw.join(group)
-    } catch (error) {
-      raw.close()
-      throw error
-    }
-    return raw
+    const { tools, options, addon } = this.#parts
+    return new RawNetlink(tools, options, addon)
   }
 
   /** Only who has joined a group is told what he did not ask for, and must wait. */

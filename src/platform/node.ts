@@ -1,5 +1,6 @@
 /** The platform on Node 20 and later. Node's modules are imported inside, so that the bundle loads on QuickJS too. */
 import type { Clock } from '../base/time.ts'
+import { addonFinder } from './node-addon.ts'
 import { bootClock } from './node-clock.ts'
 import { openNetlink } from './node-netlink.ts'
 import { portInTables } from './node-ports.ts'
@@ -22,9 +23,11 @@ export async function createNodePlatform(): Promise<Platform> {
   const clock = bootClock(uptime, () => Number(process.hrtime.bigint() / 1000n) / 1000)
   const table = (name: string) => (fs.existsSync(name) ? fs.readFileSync(name, 'latin1') : '')
   const portTables = remembered(clock, transport => [table(`/proc/net/${transport}`), table(`/proc/net/${transport}6`)])
+  const addon = await addonFinder(process.env['PORTICO_ADDON'])
   const errors = new Map(Object.entries(constants.errno).map(([name, errno]) => [errno, name]))
   return {
     engine: `Node ${process.versions.node}`,
+    shortfall: () => addon().shortfall,
     littleEndian,
     errnoName: errno => errors.get(errno) ?? `E${errno}`,
     arguments: process.argv.slice(2),
@@ -34,7 +37,7 @@ export async function createNodePlatform(): Promise<Platform> {
     random: length => new Uint8Array(randomFillSync(new Uint8Array(length)).buffer),
     environment: name => process.env[name],
     udp: options => openUdp(options, call),
-    netlink: options => openNetlink(options, call, fault),
+    netlink: options => openNetlink({ options, addon: addon().addon, call, fault }),
     listen: (at, accept) => listenStream(at, accept, call),
     connect: to => connectStream(to, call),
     dial: (to, done) => dialStream(to, call, done),

@@ -60,11 +60,11 @@ export interface NetlinkOptions {
   readonly family: NetlinkFamily
   /** Multicast group numbers (not masks) to join. */
   readonly groups: readonly number[]
-  /** NETLINK_EXT_ACK where the engine can set it: errors then carry the kernel's own words. */
+  /** NETLINK_EXT_ACK, but for Node without its addon: errors then carry the kernel's own words. */
   readonly extendedAck: boolean
   /**
-   * Leave out what this process itself caused: datagrams whose header names one of these port ids. A socket filter
-   * on QuickJS; Node hands everything over, so a reader must look at the header too.
+   * Leave out what this process itself caused: datagrams whose header names one of these port ids. A socket filter;
+   * Node without its addon hands everything over, so a reader must look at the header too.
    */
   readonly ignoreFrom?: readonly number[]
   /** What this lets through wakes us, and nothing else; not together with `ignoreFrom`. */
@@ -75,8 +75,8 @@ export interface NetlinkFilter {
   /** Classic BPF (linux/filter.h); it sees a datagram from its first `nlmsghdr` on. */
   readonly program: readonly BpfInstruction[]
   /**
-   * Only QuickJS can filter. Elsewhere a socket hands everything over; with `required` it is refused instead, with
-   * EOPNOTSUPP: for what is worth hearing only as long as the rest costs nothing.
+   * Node without its addon cannot filter, and hands everything over; with `required` the socket is refused instead,
+   * with EOPNOTSUPP: for what is worth hearing only as long as the rest costs nothing.
    */
   readonly required: boolean
 }
@@ -171,9 +171,17 @@ export interface Finished {
 
 export type Signal = 'SIGTERM' | 'SIGINT' | 'SIGHUP'
 
+/** What an engine does without here and could have, in words for the owner. */
+export interface Shortfall {
+  readonly severity: 'info' | 'warning'
+  readonly message: string
+  readonly why?: string
+}
+
 export interface Platform {
   /** For people: `Node 20.20.2`, `QuickJS 2025-04-26`. */
   readonly engine: string
+  shortfall(): Shortfall | undefined
   /** Byte order of this machine: netlink headers use it. */
   readonly littleEndian: boolean
   /** `ENOENT` for 2; the numbers differ between processors (MIPS), so nothing above asks for a number. */

@@ -1,5 +1,6 @@
 /** Netlink sockets on QuickJS. */
-import type { BpfInstruction, NetlinkOptions, NetlinkSocket } from './platform.ts'
+import { filterBytes } from './netlink-filter.ts'
+import type { NetlinkOptions, NetlinkSocket } from './platform.ts'
 import { SystemError } from './platform.ts'
 import type { Loop } from './quickjs-loop.ts'
 
@@ -104,29 +105,10 @@ function prepare(loop: Loop, fd: number, options: NetlinkOptions, name: string) 
   buffer(sys.SO_RCVBUFFORCE, sys.SO_RCVBUF, NOTICE_BUFFER)
   buffer(sys.SO_SNDBUFFORCE, sys.SO_SNDBUF, BATCH_BUFFER)
   if (options.extendedAck) loop.check(sys.setOption(fd, sys.SOL_NETLINK, sys.NETLINK_EXT_ACK, 1), name)
-  if (options.ignoreFrom !== undefined && options.ignoreFrom.length > 0) {
-    const ids = Uint32Array.from(options.ignoreFrom)
-    loop.check(sys.netlinkIgnore(fd, ids.buffer, 0, ids.byteLength), `${name}, filter`)
-  }
-  if (options.filter !== undefined) {
-    const program = structures(options.filter.program)
-    loop.check(sys.netlinkFilter(fd, program, 0, program.byteLength), `${name}, filter`)
-  }
+  const filter = filterBytes(options)
+  if (filter !== undefined) loop.check(sys.netlinkFilter(fd, filter.buffer, 0, filter.length), `${name}, filter`)
   for (const group of options.groups) {
     const result = sys.setOption(fd, sys.SOL_NETLINK, sys.NETLINK_ADD_MEMBERSHIP, group)
     loop.check(result, `${name}, group ${group}`)
   }
-}
-
-/** As `struct sock_filter`: u16 code, u8 jt, u8 jf, u32 k, in this machine's byte order. */
-function structures(program: readonly BpfInstruction[]): ArrayBuffer {
-  const bytes = new ArrayBuffer(8 * program.length)
-  const [halves, octets, words] = [new Uint16Array(bytes), new Uint8Array(bytes), new Uint32Array(bytes)]
-  for (const [n, { code, jt, jf, k }] of program.entries()) {
-    halves[4 * n] = code
-    octets[8 * n + 2] = jt
-    octets[8 * n + 3] = jf
-    words[2 * n + 1] = k
-  }
-  return bytes
 }

@@ -65,6 +65,7 @@ function platform(engine: Engine, loop: Loop): Platform {
   const signals: Record<Signal, number> = { SIGTERM: sys.SIGTERM, SIGINT: sys.SIGINT, SIGHUP: sys.SIGHUP }
   return {
     engine: engine.name,
+    shortfall: () => undefined,
     littleEndian: new Uint8Array(Uint16Array.of(1).buffer)[0] === 1,
     errnoName: errno => sys.errnoName(errno),
     arguments: engine.arguments,

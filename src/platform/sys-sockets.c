@@ -222,34 +222,6 @@ static SYS_FUNCTION(netlink_port) {
   return JS_NewInt64(ctx, address.nl_pid);
 }
 
-#define MOST_IGNORED 8
-
-/*
- * netlinkIgnore(fd, buffer, offset, length): datagrams whose first header names one of these port ids (words in this
- * machine's byte order) never reach the socket. A classic BPF program: it loads words in network order, so the
- * constants are turned the same way. linux/netlink.h: nlmsg_pid is at offset 12.
- */
-static SYS_FUNCTION(netlink_ignore) {
-  int fd;
-  Bytes ids;
-  if (sys_int(ctx, argv[0], &fd) || sys_bytes(ctx, argv + 1, &ids)) return JS_EXCEPTION;
-  unsigned count = (unsigned)(ids.length / 4);
-  if (count > MOST_IGNORED) return JS_NewInt32(ctx, -EINVAL);
-  struct sock_filter program[MOST_IGNORED + 3];
-  unsigned length = 0;
-  program[length++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct nlmsghdr, nlmsg_pid));
-  for (unsigned i = 0; i < count; i++) {
-    uint32_t id;
-    memcpy(&id, ids.at + 4 * i, 4);
-    /* On a match over the rest, to the last statement. */
-    program[length++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htonl(id), (uint8_t)(count - i), 0);
-  }
-  program[length++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, 0xffffffff);
-  program[length++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, 0);
-  struct sock_fprog filter = {.len = (unsigned short)length, .filter = program};
-  return sys_result(ctx, setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter));
-}
-
 #define MOST_INSTRUCTIONS 64
 
 /* netlinkFilter(fd, buffer, offset, length): a classic BPF program, as struct sock_filter. */
@@ -455,12 +427,11 @@ const JSCFunctionListEntry sys_socket_functions[] = {
     JS_CFUNC_DEF("interfaceIndex", 1, interface_index), JS_CFUNC_DEF("setOption", 4, set_option),
     JS_CFUNC_DEF("udpOpen", 7, udp_open),               JS_CFUNC_DEF("udpReceive", 5, udp_receive),
     JS_CFUNC_DEF("udpSend", 7, udp_send),               JS_CFUNC_DEF("netlinkOpen", 1, netlink_open),
-    JS_CFUNC_DEF("netlinkPort", 1, netlink_port),       JS_CFUNC_DEF("netlinkIgnore", 4, netlink_ignore),
+    JS_CFUNC_DEF("netlinkPort", 1, netlink_port),       JS_CFUNC_DEF("netlinkFilter", 4, netlink_filter),
     JS_CFUNC_DEF("netlinkReceive", 1, netlink_receive), JS_CFUNC_DEF("unixListen", 1, unix_listen),
     JS_CFUNC_DEF("unixConnect", 1, unix_connect),       JS_CFUNC_DEF("tcpListen", 4, tcp_listen),
     JS_CFUNC_DEF("tcpConnect", 5, tcp_connect),         JS_CFUNC_DEF("accept", 4, accept_one),
     JS_CFUNC_DEF("socketError", 1, socket_error),       JS_CFUNC_DEF("portInUse", 3, port_in_use),
-    JS_CFUNC_DEF("netlinkFilter", 4, netlink_filter),
     JS_PROP_INT32_DEF("PEER_BYTES", PEER_BYTES, 0),     JS_PROP_INT32_DEF("PLACE_BYTES", PLACE_BYTES, 0),
     JS_PROP_INT32_DEF("DATAGRAM_BYTES", DATAGRAM_BYTES, 0),
     JS_PROP_INT32_DEF("MOST_DATAGRAMS", MOST_DATAGRAMS, 0),

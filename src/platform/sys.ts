@@ -54,8 +54,6 @@ export interface Sys {
   ): number
   netlinkOpen(protocol: number): number
   netlinkPort(fd: number): number
-  /** The bytes are port ids as words of this machine. */
-  netlinkIgnore(fd: number, ids: ArrayBufferLike, offset: number, length: number): number
   /** A classic BPF program, `struct sock_filter` after `struct sock_filter`; takes the place of one before. */
   netlinkFilter(fd: number, program: ArrayBufferLike, offset: number, length: number): number
   /** A datagram, or its length when it is longer than there is room for (128 KiB), or a negative errno. */

@@ -7,7 +7,7 @@ import { inside, load, ROOT, run } from './lab.mjs'
 
 /** The program of the package for this machine: what an owner runs. */
 const PROGRAM = `${ROOT}build/package/${process.arch === 'arm64' ? 'aarch64_generic' : 'x86_64'}/porticod`
-const BUNDLE = `${ROOT}dist/portico.mjs`
+const BUNDLE = `${ROOT}build/node/portico.mjs`
 
 /**
  * `levels`: numbers of mappings at which requests are measured. `chunk`: how many requests a sample has, so that

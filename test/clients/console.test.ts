@@ -44,6 +44,10 @@ describe.each(ENGINES)('on %s', engine => {
     const { status, stdout, stderr } = await server.console(...words)
     return { status, stdout, stderr }
   }
+  const curl = (path: string, ...options: string[]) => {
+    const socket = ['--unix-socket', join(server.runDirectory, 'portico.sock')]
+    return run(['curl', '-s', ...socket, ...options, `http://x/rest${path}`])
+  }
 
   test('status tells engine, service, uplink and mappings', async () => {
     const { status, stdout } = await said('status')
@@ -90,6 +94,21 @@ describe.each(ENGINES)('on %s', engine => {
     expect(stdout).toMatch(/ 4100 +[1-9]\d+ +[1-9]\d*\n/)
   })
 
+  test('a flow that began and ended unseen counts, on the console and by REST', async () => {
+    await lab.router.must(['sysctl', '-q', '-w', 'net.netfilter.nf_conntrack_acct=1'])
+    const packets = async () => {
+      await sleep(1100) // a reading of the kernel serves for a second
+      const [row] = (await server.json('/ip upnp mappings print where protocol=udp')) as readonly { packets?: number }[]
+      return row?.packets ?? 0
+    }
+    const before = await packets()
+    for (let n = 0; n < 5; n++) await expectReach(lab, 'udp', 4100, lab.a)
+    await lab.router.must(['conntrack', '-F'])
+    expect(await packets()).toBe(before + 10)
+    const { stdout } = await curl('/ip/upnp/mappings?protocol=udp&.proplist=packets')
+    expect(JSON.parse(stdout)).toEqual([{ packets: String(before + 10) }])
+  })
+
   test('remove ends the mapping in the kernel and its traffic, and nothing else', async () => {
     await expectReach(lab, 'tcp', 4100, lab.a)
     expect(await said('/ip upnp mappings remove [find where protocol=tcp and dynamic]')).toEqual({
@@ -130,15 +149,6 @@ describe.each(ENGINES)('on %s', engine => {
   })
 
   test('REST on the socket', async () => {
-    const curl = (path: string, ...options: string[]) =>
-      run([
-        'curl',
-        '-s',
-        '--unix-socket',
-        join(server.runDirectory, 'portico.sock'),
-        ...options,
-        `http://x/rest${path}`,
-      ])
     const { stdout } = await curl('/ip/upnp/mappings?protocol=udp&.proplist=.id,dst-port')
     expect(JSON.parse(stdout)).toEqual([{ '.id': '*11004', 'dst-port': '4100' }])
     await curl('/ip/upnp/mappings/*11004', '-X', 'DELETE')

@@ -4,15 +4,18 @@ import { afterEach } from 'vitest'
 import type { Finished, RunOptions } from '../support/process.ts'
 import { Background, run } from '../support/process.ts'
 
-export type Engine = 'porticod' | 'qjs' | 'node'
+/** `node-alone` is Node without its addon. */
+export type Engine = 'porticod' | 'qjs' | 'node' | 'node-alone'
 export const ENGINES: readonly Engine[] = ['porticod', 'qjs', 'node']
 export const QUICKJS: readonly Engine[] = ['porticod', 'qjs']
 
 const PROGRAM = 'build/engines/program.mjs'
+const ALONE = 'build/engines/alone/program.mjs'
 const COMMANDS: Record<Engine, readonly string[]> = {
   porticod: ['build/host/porticod', '--bundle', PROGRAM],
   qjs: ['build/host/qjs', PROGRAM],
   node: ['node', PROGRAM],
+  'node-alone': ['node', ALONE],
 }
 
 export const command = (engine: Engine, ...words: readonly string[]) => [...COMMANDS[engine], ...words]

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { LAN, type Lab, makeLab, WAN } from '../support/lab.ts'
 import { askAddress, EXTERNAL_ADDRESS, PORT } from '../support/natpmp.ts'
 import { Background, inNamespace, until } from '../support/process.ts'
+import { root } from '../support/root.ts'
 import { COMMAND, defaultUci, launchDaemon, startDaemon } from '../support/server.ts'
 import { ENGINES } from './agreement.ts'
 
@@ -107,6 +108,46 @@ describe.each(ENGINES)('on %s', engine => {
     server.process.signal('SIGHUP')
     const ask = () => lab.a.udpAsk([LAN, PORT], EXTERNAL_ADDRESS, 300)
     await until('it serves', async () => ((await ask()).got === 'reply' ? true : undefined))
+    expect(await askAddress(lab.a)).toMatchObject({ result: 0, address: WAN })
+  })
+})
+
+describe('on Node, the addon portico.node', () => {
+  let lab: Lab
+  beforeEach(async () => {
+    lab = await makeLab()
+  })
+  afterEach(() => lab?.close())
+
+  const started = async (addon: string) =>
+    (await startDaemon(lab, { engine: 'node', environment: { PORTICO_ADDON: addon } })).process
+  const SAYS = 'errors of the kernel come without its own words'
+
+  test('beside the program: nothing is said of it', async () => {
+    const { process } = await startDaemon(lab, { engine: 'node' })
+    await process.stop()
+    expect(process.output).not.toContain('portico.node')
+  })
+
+  test('that is not there: said once, and it serves', async () => {
+    const process = await started('/nowhere/portico.node')
+    await process.waitFor(`system,info runs without /nowhere/portico.node, so ${SAYS}`)
+    expect(await askAddress(lab.a)).toMatchObject({ result: 0, address: WAN })
+    await process.stop()
+    expect(process.output.split(SAYS)).toHaveLength(2)
+  })
+
+  test.each([
+    ['that is none', 'package.json', /file too short|invalid ELF header/],
+    [
+      'of something else',
+      `node_modules/netlink/prebuilds/linux-${globalThis.process.arch}/node.napi.node`,
+      /an addon of something else/,
+    ],
+  ])('%s: a warning with the reason, and it serves', async (_what, file, why) => {
+    const process = await started(join(root, file))
+    await process.waitFor(/system,warning \S+ does not load, so errors of the kernel .* why=.*\n/)
+    expect(process.output).toMatch(why)
     expect(await askAddress(lab.a)).toMatchObject({ result: 0, address: WAN })
   })
 })

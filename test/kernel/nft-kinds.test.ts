@@ -299,21 +299,38 @@ describe.each(ENGINES)('%s', engine => {
       expect(again).toBeLessThan(5)
     })
 
-    // Node has no filter for it: it hears of every flow, and throws away.
-    const onlyOurs = () =>
-      test('only the end of our kind of flows wakes the daemon', async () => {
-        await hold(mapping('udp', 8093, 5000))
-        await sleep(100)
-        const before = await worker.ask<number>({ do: 'heard' })
-        for (let n = 0; n < 50; n++) await lab.a.udpAsk([WORLD, 7000], 'x', 200, { from_port: 20_000 + n })
-        await udp(wan(8093))
-        const count = Number(await lab.router.must(['conntrack', '-C']))
-        expect(count).toBeGreaterThan(50)
-        await lab.router.run(['conntrack', '-F'])
-        await sleep(200)
-        expect(await worker.ask<number>({ do: 'heard' })).toBe(before + 1)
-      })
-    if (engine === 'QuickJS') onlyOurs()
+    test('a flow that nobody looked at while it ran counts when it has ended', async () => {
+      const [four, six6] = [mapping('udp', 8094, 5000), pinhole('udp', 5001)]
+      await hold(four, six6)
+      await fresh()
+      const before = await traffic(four, six6) // what rows before this one sent
+      const flow = await lab.world.udpFlow()
+      for (let n = 0; n < 3; n++) await flow.ask(wan(8094), 'x'.repeat(100))
+      await udp(six(5001))
+      await lab.router.must(['conntrack', '-F'])
+      await fresh()
+      const after = await traffic(four, six6)
+      const more = (of: 'packetsIn' | 'bytesIn' | 'packetsOut') =>
+        after.map((counted, at) => counted[of] - (before[at]?.[of] ?? 0))
+      expect([more('packetsIn'), more('bytesIn'), more('packetsOut')]).toEqual([
+        [3, 1],
+        [384, 49],
+        [3, 1],
+      ])
+    })
+
+    test('only the end of our kind of flows wakes the daemon', async () => {
+      await hold(mapping('udp', 8093, 5000))
+      await sleep(100)
+      const before = await worker.ask<number>({ do: 'heard' })
+      for (let n = 0; n < 50; n++) await lab.a.udpAsk([WORLD, 7000], 'x', 200, { from_port: 20_000 + n })
+      await udp(wan(8093))
+      const count = Number(await lab.router.must(['conntrack', '-C']))
+      expect(count).toBeGreaterThan(50)
+      await lab.router.run(['conntrack', '-F'])
+      await sleep(200)
+      expect(await worker.ask<number>({ do: 'heard' })).toBe(before + 1)
+    })
   })
 })
 

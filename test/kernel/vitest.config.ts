@@ -5,6 +5,8 @@
 import { join } from 'node:path'
 import { defineConfig } from 'vitest/config'
 
+// The addon stands beside no source; `make node` puts it there.
+process.env['PORTICO_ADDON'] ??= join(import.meta.dirname, '../../build/node/portico.node')
 process.execPath = join(import.meta.dirname, '../support/private-node.sh') // what vitest forks its workers with
 
 export default defineConfig({

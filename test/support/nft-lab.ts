@@ -10,7 +10,8 @@ import type { Background } from './process.ts'
 import { root, supportFile } from './root.ts'
 
 export const ENGINES = ['QuickJS', 'Node'] as const
-export type Engine = (typeof ENGINES)[number]
+/** The last one without its addon. */
+export type Engine = (typeof ENGINES)[number] | 'Node alone'
 
 export interface Worker {
   /** What the firewall resolved with; rejects with what it rejected with. */
@@ -34,6 +35,7 @@ const BUNDLE = join(root, 'build/test-support/nft-worker.mjs')
 /** 50,000 elements on a machine with other work. */
 const PATIENCE = 120_000
 const HOST = join(root, 'build/host/porticod')
+const ADDON = join(root, 'build/node/portico.node')
 let bundled = false
 
 export async function startWorker(lab: Lab, engine: Engine): Promise<Worker> {
@@ -41,9 +43,12 @@ export async function startWorker(lab: Lab, engine: Engine): Promise<Worker> {
     execFileSync('node', [join(root, 'tools/build.mjs'), supportFile('nft-worker.ts'), BUNDLE], { cwd: root })
     bundled = true
   }
-  if (engine === 'QuickJS' && !existsSync(HOST)) throw new Error(`${HOST} is not built; run make host`)
+  for (const file of [HOST, ADDON]) {
+    if (!existsSync(file)) throw new Error(`${file} is not built; run make host node`)
+  }
   const command = engine === 'QuickJS' ? [HOST, '--bundle', BUNDLE] : ['node', BUNDLE]
-  const process = lab.router.start(command)
+  const environment = { PORTICO_ADDON: engine === 'Node' ? ADDON : '/nowhere/portico.node' }
+  const process = lab.router.start(command, { environment })
   await process.waitFor(/ready .*\n/)
   const send = async (command: Command) => {
     const start = process.output.length

@@ -39,7 +39,7 @@ export interface Server {
 /** How each engine runs the one bundle. */
 export const COMMAND: Readonly<Record<Engine, readonly string[]>> = {
   quickjs: [join(root, 'build/host/porticod')],
-  node: ['node', join(root, 'dist/portico.mjs')],
+  node: ['node', join(root, 'build/node/portico.mjs')],
   qjs: [join(root, 'build/host/qjs'), join(root, 'build/host/portico.mjs')],
 }
 

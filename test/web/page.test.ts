@@ -3,6 +3,7 @@ import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { addIpv6 } from '../support/ipv6.ts'
 import { LAN, type Lab, makeLab } from '../support/lab.ts'
+import { sleep } from '../support/process.ts'
 import { expectReach } from '../support/reach.ts'
 import type { Engine, Server } from '../support/server.ts'
 import { httpRaw, request, startUpnp, statusOf } from '../support/upnp.ts'
@@ -98,6 +99,18 @@ describe.each(ENGINES)('on %s', engine => {
       expect(text).toContain('4 open ports, 1 idle')
       // The knock of the world and its echo, with their TCP around them.
       expect(text).toMatch(/↓ \d+ B \d+ packets\s*↑ \d+ B \d+ packets/)
+    })
+
+    test('what a flow carried that began and ended unseen', async () => {
+      const carried = async () => {
+        await sleep(1100) // a reading of the kernel serves for a second
+        const { text } = await look(browser, 'light', SIZES[0])
+        return Number(/↓ \d+ B (\d+) packets/.exec(text)?.[1])
+      }
+      const before = await carried()
+      await expectReach(lab, 'tcp', 22_000, lab.a)
+      await lab.router.must(['conntrack', '-F'])
+      expect(await carried()).toBeGreaterThan(before)
     })
 
     test.each([

@@ -1,6 +1,6 @@
 /** Scenes about netlink sockets. The few messages here are spelled out: the codec has tests of its own. */
 import type { Instant } from '../../../src/base/time.ts'
-import type { NetlinkSocket, Platform } from '../../../src/platform/platform.ts'
+import type { NetlinkFilter, NetlinkSocket, Platform } from '../../../src/platform/platform.ts'
 import type { Scene } from './main.ts'
 
 /** linux/netlink.h */
@@ -49,6 +49,19 @@ const addressBody = (platform: Platform, last: number) => {
   const index = platform.littleEndian ? [1, 0, 0, 0] : [0, 0, 0, 1]
   const attribute = platform.littleEndian ? [8, 0, 2, 0] : [0, 8, 0, 2]
   return [2, 32, 0, 0, ...index, ...attribute, 127, 0, 5, last]
+}
+
+/** Lets through notices of addresses that go. */
+const goings = (platform: Platform): NetlinkFilter => {
+  const type = platform.littleEndian ? RTM_DELADDR << 8 : RTM_DELADDR // BPF loads in network order
+  const [load, jump, end] = [0x28, 0x15, 0x06] // BPF_LD | BPF_H | BPF_ABS, BPF_JMP | BPF_JEQ, BPF_RET
+  const program = [
+    { code: load, jt: 0, jf: 0, k: 4 },
+    { code: jump, jt: 0, jf: 1, k: type },
+    { code: end, jt: 0, jf: 0, k: 0xffff_ffff },
+    { code: end, jt: 0, jf: 0, k: 0 },
+  ]
+  return { program, required: true }
 }
 
 const open = (platform: Platform, groups: readonly number[] = [], ignoreFrom: readonly number[] = []) =>
@@ -110,6 +123,45 @@ export const netlinkScenes: Record<string, Scene> = {
     asks.send(message(platform, RTM_NEWADDR, NLM_F_REQUEST | 0x600, 1, addressBody(platform, 7)))
     asks.send(message(platform, RTM_DELADDR, NLM_F_REQUEST, 2, addressBody(platform, 7)))
     platform.onSignal('SIGTERM', () => platform.exit(0))
+  },
+
+  /** Address notices through a filter that knows one type. */
+  async filtered(platform) {
+    const options = {
+      family: 'route',
+      groups: [RTNLGRP_IPV4_IFADDR],
+      extendedAck: true,
+      filter: goings(platform),
+    } as const
+    let hears: NetlinkSocket
+    try {
+      hears = await platform.netlink(options)
+    } catch (error) {
+      return platform.stdout(`refused ${(error as { code?: string }).code}\n`)
+    }
+    hears.take(
+      datagram => platform.stdout(`notice ${typesIn(platform, datagram).join(',')}\n`),
+      () => platform.stdout('overrun\n'),
+    )
+  },
+
+  /** A datagram of 8 MiB. */
+  async 'send-limit'(platform) {
+    const socket = await open(platform)
+    socket.take(
+      () => undefined,
+      () => undefined,
+    )
+    const all = new Uint8Array(8 << 20)
+    const one = message(platform, NLMSG_NOOP, NLM_F_REQUEST, 1, new Array(65_520).fill(0))
+    for (let at = 0; at < all.length; at += one.length) all.set(one, at)
+    try {
+      socket.send(all)
+      platform.stdout('sent true\n')
+    } catch {
+      platform.stdout('sent false\n')
+    }
+    socket.close()
   },
 
   /** More acknowledgements than the socket holds, and one request after them. */
