@@ -69,15 +69,16 @@ echo 'of another time' > data/usr/share/portico/left-behind`,
 /** Headers for compiling netlink's native part, which comes compiled. */
 const BUILD_ONLY = 'node-addon-api'
 
-/** The package with the bundle and a line that starts Node, in place of the program with its own engine. */
+/** The package with bundle, addon and a line that starts Node, in place of the program with its own engine. */
 function makeNodePackage(file: string, work: string): void {
+  execFileSync('make', ['--no-print-directory', 'node'], { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] })
   const modules = ['netlink', 'dgram-as-promised'].flatMap(withDependencies)
   repack(
     file,
     file,
     work,
     `mkdir -p data/usr/lib/portico/node_modules
-cp '${join(root, 'dist/portico.mjs')}' data/usr/lib/portico/
+cp '${join(root, 'build/node')}'/portico.* data/usr/lib/portico/
 for module in ${[...new Set(modules)].filter(each => each !== BUILD_ONLY).join(' ')}; do
   mkdir -p "data/usr/lib/portico/node_modules/$(dirname "$module")"
   cp -r '${join(root, 'node_modules')}'/"$module" "data/usr/lib/portico/node_modules/$module"

@@ -81,6 +81,10 @@ describe.each([...ENGINES, 'node-alone'] as const)('%s', engine => {
     expect(lines((await play(engine, ['ears'])).stdout)).toEqual(['true 2', 'false 0', 'true 2'])
   })
 
+  test('200 listeners that come and go leave no descriptor', async () => {
+    expect(lines((await play(engine, ['many-listeners'])).stdout)).toEqual(['heard 201, left over 0'])
+  })
+
   test('replies that do not fit are told as lost, and the next request is answered', async () => {
     expect(lines((await play(engine, ['many-acks'])).stdout)).toEqual(['lost true true', 'again 1'])
   })

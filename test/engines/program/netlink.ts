@@ -1,5 +1,5 @@
 /** Scenes about netlink sockets. The few messages here are spelled out: the codec has tests of its own. */
-import type { Instant } from '../../../src/base/time.ts'
+import type { Instant, Milliseconds } from '../../../src/base/time.ts'
 import type { NetlinkFilter, NetlinkSocket, Platform } from '../../../src/platform/platform.ts'
 import type { Scene } from './main.ts'
 
@@ -143,6 +143,32 @@ export const netlinkScenes: Record<string, Scene> = {
       datagram => platform.stdout(`notice ${typesIn(platform, datagram).join(',')}\n`),
       () => platform.stdout('overrun\n'),
     )
+  },
+
+  /** Listeners that come and go, each after it has heard of an address: how many descriptors that costs. */
+  async 'many-listeners'(platform) {
+    const asks = await open(platform)
+    const descriptors = async () =>
+      Number((await platform.run(['sh', '-c', 'ls /proc/$PPID/fd | wc -l'], 5000 as Milliseconds)).stdout)
+    let heard = 0
+    const once = async () => {
+      const hears = await open(platform, [RTNLGRP_IPV4_IFADDR])
+      hears.take(
+        () => {
+          heard++
+        },
+        () => platform.stdout('overrun\n'),
+      )
+      asks.send(message(platform, RTM_NEWADDR, NLM_F_REQUEST | 0x600, 1, addressBody(platform, 11)))
+      hears.drain()
+      hears.close()
+      asks.send(message(platform, RTM_DELADDR, NLM_F_REQUEST, 2, addressBody(platform, 11)))
+    }
+    await once()
+    const before = await descriptors()
+    for (let times = 0; times < 200; times++) await once()
+    platform.stdout(`heard ${heard}, left over ${(await descriptors()) - before}\n`)
+    asks.close()
   },
 
   /** A datagram of 8 MiB. */
