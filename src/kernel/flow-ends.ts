@@ -8,7 +8,7 @@ import { messages } from '../wire/netlink.ts'
 
 /**
  * Notices of one kind of flows that end; the socket is opened and closed as they are wanted. Where the engine cannot
- * filter there are none.
+ * filter (Node without its addon) there are none.
  */
 export class FlowEndListener {
   readonly #platform: Platform

@@ -3,8 +3,8 @@
  * its sender's. The kernel enters a host when it asks for the router's own address, so a client that has just sent a
  * datagram is known.
  *
- * The kernel tells of every step of its asking whether a host is still there; on QuickJS a socket filter keeps away the
- * steps that bring nothing new. What is left of a host that talks without rest is two notices (it may be gone, it is
+ * The kernel tells of every step of its asking whether a host is still there; a socket filter keeps away the steps that
+ * bring nothing new, but on Node without its addon. What is left of a host that talks without rest is two notices (it may be gone, it is
  * there) in each round of doubt, about 50 s as the kernel is shipped; of one that falls silent a last one, then none.
  */
 import type { Ip, Mac } from '../base/ip.ts'

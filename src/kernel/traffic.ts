@@ -11,8 +11,8 @@
  * to another address, but not a restart of the daemon: then it begins with the flows that run.
  *
  * The kernel is asked for its running flows when somebody asks us, at most once a second. Between, it tells of flows
- * that end, through a socket filter, so that others do not wake us. Where there is no filter (Node), or the notice was
- * lost, a flow that is gone counts with what it had when it was last seen.
+ * that end, through a socket filter, so that others do not wake us. Where there is no filter (Node without its addon),
+ * or the notice was lost, a flow that is gone counts with what it had when it was last seen.
  */
 import { ipv4Number, isIpv4 } from '../base/ip.ts'
 import type { Log } from '../base/log.ts'

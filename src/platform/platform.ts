@@ -93,7 +93,7 @@ export interface BpfInstruction {
 export interface NetlinkSocket {
   /** The port id the kernel gave us (`nlmsg_pid` of what we cause). */
   readonly portId: number
-  /** Bytes of the largest datagram that `send` takes, where the engine cannot have as many as it wants (Node). */
+  /** Bytes of the largest datagram that `send` takes, where it may be fewer than wanted (Node; see net.core.wmem_max). */
   readonly sendLimit?: number
   /** One datagram, whole; throws `SystemError`. */
   send(datagram: Uint8Array): void
