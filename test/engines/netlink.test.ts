@@ -82,7 +82,7 @@ describe.each([...ENGINES, 'node-alone'] as const)('%s', engine => {
   })
 
   test('200 listeners that come and go leave no descriptor', async () => {
-    expect(lines((await play(engine, ['many-listeners'])).stdout)).toEqual(['heard 201, left over 0'])
+    expect(lines((await play(engine, ['many-listeners'])).stdout)).toEqual(['heard 201, leaks false'])
   })
 
   test('replies that do not fit are told as lost, and the next request is answered', async () => {

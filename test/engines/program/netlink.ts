@@ -167,7 +167,8 @@ export const netlinkScenes: Record<string, Scene> = {
     await once()
     const before = await descriptors()
     for (let times = 0; times < 200; times++) await once()
-    platform.stdout(`heard ${heard}, left over ${(await descriptors()) - before}\n`)
+    // The engine itself may have had some at the first look that it has closed since.
+    platform.stdout(`heard ${heard}, leaks ${(await descriptors()) - before > 20}\n`)
     asks.close()
   },
 
