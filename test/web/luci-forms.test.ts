@@ -59,6 +59,24 @@ describe('permissions', () => {
     await luci.close()
   })
 
+  test('a click on a title sorts nothing: the order is the policy', async () => {
+    const luci = await openLuci(browser, '/view/portico/permissions', { configs: CONFIG })
+    await luci.page.click('th:has-text("Comment")')
+    expect(await comments(luci)).toEqual(RULES)
+    await luci.apply()
+    expect(loaded(luci).config?.permissions.map(({ comment }) => comment)).toEqual(RULES)
+    await luci.close()
+  })
+
+  test('a new rule that is dismissed is none', async () => {
+    const luci = await openLuci(browser, '/view/portico/permissions', { configs: CONFIG })
+    await luci.page.click('text=Add rule')
+    await luci.page.click('.modal >> text=Dismiss')
+    await luci.apply()
+    expect(loaded(luci).config?.permissions.map(({ comment }) => comment)).toEqual(RULES)
+    await luci.close()
+  })
+
   test('a new rule is written as the form says, last', async () => {
     const luci = await openLuci(browser, '/view/portico/permissions', { configs: CONFIG })
     await luci.page.click('text=Add rule')
@@ -88,6 +106,9 @@ describe('permissions', () => {
     ['mac', 'not a mac'],
     ['dst_port', '70000'],
     ['dst_port', '200-100'],
+    ['dst_port', '0'],
+    ['internal_port', '0-1024'],
+    ['mac', '03:00:00:00:00:0a'],
     ['internal_address', 'nas'],
     ['interface', 'two words'],
   ])('a rule with %s %s is not taken', async (name, value) => {
@@ -95,8 +116,9 @@ describe('permissions', () => {
     await luci.page.click('text=Add rule')
     await field(luci, name).locator('input').fill(value)
     await luci.page.click('.modal .important')
-    await luci.page.waitForSelector('.alert-message')
-    expect(await luci.page.locator('.modal').count()).toBe(1)
+    await expect.poll(() => luci.page.locator('.modal .important').isEnabled()).toBe(true)
+    expect(await field(luci, name).locator('input').isVisible()).toBe(true)
+    expect(luci.router.changes).toEqual([])
     await luci.close()
   })
 
@@ -189,8 +211,47 @@ describe('settings', () => {
     await luci.close()
   })
 
-  test('saving without a change changes nothing', async () => {
-    const luci = await openLuci(browser, '/view/portico/settings')
+  /** Said in the file although it is the default, and in other words than LuCI's. */
+  const explicit = {
+    ...CONFIGS,
+    portico: `config portico 'upnp'
+	option enabled '1'
+	option nat_traversal 'yes'
+	option show_all_mappings '0'
+
+config portico 'nat_pmp'
+	option enabled '1'
+
+config portico 'limits'
+	option default_action 'high_ports'
+
+config portico 'system'
+	option log_level 'info'
+
+config interface
+	option interface 'lan'
+	option type 'internal'
+	option disabled 'off'
+
+config permission
+	option action 'allow'
+	option protocol 'both'
+	option disabled '0'
+
+config mapping
+	option protocol 'both'
+	option external_port '8443'
+	option internal_address '192.168.1.20'
+	option disabled 'yes'
+`,
+  }
+
+  test.each(
+    [CONFIGS, explicit].flatMap(configs =>
+      ['settings', 'permissions'].flatMap(page => [true, false].map(old => [page, old, configs] as const)),
+    ),
+  )('saving without a change changes nothing: %s, in an old LuCI: %s', async (page, old, configs) => {
+    const luci = await openLuci(browser, `/view/portico/${page}`, { configs, old })
     const before = luci.router.config('portico')
     await luci.apply()
     expect(luci.router.config('portico')).toBe(before)
@@ -215,12 +276,13 @@ describe('settings', () => {
     ['per_host', '0'],
     ['total', '999999'],
     ['max_lease', 'a day'],
+    ['min_lease', '1.5'],
   ])('limits: %s %s is not taken', async (name, value) => {
     const luci = await openLuci(browser, '/view/portico/settings')
     await luci.page.click('text=Limits')
     await luci.page.fill(`[data-name="${name}"] input`, value)
     await luci.page.click('.cbi-button-save')
-    await luci.page.waitForSelector('.alert-message')
+    await luci.page.waitForSelector('.modal >> text=Save error')
     expect(luci.router.changes).toEqual([])
     await luci.close()
   })
@@ -244,6 +306,44 @@ describe('settings', () => {
     else expect(said).toContain(words)
     await luci.apply()
     expect(loaded(luci).config?.interfaces.map(row => [row.interface, row.type])).toEqual([[network, type]])
+    await luci.close()
+  })
+
+  test('a row of Networks is whole from the start, since LuCI hands it to rpcd at once', async () => {
+    const luci = await openLuci(browser, '/view/portico/settings')
+    for (const rows of [1, 2, 3]) {
+      await luci.page.click('text=Add network')
+      await expect.poll(() => luci.page.locator('td[data-name="interface"]').count()).toBe(rows)
+    }
+    const { config, errors } = loaded(luci)
+    expect(errors).toEqual([])
+    expect(config?.interfaces.map(row => [row.interface, row.type])).toEqual([
+      ['lan', 'internal'],
+      ['guest', 'internal'],
+      ['wan', 'external'],
+    ])
+    await luci.close()
+  })
+
+  test('a row is not added beside a mistake, which is said', async () => {
+    const luci = await openLuci(browser, '/view/portico/settings')
+    await luci.page.click('text=Limits')
+    await luci.page.fill('[data-name="per_host"] input', '0')
+    await luci.page.click('text=Add network')
+    await luci.page.waitForSelector('.modal >> text=Ports for one device')
+    await luci.page.click('.modal >> text=Dismiss')
+    await luci.page.fill('[data-name="per_host"] input', '16')
+    await luci.apply()
+    expect(loaded(luci).config?.interfaces).toEqual([])
+    await luci.close()
+  })
+
+  test('without netifd the page opens, and a network is typed', async () => {
+    const luci = await openLuci(browser, '/view/portico/settings', { ubus: () => [4] })
+    await luci.page.click('text=Add network')
+    await luci.page.fill('td[data-name="interface"] input', 'eth0')
+    await luci.apply()
+    expect(loaded(luci).config?.interfaces.map(row => row.interface)).toEqual(['eth0'])
     await luci.close()
   })
 
@@ -305,7 +405,7 @@ describe('settings', () => {
       const luci = await openLuci(browser, `/view/portico/${page}`)
       await luci.page.click(`text=${button}`)
       for (const option of Object.keys(optionsOf(id))) {
-        expect([option, (await control(luci, option).count()) > 0]).toEqual([option, true])
+        await expect.poll(async () => [option, (await control(luci, option).count()) > 0]).toEqual([option, true])
       }
       await luci.close()
     })
@@ -313,7 +413,9 @@ describe('settings', () => {
     test.each([
       ['services', '_upnp_presentation_url', 'not an address'],
       ['services', '_upnp_friendly_name', 'x'.repeat(64)],
+      ['services', '_upnp_friendly_name', 'é'.repeat(32)],
       ['services', '_upnp_http_port', '70000'],
+      ['services', '_upnp_http_port', '0'],
       ['advanced', '_system_mark', '3'],
       ['advanced', '_system_lease_file', 'leases'],
     ])('%s: %s %s is not taken', async (tab, name, value) => {
@@ -321,7 +423,7 @@ describe('settings', () => {
       await luci.page.click(`.cbi-tabmenu [data-tab="${tab}"]`)
       await control(luci, name).locator('input[type="text"]').first().fill(value)
       await luci.page.click('.cbi-button-save')
-      await luci.page.waitForSelector('.alert-message')
+      await luci.page.waitForSelector('.modal >> text=Save error')
       expect(luci.router.changes).toEqual([])
       await luci.close()
     })

@@ -87,6 +87,16 @@ describe('what it shows', () => {
     await luci.close()
   })
 
+  test('says a rate below one kibibyte in whole bytes', async () => {
+    const luci = await openLuci(browser, PATH)
+    luci.world.time += 3
+    luci.world.mappings = MAPPINGS.map(each => ({ ...each, bytes: Number(each['bytes']) + 1000 }))
+    await luci.poll()
+    // 333.33… bytes a second.
+    expect(await row(luci, 'Xbox Live').innerText()).toMatch(/\n333 B\/s\s/)
+    await luci.close()
+  })
+
   test('shows no rate where nothing is counted, nor a negative one when a counter begins anew', async () => {
     const luci = await openLuci(browser, PATH)
     luci.world.time += 2
@@ -190,6 +200,17 @@ describe('what it does', () => {
     await luci.close()
   })
 
+  test('a removal that never reached the daemon says so in one line', async () => {
+    const luci = await openLuci(browser, PATH)
+    luci.router.ubus = () => [4]
+    await row(luci, 'Xbox Live').getByText('Remove').click()
+    await luci.page.waitForSelector('.alert-message')
+    expect(await luci.page.innerText('.alert-message p')).toBe(
+      'RPC call to portico/remove failed with error -32000: Object not found',
+    )
+    await luci.close()
+  })
+
   test('Pin asks first, then calls pin with the comment', async () => {
     const luci = await openLuci(browser, PATH)
     await row(luci, 'Transmission').getByText('Pin').click()
@@ -207,7 +228,7 @@ describe('what it does', () => {
     const luci = await openLuci(browser, PATH)
     await row(luci, 'Transmission').getByText('Pin').click()
     await luci.page.click('.modal >> text=Cancel')
-    expect(await luci.page.locator('.modal').count()).toBe(0)
+    expect(await luci.page.locator('.modal').isVisible()).toBe(false)
     expect(luci.router.changes).toEqual([])
     await luci.close()
   })
@@ -277,6 +298,20 @@ describe('the box on the status page', () => {
     await luci.page.evaluate(`document.querySelector('tbody tr').mark = 'kept'`)
     await luci.poll()
     expect(await luci.page.evaluate(`document.querySelector('tbody tr').mark`)).toBe('kept')
+    await luci.close()
+  })
+
+  test('says so when the service went while it was shown, and goes on when it is back', async () => {
+    const luci = await openLuci(browser, '/status/81_portico')
+    const answering = luci.router.ubus
+    luci.router.ubus = () => [4]
+    await luci.poll()
+    expect(await luci.page.innerText('#view')).toContain('Portico does not answer.')
+    expect(await rowsOf(luci.page)).toEqual([])
+    luci.router.ubus = answering
+    await luci.poll()
+    expect(await luci.page.innerText('#view')).toContain('The world reaches you')
+    expect(await rowsOf(luci.page)).toHaveLength(5)
     await luci.close()
   })
 

@@ -90,12 +90,18 @@ describe('translations', () => {
       expect(texts.filter(({ texts }) => texts.some(text => text.trim() === '') || texts.length === 0)).toEqual([])
     })
 
+    test('has no element: LuCI takes titles and descriptions for HTML', () => {
+      expect(texts.flatMap(({ id, texts }) => [id, ...texts]).filter(text => /</.test(text))).toEqual([])
+    })
+
     test('has all plural forms', () => {
       for (const { plural, texts: given } of texts) expect(given).toHaveLength(plural === undefined ? 1 : forms)
     })
 
     test('keeps what is filled in', () => {
-      const slots = (text: string) => (text.match(/%[sd]/g) ?? []).join(' ')
+      // Whatever LuCI's format() takes for a slot, so that no other percent sign is one by accident.
+      const slots = (text: string) =>
+        (text.match(/%('.|0| )?-?\d*(\.\d+)?[%bcdufosxXqhjtm]/g) ?? []).filter(slot => slot !== '%%').join(' ')
       for (const { id, texts: given } of texts)
         for (const text of given) expect([id, slots(text)]).toEqual([id, slots(id)])
     })

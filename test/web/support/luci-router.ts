@@ -13,11 +13,12 @@ import { parsePo } from './po.ts'
 export const APP = join(root, 'openwrt/luci-app-portico')
 const STAND_IN = join(root, 'test/web/support/luci')
 const RESOURCES = '/luci-static/resources'
+const SESSION = '0'.repeat(32)
 
 type Values = Readonly<Record<string, unknown>>
 type Reply = readonly [status: number, data?: unknown]
 
-/** A ubus method that is not `uci`: `[0, data]`, or a status such as `[4]` (not found). */
+/** A ubus method that is not `uci`: `[0, data]`, or a status; `[4]` where there is no such object. */
 export type Ubus = (object: string, method: string, args: Values) => Reply | Promise<Reply>
 
 export interface Call {
@@ -40,6 +41,8 @@ export interface RouterOptions {
   readonly language?: 'en' | 'de' | 'zh_Hans'
   /** A session that may look and not touch. */
   readonly readonly?: boolean
+  /** As older LuCI: what is set to its default is written, not taken away. */
+  readonly old?: boolean
   /** Runs after `uci apply`, with the files as they are then. */
   readonly onApply?: (configs: Readonly<Record<string, string>>) => Promise<void>
 }
@@ -102,7 +105,10 @@ export class LuciRouter {
       return { jsonrpc: '2.0', id, error: { code: -32002, message: 'Access denied' } }
     }
     this.calls.push({ object, method, args })
-    const result = object === 'uci' ? await this.#uci(method, args) : await this.ubus(object, method, args)
+    if (object === 'uci') return { jsonrpc: '2.0', id, result: await this.#uci(method, args) }
+    // uhttpd puts the session among the arguments, whatever the object.
+    const result = await this.ubus(object, method, { ...args, ubus_rpc_session: SESSION })
+    if (result[0] === 4) return { jsonrpc: '2.0', id, error: { code: -32000, message: 'Object not found' } }
     return { jsonrpc: '2.0', id, result }
   }
 
@@ -119,11 +125,11 @@ export class LuciRouter {
       case 'add':
         return [0, { section: this.#add(sections, args) }]
       case 'set':
-        if (section === undefined) return [4]
-        Object.assign(section.options, args['values'])
+        // rpcd says nothing where there is no such section.
+        if (section !== undefined) Object.assign(section.options, args['values'])
         return [0]
       case 'delete':
-        return remove(sections, section, args['options'] as string[] | undefined)
+        return remove(sections, section, args['options'] as string[] | null)
       case 'order':
         return order(sections, args['sections'] as string[])
       default:
@@ -144,13 +150,13 @@ export class LuciRouter {
   }
 
   #page({ view, includes }: { view?: string; includes?: string }): string {
-    const { language = 'en', readonly = false } = this.#options
+    const { language = 'en', readonly = false, old = false } = this.#options
     const tabs = view === undefined ? '' : tabsOf(view, translations(language).words)
     const data = view === undefined ? `data-includes="${includes}"` : `data-view="${view}"`
     return `<!DOCTYPE html>
 <html lang="${language === 'zh_Hans' ? 'zh-Hans' : language}">
 <head><meta charset="utf-8"><title>OpenWrt</title><link rel="stylesheet" href="/stand-in/theme.css"><link rel="icon" href="data:,"></head>
-<body ${data}${readonly ? ' data-readonly' : ''}>
+<body ${data}${readonly ? ' data-readonly' : ''}${old ? ' data-luci="old"' : ''}>
 <header><span class="brand">OpenWrt</span><nav>${menuOf(language, view === undefined)}</nav></header>
 <div id="maincontent">${tabs}<div id="view"></div></div>
 <div id="modal_overlay"></div>
@@ -205,14 +211,14 @@ const shown = ({ type, name, anonymous, options }: Section, index: number) => ({
   '.index': index,
 })
 
-function remove(sections: Section[], section: Section | undefined, options: readonly string[] | undefined): Reply {
-  if (section === undefined) return [4]
-  if (options === undefined) sections.splice(sections.indexOf(section), 1)
+function remove(sections: Section[], section: Section | undefined, options: readonly string[] | null): Reply {
+  if (section === undefined) return [0]
+  if (options === null) sections.splice(sections.indexOf(section), 1)
   else for (const option of options) delete section.options[option]
   return [0]
 }
 
-/** Only the sections that are named change places. */
+/** Only the sections that are named change places; names of sections that are gone are passed over. */
 function order(sections: Section[], names: readonly string[]): Reply {
   const place = (section: Section) => names.indexOf(section.name)
   sections.sort((a, b) => place(a) - place(b))

@@ -1,4 +1,4 @@
-/** `baseclass.extend`: prototypes as plain objects, `__init__` as the constructor. */
+/** `baseclass.extend`: members are not enumerable, `__init__` is the constructor. */
 
 function Base() {}
 
@@ -7,7 +7,8 @@ Base.extend = function extend(properties) {
     if (!(this instanceof Class)) throw new TypeError('a class is made with new')
     if (typeof this.__init__ === 'function') this.__init__(...args)
   }
-  Class.prototype = Object.assign(Object.create(this.prototype), properties)
+  const members = Object.entries(properties).map(([name, value]) => [name, { value, writable: true }])
+  Class.prototype = Object.create(this.prototype, Object.fromEntries(members))
   Class.prototype.constructor = Class
   Class.extend = extend
   return Class

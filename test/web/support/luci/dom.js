@@ -40,5 +40,6 @@ export function create(tag, attributes, children) {
 function setAttribute(node, name, value) {
   if (value === null || value === undefined) return
   if (typeof value === 'function') node.addEventListener(name, value)
+  else if (typeof value === 'object') node.setAttribute(name, JSON.stringify(value))
   else node.setAttribute(name, value)
 }

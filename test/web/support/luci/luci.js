@@ -13,32 +13,42 @@ const RESOURCES = '/luci-static/resources'
 
 /* ---- text ---- */
 
-const UNITS = ['', 'K', 'M', 'G', 'T', 'P']
+const UNITS = ['', 'K', 'M', 'G', 'T', 'P', 'E']
 const HTML = { '&': '&#38;', '<': '&#60;', '>': '&#62;', '"': '&#34;', "'": '&#39;' }
 
-/** `%s` text, `%d` whole number, `%h` text made safe for HTML, `%1024.1m` a number with a binary unit before its B. */
+const WITHIN = /%(?:'.|0| )?-?(\d+)?(?:\.(\d+))?([%bcdufosxXqhjtm])/g
+
+/**
+ * `%s` text, `%d` whole number, `%h` text made safe for HTML, `%1024.1m` a number with a binary unit before its B.
+ * LuCI knows more letters, and flags before them: a percent sign before one of those is an error here.
+ */
 String.prototype.format = function format(...args) {
-  return this.replace(/%(?:%|(\d*)(?:\.(\d+))?([sdhm]))/g, (all, width, digits, kind) => {
-    if (all === '%%') return '%'
+  return this.replace(WITHIN, (all, width, digits, kind) => {
+    if (kind === '%') return '%'
     const value = args.shift()
     switch (kind) {
-      case 'd':
-        return String(Math.trunc(Number(value)))
-      case 'h':
-        return String(value).replace(/[&<>"']/g, char => HTML[char])
-      case 'm':
-        return magnitude(Number(value), Number(width) || 1000, Number(digits ?? 2))
-      default:
+      case 's':
         return String(value)
+      case 'd':
+        return Math.floor(Number(value) || 0).toFixed(0)
+      case 'h':
+        return ['object', 'function', 'undefined'].includes(typeof value)
+          ? ''
+          : String(value).replace(/[&<>"']/g, char => HTML[char])
+      case 'm':
+        return magnitude(Number(value) || 0, Number(width) || 1000, Number(digits ?? 2))
+      default:
+        throw new TypeError(`${all} in a format`)
     }
   })
 }
 
+/** Below the base the number comes as it is, with all its digits. */
 function magnitude(value, base, digits) {
   let unit = 0
   let rest = value
   for (; rest > base && unit < UNITS.length - 1; unit++) rest /= base
-  return `${unit === 0 ? rest.toFixed(0) : rest.toFixed(digits)} ${UNITS[unit]}${base === 1024 && unit > 0 ? 'i' : ''}`
+  return unit === 0 ? `${rest} ` : `${rest.toFixed(digits)} ${UNITS[unit]}${base === 1024 ? 'i' : ''}`
 }
 
 /** Translations of the page's language: msgid -> msgstr, and for plurals msgid -> [msgstr, ...]. */
@@ -107,6 +117,7 @@ const view = baseclass.extend({
 
   __init__() {
     const place = document.getElementById('view')
+    content(place, create('div', { class: 'spinning' }, 'Loading view…'))
     this.shown = Promise.resolve(this.load())
       .then(data => this.render(data))
       .then(nodes => {
@@ -115,30 +126,35 @@ const view = baseclass.extend({
       })
   },
 
+  /** With a form its `readonly` counts, else the rights of the page; the buttons are there in any case. */
   addFooter() {
-    const button = (kind, title, handler) =>
-      create('button', { class: `btn cbi-button cbi-button-${kind}`, click: event => handler.call(this, event, '0') }, [
+    const maps = form.maps()
+    const readonly = maps.length > 0 ? maps.every(map => map.readonly) : !window.L.hasViewPermission()
+    const button = (kind, title, name) => {
+      const click = ui.createHandlerFn({ run: event => this[name](event, '0') }, 'run')
+      return create('button', { class: `btn cbi-button cbi-button-${kind}`, click, disabled: readonly || null }, [
         title,
       ])
+    }
     const buttons = []
-    if (this.handleSaveApply) buttons.push(button('apply', window._('Save & Apply'), this.handleSaveApply))
-    if (this.handleSave) buttons.push(button('save', window._('Save'), this.handleSave))
-    if (this.handleReset) buttons.push(button('reset', window._('Reset'), this.handleReset))
-    if (buttons.length === 0 || !window.L.hasViewPermission()) return []
-    return [create('div', { class: 'cbi-page-actions' }, buttons)]
+    if (this.handleSaveApply) buttons.push(button('apply', window._('Save & Apply'), 'handleSaveApply'))
+    if (this.handleSave) buttons.push(button('save', window._('Save'), 'handleSave'))
+    if (this.handleReset) buttons.push(button('reset', window._('Reset'), 'handleReset'))
+    return buttons.length === 0 ? [] : [create('div', { class: 'cbi-page-actions' }, buttons)]
   },
 
   handleSave() {
     return Promise.all(form.maps().map(map => map.save()))
   },
 
-  async handleSaveApply(event, mode) {
-    await this.handleSave(event)
-    await ui.changes.apply(mode === '0')
+  handleSaveApply(event, mode) {
+    return this.handleSave(event).then(() => {
+      ui.changes.apply(mode === '0')
+    })
   },
 
   handleReset() {
-    for (const map of form.maps()) map.reset()
+    return Promise.all(form.maps().map(map => map.reset()))
   },
 })
 
@@ -173,13 +189,14 @@ async function evaluate(name) {
   return new Class()
 }
 
+/** The strings at the beginning, comments between them or not: `'use strict'` and `'require …'`, until another one. */
 function requirements(source) {
   const found = []
-  for (const line of source.split('\n')) {
-    if (/^\s*$/.test(line) || line === "'use strict';") continue
-    const match = /^'require ([\w.]+)(?: as (\w+))?';$/.exec(line)
+  for (const [, text] of source.matchAll(/\/\*[\s\S]*?\*\/|\/\/.*|['"]([^'"]*)['"]/g)) {
+    if (text === undefined || /^use[ \t]+strict$/.test(text)) continue
+    const match = /^require[ \t]+(\S+)(?:[ \t]+as[ \t]+([a-zA-Z_]\S*))?$/.exec(text)
     if (match === null) break
-    found.push({ module: match[1], as: match[2] ?? match[1].replaceAll('.', '_') })
+    found.push({ module: match[1], as: match[2] ?? match[1].replace(/\W/g, '_') })
   }
   return found
 }
@@ -206,8 +223,17 @@ async function showIncludes(names) {
     boxes.push({ include, inner, outer })
   }
   const turn = async () => {
-    for (const { include, inner, outer } of boxes) {
-      const nodes = include.render(await include.load())
+    const data = await Promise.all(
+      boxes.map(box =>
+        box.include.load().catch(() => {
+          box.failed = true
+        }),
+      ),
+    )
+    for (const [n, { include, inner, outer, failed }] of boxes.entries()) {
+      // One that failed once is not asked again; a `render` that throws takes the whole page with it.
+      const nodes = failed ? null : include.render(data[n])
+      // Nothing to show: what was there stays.
       if (nodes === null || nodes === undefined) continue
       outer.style.display = ''
       content(inner, nodes)

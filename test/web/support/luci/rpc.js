@@ -1,6 +1,11 @@
-/** `rpc.declare`: a ubus method as a function. Calls go to /ubus as JSON-RPC, as rpcd answers it. */
+/** `rpc.declare`: a ubus method as a function. Calls go to /ubus as JSON-RPC, as uhttpd answers it. */
 
 let number = 0
+
+/** As LuCI's `raise` has it from 22.03 on: below the message stands where it came from. */
+const raise = message => {
+  throw new Error(`${message}\n  at handleCallReply (rpc.js:115:7)\n  at async Promise.all`)
+}
 
 export function declare({ object, method, params = [], expect = {}, reject = false }) {
   return async (...args) => {
@@ -9,7 +14,7 @@ export function declare({ object, method, params = [], expect = {}, reject = fal
       if (args[index] !== undefined) values[name] = args[index]
     })
     const reply = await call(object, method, values)
-    if (reject && reply[0] !== 0) throw new Error(`RPC call to ${object}/${method} failed with ubus code ${reply[0]}`)
+    if (reject && reply[0] !== 0) raise(`RPC call to ${object}/${method} failed with ubus code ${reply[0]}: ?`)
     return expected(reply, expect)
   }
 }
@@ -18,22 +23,18 @@ async function call(object, method, values) {
   const body = { jsonrpc: '2.0', id: ++number, method: 'call', params: ['0'.repeat(32), object, method, values] }
   const response = await fetch('/ubus', { method: 'POST', body: JSON.stringify(body) })
   const { error, result } = await response.json()
-  if (error !== undefined)
-    throw new Error(`RPC call to ${object}/${method} failed with error ${error.code}: ${error.message}`)
+  if (error !== undefined) raise(`RPC call to ${object}/${method} failed with error ${error.code}: ${error.message}`)
   return result
 }
 
 /** `expect: { key: fallback }` picks one key and answers the fallback where the type differs; `''` is the whole. */
 function expected([status, data], expect) {
+  // LuCI hands out the bare status where there is no data.
+  const whole = data ?? status
   const [key] = Object.keys(expect)
-  if (key === undefined) {
-    // LuCI hands out the bare status where there is no data.
-    return data ?? status
-  }
+  if (key === undefined) return whole
   const fallback = expect[key]
-  const value = status !== 0 ? undefined : key === '' ? data : data?.[key]
-  const fits = Array.isArray(fallback)
-    ? Array.isArray(value)
-    : typeof value === typeof fallback && !Array.isArray(value)
-  return fits && value !== null ? value : fallback
+  const value = key === '' ? whole : whole[key]
+  const kind = each => Object.prototype.toString.call(each)
+  return value !== null && value !== undefined && kind(value) === kind(fallback) ? value : fallback
 }

@@ -279,15 +279,23 @@ return baseclass.extend({
 		option.value(key, E('span', {}, [ host.name ? '%s (%s)'.format(host.name, key) : key ]));
 	},
 
-	/* Flags, and lists with a default, are written although nothing changed; that would be a change to apply. */
-	onlyChanges: function(option, section, name) {
+	/*
+	 * LuCI writes flags although nothing changed, and takes away what is set to its default; either would be a change
+	 * to apply.
+	 */
+	onlyChanges: function(option) {
 		const write = option.write;
+		const remove = option.remove;
 
 		option.write = function(section_id, value) {
-			const now = uci.get('portico', section, name);
+			const now = this.load(section_id);
 
 			if (now !== value && (now != null || value !== this.default))
 				return write.call(this, section_id, value);
+		};
+		option.remove = function(section_id) {
+			if (this.load(section_id) !== this.default)
+				return remove.call(this, section_id);
 		};
 
 		return option;
@@ -306,11 +314,14 @@ return baseclass.extend({
 	},
 
 	/*
-	 * The devices that the router knows, from its host hints and its DHCP leases:
-	 * [{ mac, name, addresses }], and the name of an address.
+	 * The devices that the router knows, from its host hints and its DHCP leases: [{ mac, name, addresses }]. None
+	 * where rpcd does not tell: a page without names is better than none.
 	 */
 	hosts: function() {
-		return Promise.all([ callHostHints(), callDHCPLeases() ]).then(data => {
+		return Promise.all([
+			L.resolveDefault(callHostHints(), {}),
+			L.resolveDefault(callDHCPLeases(), {})
+		]).then(data => {
 			const byMac = new Map();
 			const about = mac => {
 				const key = mac.toLowerCase();
@@ -327,7 +338,8 @@ return baseclass.extend({
 				const host = about(mac);
 
 				host.name = host.name || (name || '').replace(/\.lan$/, '');
-				addresses.forEach(address => {
+				/* Leases of IPv6 come as prefixes in newer releases. */
+				addresses.map(address => (address || '').replace(/\/128$/, '')).forEach(address => {
 					if (address && host.addresses.indexOf(address) < 0)
 						host.addresses.push(address);
 				});
@@ -381,8 +393,9 @@ return baseclass.extend({
 		return sentences.translate(text) || REFUSALS[answer.why] || answer.why || '';
 	},
 
+	/* Of an error of LuCI's the first line alone: below it stands where in LuCI it came from. */
 	warn: function(ui, title, text) {
-		ui.addNotification(title, E('p', {}, [ text ]), 'warning');
+		ui.addNotification(title, E('p', {}, [ ('' + text).split('\n')[0] ]), 'warning');
 	},
 
 	/* Seconds, as a person would say it. */
@@ -424,7 +437,22 @@ return baseclass.extend({
 		return E('style', {}, [ STYLE ]);
 	},
 
-	/* One sentence on the way out, with its colour: { state, text }. */
+	isOn: function(status) {
+		return (status.services || []).some(service => service.enabled);
+	},
+
+	/* One sentence on the service, null where it is silent, with its colour: { state, text }. */
+	summary: function(status) {
+		if (status == null)
+			return this.SILENT;
+
+		if (!this.isOn(status))
+			return { state: '', text: _('Portico is off. Turn it on under Settings.') };
+
+		return this.uplink(status);
+	},
+
+	/* One sentence on the way out. */
 	uplink: function(status) {
 		const uplink = status.uplink || {};
 

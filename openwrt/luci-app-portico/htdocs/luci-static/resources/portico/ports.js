@@ -128,7 +128,8 @@ const Ports = baseclass.extend({
 
 		return mapping => {
 			const rates = this.rates.of(mapping.id);
-			const now = rates.length ? rates[rates.length - 1] : 0;
+			/* Whole: LuCI's format() rounds from the first kibibyte on. */
+			const now = rates.length ? Math.round(rates[rates.length - 1]) : 0;
 
 			common.setText(amount, mapping.bytes == null ? '–' : '%1024.1mB'.format(mapping.bytes));
 			common.setText(rate, now > 0 ? _('%s/s').format('%1024.1mB'.format(now)) : '');

@@ -18,7 +18,7 @@ return view.extend({
 		return Promise.all([
 			L.resolveDefault(common.status(), null),
 			L.resolveDefault(common.mappings(), common.NONE),
-			L.resolveDefault(common.hosts(), [])
+			common.hosts()
 		]);
 	},
 
@@ -58,21 +58,11 @@ return view.extend({
 
 	show: function(data) {
 		const answer = data[1];
-		const line = this.summary(data[0]);
+		const line = common.summary(data[0]);
 
 		this.dot.className = 'portico-dot ' + line.state;
 		common.setText(this.sentence, line.text);
 		common.setText(this.count, N_(answer.total, '%d open port', '%d open ports').format(answer.total));
 		this.ports.show(answer, data[2]);
-	},
-
-	summary: function(status) {
-		if (status == null)
-			return common.SILENT;
-
-		if (!(status.services || []).some(service => service.enabled))
-			return { state: '', text: _('Portico is off. Turn it on under Settings.') };
-
-		return common.uplink(status);
 	}
 });

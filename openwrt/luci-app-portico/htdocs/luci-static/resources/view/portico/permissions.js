@@ -5,6 +5,7 @@
 'require portico.common as common';
 
 const NETWORK = /^[A-Za-z0-9_.@-]+$/;
+const ZERO = /^0/;
 const ADDRESSES = /^[0-9.]+(\/[0-9]+|-[0-9.]+)?$/;
 
 function anyOr(option, any) {
@@ -13,6 +14,13 @@ function anyOr(option, any) {
 
 		return E('span', {}, [ value ? '' + value : any ]);
 	};
+}
+
+/* LuCI's own datatype takes port 0. */
+function ports(option) {
+	option.datatype = 'portrange';
+	option.validate = (section_id, value) => !ZERO.test(value) || _('A port is a number from 1 to 65535.');
+	anyOr(option, _('any'));
 }
 
 return view.extend({
@@ -42,6 +50,8 @@ return view.extend({
 		s.anonymous = true;
 		s.addremove = true;
 		s.sortable = true;
+		/* LuCI sorts the rows by the title that is clicked: another order would be another policy. */
+		s.handleSort = () => {};
 		s.nodescriptions = true;
 		s.addbtntitle = _('Add rule');
 		s.modaltitle = _('Permission');
@@ -70,12 +80,10 @@ return view.extend({
 		anyOr(o, _('any'));
 
 		o = s.option(form.Value, 'dst_port', _('External port'), _('A port, or a range such as 1024-65535.'));
-		o.datatype = 'portrange';
-		anyOr(o, _('any'));
+		ports(o);
 
 		o = s.option(form.Value, 'internal_port', _('Port of the device'));
-		o.datatype = 'portrange';
-		anyOr(o, _('any'));
+		ports(o);
 
 		o = s.option(form.ListValue, 'protocol', _('Protocol'));
 		o.value('both', _('TCP and UDP'));
@@ -98,7 +106,7 @@ return view.extend({
 		o = s.option(form.Value, 'comment', _('Comment'), _('The journal shows it where this rule decides.'));
 		o.optional = true;
 
-		o = common.anyTruth(s.option(form.Flag, 'disabled', _('Ignore')));
+		o = common.onlyChanges(common.anyTruth(s.option(form.Flag, 'disabled', _('Ignore'))));
 		o.editable = true;
 	},
 
@@ -110,6 +118,6 @@ return view.extend({
 		o.value('allow', _('are all allowed'));
 		o.value('deny', _('are all refused'));
 		o.default = 'high_ports';
-		common.onlyChanges(o, 'limits', 'default_action');
+		common.onlyChanges(o);
 	}
 });

@@ -11,9 +11,11 @@ const callInterfaces = rpc.declare({
 	expect: { interface: [] }
 });
 
+/* LuCI's own datatypes take port 0, and one and a half. */
+const PORT = 'and(port,min(1))';
+const WHOLE = 'and(uinteger,range(%d,%d))';
 const NETWORK = /^[A-Za-z0-9_.@-]+$/;
 const PLACE = /^(none|\/[A-Za-z0-9_.\/+-]{1,200})$/;
-const ON_FLASH = /^\//;
 const ADDRESS = /^https?:\/\/[^\s\/]/;
 
 function isBit(text) {
@@ -27,7 +29,7 @@ function inSection(option, section, name) {
 	option.ucisection = section;
 	option.ucioption = name;
 
-	return common.onlyChanges(option, section, name);
+	return common.onlyChanges(option);
 }
 
 function isEnabled(section) {
@@ -37,7 +39,7 @@ function isEnabled(section) {
 return view.extend({
 	load: function() {
 		return Promise.all([
-			callInterfaces(),
+			L.resolveDefault(callInterfaces(), []),
 			common.hosts(),
 			uci.load([ 'portico', 'firewall' ]).then(() => common.addSections())
 		]);
@@ -104,7 +106,6 @@ return view.extend({
 		].forEach(row => {
 			const o = inSection(s.taboption('general', form.Flag, '_' + row[0], row[1], row[2]), row[0], 'enabled');
 
-			/* With its full name: a short one would be looked for in the section of the option. */
 			o.depends('portico.upnp._on', '1');
 			o.rmempty = false;
 			/* With one turn of the switch on, both are. */
@@ -120,7 +121,7 @@ return view.extend({
 		const number = (name, title, descr, least, most, standard) => {
 			const o = inSection(s.taboption('limits', form.Value, name, title, descr), 'limits', name);
 
-			o.datatype = 'range(%d,%d)'.format(least, most);
+			o.datatype = WHOLE.format(least, most);
 			o.placeholder = '' + standard;
 			o.optional = true;
 		};
@@ -144,7 +145,7 @@ return view.extend({
 		flag('upnp', 'allow_disable_internal_interface', '0', _('Devices may disconnect a network'), _('Lets a UPnP client take an internal interface down. Rarely wanted.'));
 
 		o = this.put(s, 'services', form.Value, 'upnp', 'http_port', _('UPnP port'), _('TCP port of the UPnP pages, on the internal networks only.'));
-		o.datatype = 'port';
+		o.datatype = PORT;
 		o.placeholder = '5000';
 
 		this.putText(s, 'upnp', 'friendly_name', 63, 'Portico', _('Name'), _('Under which UPnP clients and their users see this router.'));
@@ -169,8 +170,7 @@ return view.extend({
 
 		o = put(form.Value, 'system', 'lease_file_interval', _('Written every'),
 			_('Minutes between two writings of that file, when something has changed. 0: only when the service stops.'));
-		o.depends({ 'portico.upnp._system_lease_file': ON_FLASH });
-		o.datatype = 'range(0,10080)';
+		o.datatype = WHOLE.format(0, 10080);
 		o.placeholder = '30';
 
 		o = put(form.ListValue, 'system', 'log_level', _('Log'), _('The least important message that reaches the system log.'));
@@ -193,6 +193,7 @@ return view.extend({
 		s.anonymous = true;
 		s.addremove = true;
 		s.addbtntitle = _('Add network');
+		s.handleAdd = () => this.addNetwork(m);
 
 		o = s.option(form.Value, 'interface', _('Network'));
 		o.rmempty = false;
@@ -214,7 +215,7 @@ return view.extend({
 		o.datatype = 'ip4addr("nomask")';
 		o.placeholder = _('the one it has');
 
-		o = common.anyTruth(s.option(form.Flag, 'disabled', _('Ignore')));
+		common.onlyChanges(common.anyTruth(s.option(form.Flag, 'disabled', _('Ignore'))));
 
 		o = s.option(form.DummyValue, '_warning', ' ');
 		o.rawhtml = true;
@@ -223,6 +224,23 @@ return view.extend({
 		]);
 
 		this.warnWhileChoosing(s, role);
+	},
+
+	/*
+	 * LuCI hands a new row to rpcd at once. An empty one would be a mistake in the configuration, and would keep LuCI
+	 * from saving the next one; so it begins with a network that has no row yet, in the role that fits it.
+	 */
+	addNetwork: function(m) {
+		return m.save(() => {
+			const taken = uci.sections('portico', 'interface').map(row => row.interface);
+			const network = this.networks.find(each => taken.indexOf(each.interface) < 0) || this.networks[0];
+			const name = network ? network.interface : 'lan';
+			const out = this.hasDefaultRoute(network) || this.isMasqueraded(name, network);
+			const sid = uci.add('portico', 'interface');
+
+			uci.set('portico', sid, 'interface', name);
+			uci.set('portico', sid, 'type', out ? 'external' : 'internal');
+		});
 	},
 
 	/* The warning changes with the choice, before anything is saved. */
@@ -292,7 +310,7 @@ return view.extend({
 		};
 
 		o = s.option(form.Value, 'external_port', _('External port'));
-		o.datatype = 'port';
+		o.datatype = PORT;
 		o.rmempty = false;
 
 		o = s.option(form.Value, 'internal_address', _('Device'));
@@ -302,7 +320,7 @@ return view.extend({
 			common.offer(o, address, host)));
 
 		o = s.option(form.Value, 'internal_port', _('Port of the device'));
-		o.datatype = 'port';
+		o.datatype = PORT;
 		o.placeholder = _('the same');
 		o.textvalue = function(section_id) {
 			return E('span', {}, [ this.cfgvalue(section_id) || _('the same') ]);
@@ -311,7 +329,7 @@ return view.extend({
 		o = s.option(form.Value, 'comment', _('Comment'));
 		o.optional = true;
 
-		o = common.anyTruth(s.option(form.Flag, 'disabled', _('Ignore')));
+		o = common.onlyChanges(common.anyTruth(s.option(form.Flag, 'disabled', _('Ignore'))));
 		o.editable = true;
 	}
 });

@@ -15,20 +15,21 @@ return baseclass.extend({
 		return Promise.all([
 			L.resolveDefault(common.status(), null),
 			L.resolveDefault(common.mappings(), null),
-			L.resolveDefault(common.hosts(), [])
+			common.hosts()
 		]);
 	},
 
 	render: function(data) {
 		const status = data[0];
-		const answer = data[1];
+		const answer = data[1] || common.NONE;
 
-		if (status == null || answer == null || !(status.services || []).some(service => service.enabled))
+		/* The page keeps what it was given last, so a box that is there has to say that the service went. */
+		if (!this.box && (status == null || data[1] == null || !common.isOn(status)))
 			return null;
 
 		this.box = this.box || this.build();
 
-		const line = common.uplink(status);
+		const line = common.summary(status);
 
 		this.dot.className = 'portico-dot ' + line.state;
 		common.setText(this.sentence, line.text);
