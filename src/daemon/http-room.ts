@@ -26,11 +26,12 @@ export function hasRoom(
   { connections, perPeer }: Room,
 ): boolean {
   if (open.size < perPeer && open.size < connections) return true
-  const counts = new Map<Holder | undefined, number>()
-  for (const { holder } of open) counts.set(holder, (counts.get(holder) ?? 0) + 1)
-  const own = counts.get(newcomer) ?? 0
+  let own = 0
+  for (const { holder } of open) if (holder === newcomer) own++
   if (newcomer !== undefined && own >= perPeer) return false
   if (open.size < connections) return true
+  const counts = new Map<Holder | undefined, number>()
+  for (const { holder } of open) counts.set(holder, (counts.get(holder) ?? 0) + 1)
   let loser: Held | undefined
   let most = own
   for (const held of open) {

@@ -43,6 +43,11 @@ export const SERVER_LIMITS: ServerLimits = {
   send: milliseconds(15_000),
 }
 
+/** So many in a second are told why they are turned away. */
+const WORDS = 32
+const SECOND = milliseconds(1000)
+const TOO_MANY = encodeResponse(refusal(503, 'too many connections'), undefined, false)
+
 export class HttpServer implements Timed, Host {
   readonly clock: Clock
   readonly limits: ServerLimits
@@ -57,6 +62,8 @@ export class HttpServer implements Timed, Host {
   #deadline: Instant | undefined
   /** Since when somebody waits for a turn. */
   #waiting: Instant | undefined
+  /** Connections for which there was no room, since a moment that is at most a second ago. */
+  #turnedAway: { readonly since: Instant; count: number }
 
   constructor({ clock, handle, rearm, limits }: HttpServerOptions) {
     this.clock = clock
@@ -65,6 +72,7 @@ export class HttpServer implements Timed, Host {
     this.#rearm = rearm
     this.#slice = clock.now()
     this.#worked = this.#slice
+    this.#turnedAway = { since: this.#slice, count: 0 }
   }
 
   get connections(): number {
@@ -85,8 +93,7 @@ export class HttpServer implements Timed, Host {
     holderNow: () => Holder | undefined = () => stream.peer?.ip,
   ): void {
     if (!hasRoom(this.#open, holderNow(), this.limits)) {
-      stream.write(encodeResponse(refusal(503, 'too many connections'), undefined, false))
-      stream.end()
+      this.#turnAway(stream)
       return
     }
     const connection = new Connection(stream, handle, this, holderNow)
@@ -132,6 +139,18 @@ export class HttpServer implements Timed, Host {
     if (at === undefined || (this.#deadline !== undefined && this.#deadline <= at)) return
     this.#deadline = at
     this.#rearm()
+  }
+
+  /** In words as long as few ask: whoever opens connections by the thousand must not keep others waiting for them. */
+  #turnAway(stream: Stream): void {
+    const now = this.clock.now()
+    if (now - this.#turnedAway.since >= SECOND) this.#turnedAway = { since: now, count: 0 }
+    if (this.#turnedAway.count++ >= WORDS) {
+      stream.close()
+      return
+    }
+    stream.write(TOO_MANY)
+    stream.end()
   }
 
   /** A pause ends a slice, and who is alone keeps nobody waiting. */

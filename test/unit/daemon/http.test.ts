@@ -414,6 +414,20 @@ describe('HttpServer', () => {
     expect([9, 20].map(open)).toEqual(['ended', 'open'])
   })
 
+  test('S14: few are told why they are turned away; a crowd is only cut off, until the second is over', () => {
+    const room = new Room(undefined, { connections: 4, perPeer: 2 })
+    const turnedAway = () => room.connect('10.0.0.1')
+    for (let n = 0; n < 2; n++) turnedAway()
+    const crowd = Array.from({ length: 40 }, turnedAway)
+    expect(crowd.map(({ state }) => state)).toEqual([
+      ...new Array<string>(32).fill('ended'),
+      ...new Array<string>(8).fill('closed'),
+    ])
+    room.time = 1000
+    const next = turnedAway()
+    expect([next.state, firstLine(next.read())]).toEqual(['ended', 'HTTP/1.1 503 Service Unavailable'])
+  })
+
   test('S14: nobody loses a connection whose answer is being made', async () => {
     const room = new Room(() => new Promise(() => undefined), { connections: 2, perPeer: 2 })
     const working = [1, 2].map(n => room.connect(`10.0.0.${n}`))
