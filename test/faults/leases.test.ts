@@ -11,10 +11,8 @@ import { LAN, type Lab, makeLab, WAN } from '../support/lab.ts'
 import { askMap } from '../support/natpmp.ts'
 import { until } from '../support/process.ts'
 import { defaultUci, type PorticoUci, type Server, startDaemon } from '../support/server.ts'
-import { addMapping, httpRaw, request, soap, statusOf, upnpUci } from '../support/upnp.ts'
+import { addMapping, addPinhole, httpRaw, pinholeSoap, soap, statusOf, upnpUci } from '../support/upnp.ts'
 import { ENGINES } from './agreement.ts'
-
-const FIREWALL_CONTROL = 'urn:schemas-upnp-org:service:WANIPv6FirewallControl:1'
 
 /** Seconds since this machine was booted. */
 const uptime = () => Math.floor(Number(readFileSync('/proc/uptime', 'utf8').split(' ')[0]))
@@ -54,13 +52,7 @@ describe.each(ENGINES)('on %s', engine => {
   const ports = async (server: Server) => (await tableView(server)).map(({ external }) => external.split(':')[1])
   const map = (internal: number, lifetime = 3600) =>
     askMap(lab.a, { transport: 'tcp', internal, external: internal, lifetime })
-  /** An action of WANIPv6FirewallControl:1, over IPv6. */
-  const pinhole = (action: string, args: Readonly<Record<string, string | number>>) => {
-    const fields = { 'Content-Type': 'text/xml', SOAPAction: `"${FIREWALL_CONTROL}#${action}"` }
-    const inner = Object.entries(args).map(([name, value]) => `<${name}>${value}</${name}>`)
-    const body = `<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/" s:encodingStyle="http://schemas.xmlsoap.org/soap/encoding/"><s:Body><u:${action} xmlns:u="${FIREWALL_CONTROL}">${inner.join('')}</u:${action}></s:Body></s:Envelope>`
-    return httpRaw(lab.a, LAN6, request('POST', '/ctl/IP6FCtl', fields, body, `[${LAN6}]:5000`))
-  }
+  const pinhole = (text: string) => httpRaw(lab.a, LAN6, text)
   const back = (server: Server, count: number) => server.process.waitFor(`${count} mappings of the lease file are back`)
 
   test('what clients held is back, in table and kernel, with the same ports and what was left of the lease', async () => {
@@ -264,14 +256,7 @@ config mapping
     for (const port of [7000, 7001, 7002]) {
       expect(statusOf(await httpRaw(lab.a, LAN, addMapping(lab.a.ip, port, port)))).toBe(200)
     }
-    const hole = await pinhole('AddPinhole', {
-      RemoteHost: '',
-      RemotePort: 0,
-      InternalClient: A6,
-      InternalPort: 4000,
-      Protocol: 17,
-      LeaseTime: 3600,
-    })
+    const hole = await pinhole(addPinhole(A6, 4000))
     const UniqueID = /<UniqueID>(\d+)</.exec(hole)?.[1] as string
     expect(await before.stop()).toBe(0)
     await lab.router.must(['ip', '-batch', '-'], {
@@ -286,8 +271,8 @@ config mapping
     expect(await call('DeletePortMapping', key(5103))).toBe(500)
     expect(await call('DeletePortMappingRange', range(7000, 7001))).toBe(200)
     expect(await call('DeletePortMappingRange', range(7000, 7001))).toBe(500)
-    expect(statusOf(await pinhole('DeletePinhole', { UniqueID }))).toBe(200)
-    expect(statusOf(await pinhole('DeletePinhole', { UniqueID }))).toBe(500)
+    expect(statusOf(await pinhole(pinholeSoap('DeletePinhole', { UniqueID })))).toBe(200)
+    expect(statusOf(await pinhole(pinholeSoap('DeletePinhole', { UniqueID })))).toBe(500)
     expect(without.output).toContain('tcp 5100 of nat-pmp 192.168.88.10 was removed by its client before it was back')
     const isWritten = () => !/"port":(5100|5102|7000|7001|4000)\b/.test(readFileSync(file, 'utf8')) || undefined
     await until('the file says so', async () => isWritten())

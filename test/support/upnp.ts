@@ -1,5 +1,6 @@
 /** UPnP on the wire of a lab: searches, what is announced, events, and HTTP as it is written. */
 import type { Host } from './host.ts'
+import { LAN6 } from './ipv6.ts'
 import { LAN, type Lab } from './lab.ts'
 import type { Background } from './process.ts'
 import { supportFile } from './root.ts'
@@ -110,6 +111,30 @@ export function soap(action: string, args: Readonly<Record<string, string | numb
   const fields = { 'Content-Type': 'text/xml; charset="utf-8"', SOAPAction: `"${CONNECTION}#${action}"` }
   return request('POST', '/ctl/IPConn', fields, body)
 }
+
+const FIREWALL_CONTROL = 'urn:schemas-upnp-org:service:WANIPv6FirewallControl:1'
+
+/** An action of WANIPv6FirewallControl:1, asked over IPv6. */
+export function pinholeSoap(action: string, args: Readonly<Record<string, string | number>> = {}): string {
+  const inner = Object.entries(args).map(([name, value]) => `<${name}>${value}</${name}>`)
+  const body = `<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/" s:encodingStyle="http://schemas.xmlsoap.org/soap/encoding/"><s:Body><u:${action} xmlns:u="${FIREWALL_CONTROL}">${inner.join('')}</u:${action}></s:Body></s:Envelope>`
+  const fields = { 'Content-Type': 'text/xml', SOAPAction: `"${FIREWALL_CONTROL}#${action}"` }
+  return request('POST', '/ctl/IP6FCtl', fields, body, `[${LAN6}]:${HTTP_PORT}`)
+}
+
+export const addPinhole = (client: string, port: number): string =>
+  pinholeSoap('AddPinhole', {
+    RemoteHost: '',
+    RemotePort: 0,
+    InternalClient: client,
+    InternalPort: port,
+    Protocol: 17,
+    LeaseTime: 3600,
+  })
+
+/** The code of the UPnP error, 0 for a result. */
+export const upnpCode = (answer: string): number =>
+  statusOf(answer) === 200 ? 0 : Number(/<errorCode>(\d+)</.exec(answer)?.[1])
 
 export const addMapping = (client: string, external: number, internal: number, transport = 'TCP', lease = 3600) =>
   soap('AddPortMapping', {
