@@ -55,20 +55,28 @@ describe.each(ENGINES)('on %s', engine => {
   })
 
   test.each([
-    ['a quote that never ends', "config portico 'nat_pmp'\n\toption enabled '1\n", /portico.*\b[23]\b/],
-    ['a word that is no keyword', "config portico 'nat_pmp'\n\toption enabled '1'\nfoo bar\n", /portico.*\b3\b/],
+    [
+      'a quote that never ends',
+      "config portico 'nat_pmp'\n\toption enabled '1\n",
+      /portico:2:17: found the end of the file, expected the ' that ends this text/,
+    ],
+    [
+      'a word that is no keyword',
+      "config portico 'nat_pmp'\n\toption enabled '1'\nfoo bar\n",
+      /portico:3:1: found 'foo', expected config, option, list or package/,
+    ],
     [
       'a value out of range',
       "config portico 'nat_pmp'\n\toption enabled '1'\n\nconfig portico 'limits'\n\toption per_host '0'\n",
-      /portico.*\b5\b/,
+      /portico:5: option per_host '0': expected a whole number 1\.\.\d+/,
     ],
     [
       'a value that is no number',
       "config portico 'nat_pmp'\n\toption enabled '1'\n\nconfig portico 'limits'\n\toption max_lease 'tomorrow'\n",
-      /portico.*\b5\b/,
+      /portico:5: option max_lease 'tomorrow': expected a whole number of seconds \d+\.\.\d+/,
     ],
   ])(
-    '%s: the message has file and line, and the last good configuration stays in force',
+    '%s: the message has file, line and what was expected, and the last good configuration stays in force',
     async (_name, portico, message) => {
       await reload(DENY_5000, /5000/)
       const log = await reload({ ...DENY_5000, portico }, /stays in force/)
@@ -87,6 +95,22 @@ describe.each(ENGINES)('on %s', engine => {
       })
     },
   )
+
+  test.each([
+    ['network', "config interface 'lan'\n\toption device 'br-lan\n", /uci\/network:2:\d+: .*expected/],
+    ['network', "config interface 'lan'\n\toption ipaddr 'nowhere'\n", /no internal interface can be served/],
+    ['firewall', "config zone\n\toption name 'wan\n", /uci\/firewall:2:\d+: .*expected/],
+    ['firewall', 'config\n', /uci\/firewall:1:\d+: .*expected/],
+  ])('%s with %j is told, and nothing that was open is closed', async (file, text, message) => {
+    const flow = await lab.world.udpFlow()
+    expect(await flow.ask([WAN, 4000], 'one')).toMatchObject({ got: 'reply' })
+    const { length } = server.output
+    await reload({ ...defaultUci(), [file]: text }, message)
+    await reload(defaultUci())
+    expect(await ports()).toEqual([`${WAN}:4000`, `${WAN}:5000`])
+    expect(await flow.ask([WAN, 4000], 'two')).toMatchObject({ got: 'reply' })
+    expect(server.output.slice(length)).not.toMatch(/removed/)
+  })
 
   test('a network that is served no more, and a redirect of the firewall, take their mappings along', async () => {
     const uci = defaultUci()
