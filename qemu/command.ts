@@ -22,6 +22,10 @@ export function qemuCommand(image: Image, wiring: Wiring): readonly string[] {
   const rom = disk('rom', wiring.rom, bus, true)
   return [
     ...qemu,
+    // Room for a second processor, which is never there: with room for one only, QEMU takes the processor's thread for the
+    // only one, makes nothing atomic and (before 8.1) leaves memory barriers out. Its devices run in another thread. A ring
+    // of buffers on which the two no longer agree is a network card that has fallen silent.
+    ...['-smp', '1,maxcpus=2'],
     ...['-accel', 'tcg', '-m', String(wiring.memory), '-display', 'none', '-no-reboot', '-nodefaults'],
     ...kernel(image),
     ...consoles(image, wiring.directory),

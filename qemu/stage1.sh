@@ -12,9 +12,9 @@ while read -r module; do
   insmod "/modules/$module" || echo "stage1: no $module"
 done </modules/order
 
-# Cards are found at the same time where the bus is ccw (s390x), and either may be the first: the LAN's address ends in 1.
+# Devices are found at the same time where the bus is ccw (s390x), and either card may be the first: the LAN's address ends in 1.
 waits=0
-while [ ! -e /sys/class/net/eth1 ] && [ $waits -lt 200 ]; do
+while [ ! -e /sys/class/net/eth1 ] && [ $waits -lt 600 ]; do
   usleep 50000
   waits=$((waits + 1))
 done
@@ -26,11 +26,13 @@ if [ "${address##*:}" = 02 ]; then
 fi
 
 waits=0
-while [ ! -b /dev/vdb ] && [ $waits -lt 100 ]; do
+while { [ ! -b /dev/vda ] || [ ! -b /dev/vdb ]; } && [ $waits -lt 600 ]; do
   usleep 50000
   waits=$((waits + 1))
 done
 rom=/dev/vda overlay=/dev/vdb
+# So are disks. Squashfs begins with its name.
+[ "$(dd if=/dev/vdb bs=4 count=1 2>/dev/null)" != hsqs ] || { rom=/dev/vdb; overlay=/dev/vda; }
 # The stand-in for an OpenWrt image (standin.sh) has all of it on one disk.
 [ ! -b /dev/vda3 ] || { rom=/dev/vda2; overlay=/dev/vda3; }
 mount -t squashfs -o ro "$rom" /rom || exec sh

@@ -65,11 +65,14 @@ export class Vm {
   }
 
   async answers(timeout = 120_000): Promise<void> {
+    // Asked more and more seldom: a slow router has every question to answer in the end.
+    let patience = 500
     await until(
       `the router answers; it said:\n${this.serial.slice(-2000)}`,
       async () => {
         if (this.#process?.status !== undefined) throw new Error(`QEMU ended: ${this.#process.output}\n${this.serial}`)
-        return (await this.sh('echo here', 1000)).stdout === 'here\n' || undefined
+        patience = Math.min(patience * 2, 8000)
+        return (await this.sh('echo here', patience)).stdout === 'here\n' || undefined
       },
       timeout,
       50,
@@ -149,6 +152,14 @@ export class Vm {
   async off(): Promise<void> {
     await this.#process?.stop(3000)
     this.#forget()
+  }
+
+  /** The processor as the emulator sees it, twice: what there is to know of a router that no longer answers. */
+  async registers(): Promise<string> {
+    const look = async () => String(await this.#qmp?.run('human-monitor-command', { 'command-line': 'info registers' }))
+    const first = await look()
+    await new Promise(resolve => setTimeout(resolve, 2000))
+    return `=== the router does not answer; registers\n${first}\n=== and two seconds later\n${await look()}`
   }
 
   /** What the router said on the serial line since its disk was new: its boot too, when it was saved and restored since. */

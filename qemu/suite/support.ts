@@ -65,9 +65,10 @@ async function keepEvidence(vm: Vm, test: string): Promise<void> {
       .slice(0, 150)}.txt`,
   )
   const asked = await vm.sh(EVIDENCE, 20_000).catch(error => ({ stdout: String(error), stderr: '' }))
+  const silent = asked.stdout === '' && vm.on ? await vm.registers().catch(String) : ''
   mkdirSync(directory, { recursive: true })
-  writeFileSync(file, `${asked.stdout}${asked.stderr}\n=== serial line\n${vm.serial.slice(-20_000)}\n`)
-  console.log(`the router's log and ruleset: ${file}\n${asked.stdout.slice(0, 3000)}`)
+  writeFileSync(file, `${asked.stdout}${asked.stderr}${silent}\n=== serial line\n${vm.serial.slice(-20_000)}\n`)
+  console.log(`the router's log and ruleset: ${file}\n${asked.stdout.slice(0, 3000)}${silent}`)
 }
 
 /** A measured figure of this image; the table in README.md is made of them. */
