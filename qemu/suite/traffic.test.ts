@@ -41,6 +41,11 @@ test('the external address is told', async () => {
   expect(stdout).toContain(`Public IP address : ${WAN}`)
 })
 
+test('the log tells of nothing that the package should have brought', async () => {
+  // Node without its addon says so, and why.
+  expect(await it.vm.must("logread | grep -E 'runs without|does not load' || true")).toBe('')
+})
+
 test('datagrams from the mapped port leave with the external port', async () => {
   const { a, b, world } = it.lab
   const echo = await world.udpEcho(7000)
