@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { fileNames, load } from '../../src/config/load.ts'
 import { defaultsOf, optionsOf, type SectionId } from '../../src/config/options.ts'
 import { type Browser, openBrowser } from './support/browser.ts'
-import { type LuciPage, openLuci, rowsOf } from './support/luci-page.ts'
+import { type LuciPage, openLuci, rowsOf, typeOwn } from './support/luci-page.ts'
 import { CONFIGS } from './support/luci-world.ts'
 
 let browser: Browser
@@ -30,6 +30,8 @@ const comments = (luci: LuciPage) => luci.page.locator('td[data-name="comment"]'
 const handle = (luci: LuciPage, comment: string) =>
   luci.page.locator('tr[data-sid]', { hasText: comment }).locator('.drag-handle')
 const line = (luci: LuciPage, comment: string) => luci.page.locator('tr[data-sid]', { hasText: comment })
+/** As a touch screen may do it: what had the focus keeps it. */
+const pressSave = (luci: LuciPage) => luci.page.evaluate(`document.querySelector('.modal .important').click()`)
 const field = (luci: LuciPage, name: string) => luci.page.locator(`.modal [data-name="${name}"]`)
 
 describe('permissions', () => {
@@ -81,7 +83,7 @@ describe('permissions', () => {
     const luci = await openLuci(browser, '/view/portico/permissions', { configs: CONFIG })
     await luci.page.click('text=Add rule')
     await field(luci, 'action').locator('select').selectOption('deny')
-    await field(luci, 'mac').locator('input').fill('02:00:00:00:00:0a')
+    await typeOwn(field(luci, 'mac'), '02:00:00:00:00:0a')
     await field(luci, 'dst_port').locator('input').fill('8000-8100')
     await field(luci, 'protocol').locator('select').selectOption('udp')
     await field(luci, 'service').locator('input[value="upnp"]').check()
@@ -103,6 +105,54 @@ describe('permissions', () => {
   })
 
   test.each([
+    ['Enter', (luci: LuciPage) => luci.page.keyboard.press('Enter')],
+    ['a step to the next field', (luci: LuciPage) => luci.page.keyboard.press('Tab')],
+    ['a click beside it', (luci: LuciPage) => luci.page.click('.modal h4')],
+    ['nothing but Save', () => Promise.resolve()],
+  ])('a device that is typed below those offered is kept after %s', async (_, leave) => {
+    const luci = await openLuci(browser, '/view/portico/permissions', { configs: CONFIG })
+    await luci.page.click('text=Add rule')
+    await field(luci, 'mac').locator('.cbi-dropdown').click()
+    await field(luci, 'mac').locator('.create-item-input').fill('02:00:00:00:00:0a')
+    await leave(luci)
+    await pressSave(luci)
+    await expect.poll(() => luci.page.locator('.modal').isVisible()).toBe(false)
+    await luci.apply()
+    expect(loaded(luci).config?.permissions.at(-1)?.mac).toBe('02:00:00:00:00:0a')
+    await luci.close()
+  })
+
+  test('a device is chosen, and chosen no more', async () => {
+    const luci = await openLuci(browser, '/view/portico/permissions', { configs: CONFIG })
+    for (const [n, [choice, mac]] of [
+      ['li:has-text("mediacenter")', expect.any(String)] as const,
+      ['li[placeholder]', undefined] as const,
+    ].entries()) {
+      await luci.page.click(n === 0 ? 'text=Add rule' : 'tr[data-sid]:last-child .cbi-button-edit')
+      await field(luci, 'mac').locator('.cbi-dropdown').click()
+      await field(luci, 'mac').locator(choice).click()
+      await luci.page.click('.modal .important')
+      await luci.apply()
+      expect(loaded(luci).config?.permissions.at(-1)?.mac).toEqual(mac)
+    }
+    await luci.close()
+  })
+
+  test('what was mistyped there is not saved, with or without a look at it', async () => {
+    const luci = await openLuci(browser, '/view/portico/permissions', { configs: CONFIG })
+    await luci.page.click('text=Add rule')
+    await field(luci, 'mac').locator('.cbi-dropdown').click()
+    await field(luci, 'mac').locator('.create-item-input').fill('02:00:00:00:00:0')
+    await pressSave(luci)
+    await expect.poll(() => luci.page.locator('.modal .important').isEnabled()).toBe(true)
+    await luci.page.click('.modal h4')
+    await luci.page.click('.modal .important')
+    await expect.poll(() => luci.page.locator('.modal .important').isEnabled()).toBe(true)
+    expect(luci.router.changes).toEqual([])
+    await luci.close()
+  })
+
+  test.each([
     ['mac', 'not a mac'],
     ['dst_port', '70000'],
     ['dst_port', '200-100'],
@@ -114,10 +164,10 @@ describe('permissions', () => {
   ])('a rule with %s %s is not taken', async (name, value) => {
     const luci = await openLuci(browser, '/view/portico/permissions', { configs: CONFIG })
     await luci.page.click('text=Add rule')
-    await field(luci, name).locator('input').fill(value)
+    await typeOwn(field(luci, name), value)
     await luci.page.click('.modal .important')
     await expect.poll(() => luci.page.locator('.modal .important').isEnabled()).toBe(true)
-    expect(await field(luci, name).locator('input').isVisible()).toBe(true)
+    expect(await luci.page.locator('.modal').isVisible()).toBe(true)
     expect(luci.router.changes).toEqual([])
     await luci.close()
   })
@@ -299,7 +349,7 @@ config mapping
   ])('roles: %s as %s is told: %s', async (network, type, words) => {
     const luci = await openLuci(browser, '/view/portico/settings')
     await luci.page.click('text=Add network')
-    await luci.page.fill('td[data-name="interface"] input', network)
+    await typeOwn(luci.page.locator('td[data-name="interface"]'), network)
     await luci.page.locator('td[data-name="type"] select').selectOption(type)
     const said = await luci.page.innerText('.portico-warning')
     if (words === '') expect(said).toBe('')
@@ -341,7 +391,7 @@ config mapping
   test('without netifd the page opens, and a network is typed', async () => {
     const luci = await openLuci(browser, '/view/portico/settings', { ubus: () => [4] })
     await luci.page.click('text=Add network')
-    await luci.page.fill('td[data-name="interface"] input', 'eth0')
+    await typeOwn(luci.page.locator('td[data-name="interface"]'), 'eth0')
     await luci.apply()
     expect(loaded(luci).config?.interfaces.map(row => row.interface)).toEqual(['eth0'])
     await luci.close()
@@ -367,7 +417,7 @@ config mapping
         await luci.page.click(`.cbi-tabmenu [data-tab="${tab}"]`)
         if (kind.name === 'flag') await at.locator('input[type="checkbox"]').setChecked(usual !== true)
         else if (kind.name === 'choice') await at.locator('select').selectOption(example)
-        else await at.locator('input[type="text"]').first().fill(example)
+        else await typeOwn(at, example)
       }
       await luci.apply()
       const { config, errors } = loaded(luci)
@@ -389,7 +439,7 @@ config mapping
           } else if (kind.name === 'choice') {
             expect([option, await at.locator('select').inputValue()]).toEqual([option, usual])
           } else if (usual !== undefined) {
-            const shown = await at.locator('input[type="text"]').first().getAttribute('placeholder')
+            const shown = await at.locator('input[type="text"]').getAttribute('placeholder')
             expect([option, shown]).toEqual([option, kind.print(usual)])
           }
         }
@@ -421,7 +471,7 @@ config mapping
     ])('%s: %s %s is not taken', async (tab, name, value) => {
       const luci = await openLuci(browser, '/view/portico/settings')
       await luci.page.click(`.cbi-tabmenu [data-tab="${tab}"]`)
-      await control(luci, name).locator('input[type="text"]').first().fill(value)
+      await typeOwn(control(luci, name), value)
       await luci.page.click('.cbi-button-save')
       await luci.page.waitForSelector('.modal >> text=Save error')
       expect(luci.router.changes).toEqual([])
@@ -433,7 +483,7 @@ config mapping
     const luci = await openLuci(browser, '/view/portico/settings')
     await luci.page.click('text=Add port')
     await field(luci, 'external_port').locator('input').fill('8443')
-    await field(luci, 'internal_address').locator('input').fill('192.168.1.20')
+    await typeOwn(field(luci, 'internal_address'), '192.168.1.20')
     await field(luci, 'internal_port').locator('input').fill('443')
     await luci.page.click('.modal .important')
     await luci.apply()

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { root } from '../support/root.ts'
 import { type Browser, openBrowser } from './support/browser.ts'
-import { type LuciPage, openLuci } from './support/luci-page.ts'
+import { type LuciPage, openLuci, typeOwn } from './support/luci-page.ts'
 import { CONFIGS, household, MAPPINGS, STATUS } from './support/luci-world.ts'
 
 const FOLDER = join(root, 'docs/screens')
@@ -87,7 +87,7 @@ const PICTURES: readonly Picture[] = [
     height: 680,
     async prepare({ page }) {
       await page.click('text=Add network')
-      await page.fill('td[data-name="interface"] input', 'wan')
+      await typeOwn(page.locator('td[data-name="interface"]'), 'wan')
       await page.locator('td[data-name="type"] select').selectOption('internal')
     },
   },

@@ -55,3 +55,13 @@ export const rowsOf = (page: LuciPage['page'], table = '#view table'): Promise<s
 
 /** What the daemon says of a service, with its name as the pages write it. */
 export const withNames = (text: string): string => text.replace('nat-pmp', 'NAT-PMP').replace('upnp', 'UPnP')
+
+/** Types into a field, whether it is one for text or a drop-down with a place for words of one's own, and leaves it. */
+export async function typeOwn(field: ReturnType<LuciPage['page']['locator']>, text: string): Promise<void> {
+  const choices = field.locator('.cbi-dropdown')
+  await field.locator('input[type="text"]').waitFor({ state: 'attached' })
+  if ((await choices.count()) > 0) await choices.click()
+  const input = field.locator('input[type="text"]')
+  await input.fill(text)
+  await input.press('Tab')
+}

@@ -3,6 +3,7 @@
  * changed and removes what is empty, inactive or, in newer LuCI, its default.
  */
 import { baseclass } from './class.js'
+import { combobox } from './combobox.js'
 import { append, create as E } from './dom.js'
 import { uci } from './uci.js'
 import { isValid } from './validation.js'
@@ -81,8 +82,15 @@ const AbstractValue = baseclass.extend({
     return true
   },
 
+  isValid(sid) {
+    return (this.getUIElement(sid)?.isValid() ?? true) && this.error(sid) === undefined
+  },
+
   error(sid) {
-    const value = this.formvalue(sid)
+    return this.mistake(sid, this.formvalue(sid))
+  },
+
+  mistake(sid, value) {
     if (isEmpty(value) && !this.rmempty && !this.optional) return `Option "${this.title}" must not be empty.`
     if (this.datatype && !list(value).every(each => each === '' || isValid(this.datatype, each)))
       return `Option "${this.title}" is invalid.`
@@ -92,8 +100,7 @@ const AbstractValue = baseclass.extend({
 
   parse(sid) {
     if (!this.isActive(sid)) return this.retain ? undefined : this.remove(sid)
-    const error = this.error(sid)
-    if (error !== undefined) throw new TypeError(error)
+    if (!this.isValid(sid)) throw new TypeError(this.error(sid) ?? `Option "${this.title}" is invalid.`)
     const value = this.formvalue(sid)
     const isDefault = value === this.default && (this.rmempty || this.optional) && !keepsDefaults()
     if (isEmpty(value) || isDefault) return this.remove(sid)
@@ -112,11 +119,22 @@ const AbstractValue = baseclass.extend({
     return this.map.fieldOf(this.cbid(sid))?.read() ?? null
   },
 
+  /** The widget behind the node; only a drop-down has one here. */
+  getUIElement(sid) {
+    return this.map.fieldOf(this.cbid(sid))?.element ?? null
+  },
+
+  renderWidget(sid, _index, value) {
+    this.made = this.input(sid, value ?? this.default)
+    return this.made.node
+  },
+
   /** The widget, known to the map by its id while it is on the page. */
   widget(sid) {
-    const { node, read } = this.input(sid, this.cfgvalue(sid) ?? this.default)
+    const node = this.renderWidget(sid, 0, this.cfgvalue(sid))
+    const { read, element } = this.made
     const frame = E('div', { id: this.cbid(sid), 'data-name': this.option }, [node])
-    this.map.fields.set(this.cbid(sid), { option: this, sid, read, frame })
+    this.map.fields.set(this.cbid(sid), { option: this, sid, read, element, frame })
     frame.addEventListener('change', event => {
       this.map.refresh()
       if (typeof this.onchange === 'function') this.onchange(event, sid, read())
@@ -126,23 +144,24 @@ const AbstractValue = baseclass.extend({
 })
 
 export const Value = AbstractValue.extend({
+  /** A text field, or a drop-down where there are choices. */
   input(sid, value) {
-    const id = `choices.${this.cbid(sid)}`
+    const text = list(value).join(' ')
+    const isInvalid = typed => this.mistake(sid, typed) !== undefined
+    if (this.choices.length > 0) {
+      const { title, placeholder } = this
+      const element = combobox(text, this.choices, { placeholder, title, isInvalid })
+      return { node: element.node, element, read: element.getValue }
+    }
     const node = E('input', {
       type: 'text',
       class: 'cbi-input-text',
       placeholder: this.placeholder,
-      list: this.choices.length > 0 ? id : null,
       'aria-label': this.title,
     })
-    node.value = list(value).join(' ')
-    node.addEventListener('input', () => node.classList.toggle('cbi-input-invalid', this.error(sid) !== undefined))
-    const choices = E(
-      'datalist',
-      { id },
-      this.choices.map(([key, label]) => E('option', { value: key }, [label])),
-    )
-    return { node: E('span', {}, [node, choices]), read: () => node.value.trim() }
+    node.value = text
+    node.addEventListener('input', () => node.classList.toggle('cbi-input-invalid', isInvalid(node.value.trim())))
+    return { node, read: () => node.value.trim() }
   },
 })
 

@@ -45,7 +45,10 @@ const Map_ = baseclass.extend({
     if (this.title) nodes.push(E('h2', { name: 'content' }, this.title))
     if (this.description) nodes.push(E('div', { class: 'cbi-map-descr' }, this.description))
     content(this.root, [...nodes, ...this.children.map(section => section.render())])
-    if (this.readonly) for (const each of this.root.querySelectorAll('input, select, button')) each.disabled = true
+    if (this.readonly) {
+      for (const each of this.root.querySelectorAll('input, select, button')) each.disabled = true
+      for (const each of this.root.querySelectorAll('.cbi-dropdown')) each.setAttribute('disabled', '')
+    }
     this.refresh()
     return this.root
   },

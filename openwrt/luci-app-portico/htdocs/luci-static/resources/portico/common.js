@@ -234,6 +234,14 @@ const LiveTable = baseclass.extend({
 	}
 });
 
+/* Where a word of one's own is typed below choices that LuCI offers; null where there is no word. */
+function typedInto(option, section_id) {
+	const element = option.getUIElement(section_id);
+	const input = element ? element.node.querySelector('ul:not(.preview) .create-item-input') : null;
+
+	return input && input.value.trim() !== '' ? input : null;
+}
+
 return baseclass.extend({
 	LiveTable: LiveTable,
 	status: callStatus,
@@ -277,6 +285,49 @@ return baseclass.extend({
 	/* Devices to choose from; what they call themselves is a text node. */
 	offer: function(option, key, host) {
 		option.value(key, E('span', {}, [ host.name ? '%s (%s)'.format(host.name, key) : key ]));
+	},
+
+	/*
+	 * Choices, or a word of one's own. LuCI takes the word when Enter is pressed, and forgets it otherwise: a rule for
+	 * one device would be saved as a rule for all. So leaving the field takes it, and so does saving.
+	 */
+	orTyped: function(option) {
+		const renderWidget = option.renderWidget;
+		const formvalue = option.formvalue;
+		const isValid = option.isValid;
+
+		option.renderWidget = function(section_id) {
+			const node = renderWidget.apply(this, arguments);
+
+			node.addEventListener('focusout', () => {
+				const input = typedInto(this, section_id);
+
+				if (input && !input.classList.contains('cbi-input-invalid')) {
+					const word = input.value.trim();
+
+					input.value = '';
+					this.getUIElement(section_id).setValue(word);
+				}
+			});
+
+			return node;
+		};
+		option.formvalue = function(section_id) {
+			const input = typedInto(this, section_id);
+
+			return input ? input.value.trim() : formvalue.apply(this, arguments);
+		};
+		/* LuCI validates when a key is released; what was pasted may be unknown to it. */
+		option.isValid = function(section_id) {
+			const input = typedInto(this, section_id);
+
+			if (input)
+				input.dispatchEvent(new Event('keyup'));
+
+			return input ? !input.classList.contains('cbi-input-invalid') : isValid.apply(this, arguments);
+		};
+
+		return option;
 	},
 
 	/*

@@ -65,8 +65,9 @@ return view.extend({
 			return E('span', {}, [ this.cfgvalue(section_id) === 'deny' ? _('refuse') : _('allow') ]);
 		};
 
-		o = s.option(form.Value, 'mac', _('Device'), _('By its MAC address.'));
+		o = common.orTyped(s.option(form.Value, 'mac', _('Device'), _('By its MAC address.')));
 		o.datatype = 'macaddr';
+		o.placeholder = _('any');
 		hosts.forEach(host => common.offer(o, host.mac, host));
 		o.textvalue = function(section_id) {
 			const mac = this.cfgvalue(section_id);

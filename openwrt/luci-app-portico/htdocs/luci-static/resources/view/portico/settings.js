@@ -161,8 +161,8 @@ return view.extend({
 		const put = (kind, section, name, title, descr) => this.put(s, 'advanced', kind, section, name, title, descr);
 		let o;
 
-		o = put(form.Value, 'system', 'lease_file', _('Ports over a reboot'),
-			_('The file that open ports are kept in, so that they return if they are still allowed. Empty: in memory, which survives a restart of the service only. On flash it is written seldom.'));
+		o = common.orTyped(put(form.Value, 'system', 'lease_file', _('Ports over a reboot'),
+			_('The file that open ports are kept in, so that they return if they are still allowed. Empty: in memory, which survives a restart of the service only. On flash it is written seldom.')));
 		o.value('/etc/portico/leases', _('on flash: /etc/portico/leases'));
 		o.value('none', _('not kept at all'));
 		o.placeholder = _('in memory');
@@ -195,7 +195,7 @@ return view.extend({
 		s.addbtntitle = _('Add network');
 		s.handleAdd = () => this.addNetwork(m);
 
-		o = s.option(form.Value, 'interface', _('Network'));
+		o = common.orTyped(s.option(form.Value, 'interface', _('Network')));
 		o.rmempty = false;
 		this.networks.forEach(network => o.value(network.interface, network.l3_device
 			? '%s (%s)'.format(network.interface, network.l3_device) : network.interface));
@@ -313,7 +313,7 @@ return view.extend({
 		o.datatype = PORT;
 		o.rmempty = false;
 
-		o = s.option(form.Value, 'internal_address', _('Device'));
+		o = common.orTyped(s.option(form.Value, 'internal_address', _('Device')));
 		o.datatype = 'ip4addr("nomask")';
 		o.rmempty = false;
 		hosts.forEach(host => host.addresses.filter(address => address.indexOf(':') < 0).forEach(address =>
