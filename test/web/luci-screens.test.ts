@@ -84,7 +84,7 @@ const PICTURES: readonly Picture[] = [
   {
     name: 'settings-danger',
     path: '/view/portico/settings',
-    height: 680,
+    height: 720,
     async prepare({ page }) {
       await page.click('text=Add network')
       await typeOwn(page.locator('td[data-name="interface"]'), 'wan')
