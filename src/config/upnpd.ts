@@ -2,13 +2,16 @@
  * miniupnpd's configuration on OpenWrt (`/etc/config/upnpd`, read by its init script) as a configuration of ours, with
  * a sentence about everything that could not be carried over. Pure; nothing is switched on that was not asked for.
  */
-import { parseIpRange, parseIpv4 } from '../base/ip.ts'
+import { parseIpv4 } from '../base/ip.ts'
 import { oneLine } from '../base/text.ts'
-import type { Place, UciFile, UciOption, UciSection } from '../wire/uci.ts'
+import type { UciFile, UciSection } from '../wire/uci.ts'
 import { writeUci } from '../wire/uci.ts'
 import type { FirewallFile } from './firewall-file.ts'
 import { flag } from './kinds.ts'
 import { isDeviceName, single, words } from './network-file.ts'
+import type { NewSection, Report } from './upnpd-parts.ts'
+import { anonymous, NOWHERE, named } from './upnpd-parts.ts'
+import { isCatchAll, isListed, listedPermissions, permRule } from './upnpd-rules.ts'
 
 export interface Migration {
   /** The text of a `/etc/config/portico`. */
@@ -26,15 +29,12 @@ export interface MigrationContext {
   readonly enable: boolean
 }
 
-type NewSection = Pick<UciSection, 'type' | 'name' | 'anonymous' | 'options'>
-type Report = (sentence: string) => void
-
 export function migrateUpnpd(file: UciFile, { firewall, enable }: MigrationContext): Migration {
   const report: string[] = []
   const say: Report = sentence => report.push(oneLine(sentence, 400))
   const settings = file.sections.find(({ type }) => type === 'upnpd') ?? EMPTY
-  const services = servicesOf(settings)
-  const rules = file.sections.filter(({ type }) => type === 'perm_rule')
+  const isNew = isListed(settings, file.sections)
+  const services = isNew ? newServices(settings, say) : servicesOf(settings)
   const sections = [
     named('nat_pmp', { enabled: yesNo(enable && services.includes('nat_pmp')) }),
     named('upnp', {
@@ -42,21 +42,20 @@ export function migrateUpnpd(file: UciFile, { firewall, enable }: MigrationConte
       ...httpPort(settings, say),
       ...shownAs(settings),
     }),
-    ...interfaces(settings, firewall, say),
-    ...rules.flatMap((rule, number) => permission(rule, number, say) ?? []),
+    ...interfaces(file, settings, firewall, say),
+    ...(isNew ? listedPermissions(settings, file.sections, say) : oldPermissions(file, say)),
   ]
-  if (!rules.some(isCatchAll)) say(NO_LAST_RULE)
   notCarried(settings, say)
   for (const { type, place } of file.sections) {
-    if (type !== 'upnpd' && type !== 'perm_rule') say(`line ${place.line}: section '${type}' is not known`)
+    if (!KNOWN.includes(type)) say(`line ${place.line}: section '${type}' is not known`)
   }
   return { config: `${HEAD}\n${writeUci(sections)}`, report, services }
 }
 
+const KNOWN = ['upnpd', 'perm_rule', 'internal_network', 'acl_entry']
 const HEAD = '# Made from /etc/config/upnpd by `portico migrate upnpd`; that file is as it was.\n'
 const NO_LAST_RULE =
   'miniupnpd allows what no perm_rule matches; Portico then allows ports from 1024 up only, without the known dangerous ones. To have it as before, set option default_action allow in config portico limits'
-const NOWHERE: Place = { line: 0, column: 0, byte: 0 }
 const EMPTY: UciSection = { type: 'upnpd', name: 'config', anonymous: false, place: NOWHERE, options: new Map() }
 
 /**
@@ -71,26 +70,57 @@ function servicesOf(settings: UciSection): readonly ('nat_pmp' | 'upnp')[] {
   ]
 }
 
+/** v2.0: off where nothing is said, and one word for both (`enabled_protocols` in the drafts). */
+function newServices(settings: UciSection, say: Report): readonly ('nat_pmp' | 'upnp')[] {
+  if (!isOn(settings, 'enabled', false)) return []
+  const word = single(settings, 'enable_protocols') ?? single(settings, 'enabled_protocols') ?? 'all'
+  const services = Object.hasOwn(PROTOCOLS, word) ? PROTOCOLS[word] : undefined
+  if (services === undefined) say(`enable_protocols '${word}' is not known: both services are taken`)
+  return services ?? BOTH
+}
+
+const BOTH = ['nat_pmp', 'upnp'] as const
+const PROTOCOLS: Readonly<Record<string, readonly ('nat_pmp' | 'upnp')[]>> = {
+  all: BOTH,
+  'upnp-igd': ['upnp'],
+  'pcp+nat-pmp': ['nat_pmp'],
+}
+
+function oldPermissions(file: UciFile, say: Report): readonly NewSection[] {
+  const rules = file.sections.filter(({ type }) => type === 'perm_rule')
+  const permissions = rules.flatMap((rule, number) => permRule(rule, number, say) ?? [])
+  if (!rules.some(isCatchAll)) say(NO_LAST_RULE)
+  return permissions
+}
+
 function httpPort(settings: UciSection, say: Report): Readonly<Record<string, string>> {
-  const text = single(settings, 'port')
+  const name = ['http_port', 'upnp_igd_http_port', 'port'].find(each => settings.options.has(each)) ?? 'port'
+  const text = single(settings, name)
   if (text === undefined || text === '5000') return {}
   if (isPort(text)) return { http_port: text }
-  say(`option port '${text}' is no port and is left out`)
+  say(`option ${name} '${text}' is no port and is left out`)
   return {}
 }
 
 /** How the gateway presents itself: the options have the names that they had. */
 function shownAs(settings: UciSection): Readonly<Record<string, string>> {
-  const found = ['serial_number', 'presentation_url'].flatMap(name => {
+  const names = ['friendly_name', 'upnp_igd_friendly_name', 'serial_number', 'presentation_url']
+  const found = names.flatMap(name => {
     const text = single(settings, name)
-    return text === undefined || text === '' ? [] : [[name, oneLine(text, 256)] as const]
+    return text === undefined || text === '' ? [] : [[name.replace(/^upnp_igd_/, ''), oneLine(text, 256)] as const]
   })
   return Object.fromEntries(found)
 }
 
 /** Roles in the order in which miniupnpd names them; where it names none, Portico finds them itself, as it does. */
-function interfaces(settings: UciSection, firewall: FirewallFile | undefined, say: Report): readonly NewSection[] {
-  const internal = words(settings, 'internal_iface')
+function interfaces(
+  file: UciFile,
+  settings: UciSection,
+  firewall: FirewallFile | undefined,
+  say: Report,
+): readonly NewSection[] {
+  const networks = file.sections.filter(({ type }) => type === 'internal_network')
+  const internal = [...words(settings, 'internal_iface'), ...networks.flatMap(each => words(each, 'interface'))]
   const chosen = single(settings, 'external_iface')
   const zone = single(settings, 'external_zone')
   const external = chosen === undefined ? networksOf(zone, firewall, say) : [chosen]
@@ -132,76 +162,14 @@ function role(
   return undefined
 }
 
-/**
- * `allow 1024-65535 0.0.0.0/0 1024-65535`: miniupnpd's words in ours; what matches everything is left out. A rule
- * without an action denies (miniupnpd.init), and `ALLOW` is no action (upnppermissions.c).
- */
-function permission(rule: UciSection, number: number, say: Report): NewSection | undefined {
-  const action = single(rule, 'action') ?? 'deny'
-  const external = portRange(single(rule, 'ext_ports'))
-  const internal = portRange(single(rule, 'int_ports'))
-  const address = addressRange(single(rule, 'int_addr'))
-  const comment = single(rule, 'comment')
-  const title = `perm_rule ${number + 1}${comment === undefined ? '' : ` (${comment})`}, line ${rule.place.line}`
-  const wrong = [
-    action !== 'allow' && action !== 'deny' ? 'action' : undefined,
-    external === 'wrong' ? 'ext_ports' : undefined,
-    internal === 'wrong' ? 'int_ports' : undefined,
-    address === 'wrong' ? 'int_addr' : undefined,
-  ].filter(each => each !== undefined)
-  if (wrong.length > 0) {
-    say(`${title}: ${wrong.join(' and ')} cannot be read, the rule is left out; miniupnpd left it out too`)
-    return undefined
-  }
-  for (const { name } of unknown(rule, ['action', 'ext_ports', 'int_addr', 'int_ports', 'comment'])) {
-    say(`${title}: option ${name} is not known and is left out`)
-  }
-  return anonymous('permission', {
-    action,
-    ...(external === 'any' ? {} : { dst_port: external }),
-    ...(internal === 'any' ? {} : { internal_port: internal }),
-    ...(address === 'any' ? {} : { internal_address: address }),
-    ...(comment === undefined ? {} : { comment: oneLine(comment, 128) }),
-  })
-}
+const SPEED = () => 'clients are told the speed of the link itself'
+const SELF_ONLY = 'a host can open ports for itself only in Portico, always'
+const NO_STUN = 'Portico asks no server outside for its address; behind another router, set option forced_ip'
+const PRIVATE = 'Portico maps on a private address too, and `portico status` says that it is one'
 
-const isCatchAll = (rule: UciSection): boolean =>
-  portRange(single(rule, 'ext_ports')) === 'any' &&
-  portRange(single(rule, 'int_ports')) === 'any' &&
-  addressRange(single(rule, 'int_addr')) === 'any'
-
-/** miniupnpd.init takes `x`, `x-y` and `x:y`, and `0-65535` where nothing is said; port 0 is none. */
-function portRange(text: string | undefined): string | 'any' | 'wrong' {
-  if (text === undefined) return 'any'
-  const match = /^([0-9]{1,5})(?:[-:]([0-9]{1,5}))?$/.exec(text.trim())
-  if (match === null) return 'wrong'
-  const first = Number(match[1])
-  const last = Number(match[2] ?? match[1])
-  if (first > last || last > 65535 || last === 0) return 'wrong'
-  const low = Math.max(first, 1)
-  if (low === 1 && last === 65535) return 'any'
-  return low === last ? String(low) : `${low}-${last}`
-}
-
-/** An IPv4 address or prefix; the mask may be dotted, as upnppermissions.c takes it. */
-function addressRange(text: string | undefined): string | 'any' | 'wrong' {
-  if (text === undefined) return 'any'
-  const [address = '', mask] = text.trim().split('/')
-  const bits =
-    mask === undefined ? 32 : mask.includes('.') ? bitsOf(mask) : /^[0-9]{1,2}$/.test(mask) ? Number(mask) : 33
-  if (parseIpv4(address) === undefined || bits === undefined || bits > 32) return 'wrong'
-  if (bits === 0) return 'any'
-  const range = bits === 32 ? address : `${address}/${bits}`
-  return parseIpRange(range) === undefined ? 'wrong' : range
-}
-
-function bitsOf(mask: string): number | undefined {
-  const parts = mask.split('.').map(Number)
-  const binary = parts.map(part => part.toString(2).padStart(8, '0')).join('')
-  return parts.length === 4 && binary.length === 32 && /^1*0*$/.test(binary)
-    ? binary.replaceAll('0', '').length
-    : undefined
-}
+/** `allow_cgnat`, `allow_cgnat_use` in the drafts. */
+const cgnat = (text: string): string | undefined =>
+  text === '0' ? undefined : text === 'allow-private-ext-ipv4' ? PRIVATE : NO_STUN
 
 /** What became of every other option of miniupnpd.init; `undefined` where there is nothing to say of it. */
 const OTHERS: Readonly<Record<string, ((value: string) => string | undefined) | undefined>> = {
@@ -216,31 +184,44 @@ const OTHERS: Readonly<Record<string, ((value: string) => string | undefined) | 
   port: undefined,
   serial_number: undefined,
   presentation_url: undefined,
-  secure_mode: text =>
-    flag.read(text) === false ? 'a host can open ports for itself only in Portico, always' : undefined,
+  enable_protocols: undefined,
+  enabled_protocols: undefined,
+  access_defaults: undefined,
+  accept_ports: undefined,
+  reject_ports: undefined,
+  check_acl: undefined,
+  http_port: undefined,
+  upnp_igd_http_port: undefined,
+  friendly_name: undefined,
+  upnp_igd_friendly_name: undefined,
+  secure_mode: text => (flag.read(text) === false ? SELF_ONLY : undefined),
+  allow_third_party_mapping: text => (text === '0' ? undefined : SELF_ONLY),
   system_uptime: () => undefined,
   igdv1: () => undefined,
   log_output: () => undefined,
-  use_stun: text =>
-    flag.read(text) === true
-      ? 'Portico asks no server outside for its address; behind another router, set option forced_ip'
-      : undefined,
+  upnp_igd_compat: () => undefined,
+  use_stun: text => (flag.read(text) === true ? NO_STUN : undefined),
+  allow_cgnat: cgnat,
+  allow_cgnat_use: cgnat,
+  force_forwarding: text => (flag.read(text) === true ? PRIVATE : undefined),
   stun_host: () => undefined,
   stun_port: () => undefined,
   ipv6_disable: text =>
     flag.read(text) === true ? 'IPv6 hosts open pinholes by the same permissions as IPv4 hosts' : undefined,
-  ext_allow_private_ipv4: text =>
-    flag.read(text) === true
-      ? 'Portico maps on a private address too, and `portico status` says that it is one'
-      : undefined,
-  upload: () => 'clients are told the speed of the link itself',
-  download: () => 'clients are told the speed of the link itself',
+  ext_allow_private_ipv4: text => (flag.read(text) === true ? PRIVATE : undefined),
+  upload: SPEED,
+  download: SPEED,
+  upload_kbps: SPEED,
+  download_kbps: SPEED,
+  upnp_igd_upload: SPEED,
+  upnp_igd_download: SPEED,
   config_file: path => `miniupnpd read ${path} instead of this file; what stands there was not read`,
   model_number: () => 'Portico shows clients its own',
   uuid: () => 'Portico makes its own, which stays the same',
   notify_interval: () => 'Portico announces itself as the standard asks',
   upnp_lease_file: () => undefined,
   upnp_lease_file6: () => undefined,
+  lease_file: () => undefined,
   clean_ruleset_threshold: () => 'mappings end with their leases',
   clean_ruleset_interval: () => undefined,
 }
@@ -257,28 +238,8 @@ function notCarried(settings: UciSection, say: Report): void {
   }
 }
 
-const unknown = (section: UciSection, known: readonly string[]): readonly UciOption[] =>
-  [...section.options.values()].filter(({ name }) => !known.includes(name))
-
 /** As `config_get_bool` reads it: any other word, `FALSE` too, leaves what holds otherwise. */
 const isOn = (section: UciSection, name: string, otherwise: boolean): boolean =>
   flag.read(single(section, name) ?? '') ?? otherwise
 const isPort = (text: string): boolean => /^[0-9]{1,5}$/.test(text) && Number(text) >= 1 && Number(text) <= 65535
 const yesNo = (on: boolean): string => (on ? '1' : '0')
-
-const named = (name: string, values: Readonly<Record<string, string>>): NewSection => ({
-  type: 'portico',
-  name,
-  anonymous: false,
-  options: optionsOf(values),
-})
-
-const anonymous = (type: string, values: Readonly<Record<string, string>>): NewSection => ({
-  type,
-  name: '',
-  anonymous: true,
-  options: optionsOf(values),
-})
-
-const optionsOf = (values: Readonly<Record<string, string>>): ReadonlyMap<string, UciOption> =>
-  new Map(Object.entries(values).map(([name, text]) => [name, { name, value: text, places: [NOWHERE] }]))
