@@ -49,6 +49,13 @@ const SUBSCRIBE = 8
 const UNSUBSCRIBE = 9
 const ATTR = { status: 1, path: 2, object: 3, method: 4, type: 5, signature: 6, data: 7, target: 8, noReply: 10 }
 const EVENTS = 1
+/** `UBUS_MAX_MSGLEN`: who sends more is cut off. */
+const MOST_BYTES = 1 << 20
+/** `UBUS_STATUS_*` */
+const INVALID_COMMAND = 1
+const INVALID_ARGUMENT = 2
+const NOT_FOUND = 4
+const PERMISSION_DENIED = 6
 
 export class Ubusd {
   readonly path: string
@@ -159,6 +166,10 @@ export class Ubusd {
       for (;;) {
         if (client.held.length < 12) return
         const length = 8 + (client.held.readUInt32BE(8) & 0xffffff)
+        if (length - 8 > MOST_BYTES) {
+          socket.destroy()
+          return
+        }
         if (client.held.length < length) return
         const message = read(client.held.subarray(0, length))
         client.held = client.held.subarray(length)
@@ -181,6 +192,7 @@ export class Ubusd {
 
   #handle(client: Client, message: Message): void {
     const { type, seq, peer } = message
+    if ((type === DATA || type === STATUS) && !this.#mayAnswer(client, message)) return
     if (type === DATA) {
       this.#answers.set(seq, readTable(message.attributes.get(ATTR.data) ?? Buffer.alloc(0)))
     } else if (type === STATUS) {
@@ -192,6 +204,13 @@ export class Ubusd {
       const code = this.#request(client, message)
       if (code !== undefined) send(client, STATUS, seq, peer, [number(ATTR.status, code)])
     }
+  }
+
+  /** Answers that do not say of which own object they are, or say nothing, go no further; nobody is told. */
+  #mayAnswer(client: Client, { type, attributes }: Message): boolean {
+    if (!attributes.has(type === DATA ? ATTR.data : ATTR.status)) return false
+    const object = attributes.get(ATTR.object)?.readUInt32BE()
+    return this.#objects.some(({ id, owner }) => id === object && owner === client)
   }
 
   /** Its status; `undefined` when it has been sent. */
@@ -210,45 +229,57 @@ export class Ubusd {
             number(ATTR.type, 7),
           ])
         }
-        return found.length === 0 ? 4 : 0
+        return found.length === 0 ? NOT_FOUND : 0
       }
       case SUBSCRIBE: {
+        if (!message.attributes.has(ATTR.object) || !message.attributes.has(ATTR.target)) return INVALID_ARGUMENT
+        const object = this.#objects.find(({ id }) => id === numberOf(message, ATTR.object))
+        if (object?.owner !== client) return object === undefined ? NOT_FOUND : INVALID_ARGUMENT
         const target = this.#objects.find(({ id }) => id === numberOf(message, ATTR.target))
-        target?.subscribers.push({ client, object: numberOf(message, ATTR.object) })
-        return target === undefined ? 4 : 0
+        if (target === undefined) return NOT_FOUND
+        if (target.owner === client) return INVALID_ARGUMENT
+        target.subscribers.push({ client, object: object.id })
+        return 0
       }
       case INVOKE:
         return this.#invoke(client, message)
       default:
-        return 1
+        return INVALID_COMMAND
     }
   }
 
   #add(client: Client, message: Message): number {
     const path = textOf(message, ATTR.path)
     if (path !== undefined && this.refuse !== 0) return this.refuse
-    if (path !== undefined && this.listed(path) !== undefined) return 2
+    if (path !== undefined && this.listed(path) !== undefined) return INVALID_ARGUMENT
     const id = this.#next++
     const signature = readTable(message.attributes.get(ATTR.signature) ?? Buffer.alloc(0))
     this.#objects.push({ id, path, signature, owner: client, answer: undefined, subscribers: [] })
-    send(client, DATA, message.seq, message.peer, [number(ATTR.object, id), number(ATTR.type, id + 1)])
+    const type = message.attributes.has(ATTR.signature) ? [number(ATTR.type, id + 1)] : []
+    send(client, DATA, message.seq, message.peer, [number(ATTR.object, id), ...type])
     return 0
   }
 
   #invoke(client: Client, message: Message): number | undefined {
+    if (!message.attributes.has(ATTR.object) || !message.attributes.has(ATTR.method)) return INVALID_ARGUMENT
     const object = numberOf(message, ATTR.object)
     const method = textOf(message, ATTR.method) ?? ''
     const args = readTable(message.attributes.get(ATTR.data) ?? Buffer.alloc(0))
     if (object === EVENTS && method === 'register') {
-      this.#patterns.push({ client, object: Number(args['object']) >>> 0, pattern: String(args['pattern']) })
+      const listener = Number(args['object']) >>> 0
+      const mine = this.#objects.find(({ id }) => id === listener)
+      if (mine?.owner !== client) return mine === undefined ? NOT_FOUND : PERMISSION_DENIED
+      this.#patterns.push({ client, object: listener, pattern: String(args['pattern']) })
       return 0
     }
     if (object === EVENTS && method === 'send') {
-      this.events.push({ id: String(args['id']), data: args['data'] as Table })
+      if (typeof args['id'] !== 'string' || typeof args['data'] !== 'object') return INVALID_ARGUMENT
+      if (args['id'].startsWith('ubus.')) return PERMISSION_DENIED
+      this.events.push({ id: args['id'], data: args['data'] as Table })
       return 0
     }
     const target = this.#objects.find(({ id }) => id === object)
-    const answer = target?.answer?.(method, args) ?? 4
+    const answer = target?.answer?.(method, args) ?? NOT_FOUND
     if (typeof answer === 'number') return answer
     send(client, DATA, message.seq, object, [number(ATTR.object, object), table(ATTR.data, answer)])
     send(client, STATUS, message.seq, object, [number(ATTR.status, 0), number(ATTR.object, object)])
