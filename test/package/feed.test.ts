@@ -23,7 +23,7 @@ const [feed, again] = ['feed', 'again'].map(folder => {
 function make(words: readonly string[], variant: string, out = 'out', makefiles = feed): string {
   const variables = [
     `TOPDIR=${join(root, 'test/package/sdk')}`,
-    `PKG_BUILD_DIR=${join(scratch, `build-${variant}`)}`,
+    `BUILD_DIR=${join(scratch, 'build')}`,
     `OUT=${join(scratch, out)}`,
     `BUILD_VARIANT=${variant}`,
   ]
@@ -54,10 +54,10 @@ describe('openwrt/portico/Makefile', () => {
     const peers = 'miniupnpd-nftables miniupnpd-iptables'
     const lines = make(['metadata'], 'own').split('\n')
     expect(lines[0]).toBe(
-      `portico|own|${kernel} +libatomic|${peers}|Automatic port mapping (NAT-PMP, UPnP IGD) with its own engine`,
+      `portico|own|${kernel} +libatomic|${peers}||Automatic port mapping (NAT-PMP, UPnP IGD) with its own engine`,
     )
     expect(lines[2]).toBe(
-      `portico-quickjs|quickjs|${kernel} +quickjs|${peers} portico|Automatic port mapping (NAT-PMP, UPnP IGD) on the stock quickjs`,
+      `portico-quickjs|quickjs|${kernel} +quickjs|${peers} portico|portico|Automatic port mapping (NAT-PMP, UPnP IGD) on the stock quickjs`,
     )
     expect([lines[1], lines[3]]).toEqual(['/etc/config/portico', '/etc/config/portico'])
   })
@@ -88,6 +88,8 @@ describe('openwrt/portico/Makefile', () => {
     expect(filesBelow('own')).toEqual([...COMMON, 'usr/share/portico/NOTICE'].sort())
     const help = execFileSync(join(scratch, 'own/usr/bin/portico'), ['--help'])
     expect(help.toString()).toContain('/ip upnp mappings print')
+    const engine = readFileSync(join(feed, 'portico/src/quickjs/VERSION'), 'utf8').trim()
+    expect(readFileSync(join(scratch, 'own/usr/bin/portico')).includes(engine)).toBe(true)
   }, 300_000)
 })
 

@@ -35,6 +35,12 @@ const packed = {
 const scratch = mkdtempSync(join(tmpdir(), 'portico-ipk-'))
 afterAll(() => rmSync(scratch, { recursive: true }))
 
+/** Of CONTROL in openwrt/openwrt include/package-pack.mk, and the description that follows it. */
+const PACK_ORDER = [
+  ...['Package', 'Version', 'Depends', 'Conflicts', 'Provides', 'Alternatives', 'Source', 'SourceName', 'License'],
+  ...['LicenseFiles', 'Section', 'Require-User', 'SourceDateEpoch', 'URL', 'ABIVersion', 'CPE-ID', 'Status'],
+  ...['Essential', 'Maintainer', 'Architecture', 'Installed-Size', 'Description'],
+]
 const names = (members: readonly Head[]) => members.map(({ name }) => name)
 const textOf = (members: readonly Head[], name: string) => members.find(each => each.name === name)?.bytes?.toString()
 
@@ -84,8 +90,10 @@ describe.each(['portico', 'luci'] as const)('%s: the container', name => {
     const fields = new Map(text.split('\n').map(line => line.split(/:\s+/, 2) as [string, string]))
     expect(fields.get('Version')).toMatch(/^[0-9]+\.[0-9]+\.[0-9]+-r[0-9]+$/)
     expect(fields.get('SourceDateEpoch')).toBe(String(MTIME))
-    const size = data.reduce((sum, { bytes: content }) => sum + (content?.length ?? 0), 0)
-    expect(fields.get('Installed-Size')).toBe(String(size))
+    const archive = gunzipSync(outer.find(each => each.name === './data.tar.gz')?.bytes as Buffer)
+    expect(fields.get('Installed-Size')).toBe(String(archive.length))
+    const order = [...fields.keys()].filter(key => key !== '')
+    expect(order).toEqual(PACK_ORDER.filter(key => fields.has(key)))
     expect(text).toMatch(/\nDescription: {2}.+\n$/)
   })
 

@@ -4,7 +4,7 @@ import { readTar, withFolders, writeTar } from './tar.mjs'
 
 /**
  * @typedef {object} Package
- * @property {Readonly<Record<string, string>>} control fields in the order in which they are written
+ * @property {Readonly<Record<string, string>>} control fields by name
  * @property {Readonly<Record<string, string>>} scripts `postinst`, `prerm-pkg` ...: the text of each
  * @property {readonly string[]} conffiles paths of the owner's files
  * @property {readonly import('./tar.mjs').Member[]} files names begin with `./`
@@ -13,8 +13,9 @@ import { readTar, withFolders, writeTar } from './tar.mjs'
 
 /** @param {Package} of */
 export function writeIpk({ control, scripts, conffiles, files, mtime }) {
-  const installed = files.reduce((sum, { bytes }) => sum + (bytes?.length ?? 0), 0)
-  const fields = { ...control, SourceDateEpoch: String(mtime), 'Installed-Size': String(installed) }
+  const data = writeTar(withFolders(files), mtime)
+  // What ipkg-build counts is the archive, not the files in it.
+  const fields = { ...control, SourceDateEpoch: String(mtime), 'Installed-Size': String(data.length) }
   const members = [
     { name: './control', mode: 0o644, bytes: Buffer.from(controlText(fields)) },
     ...(conffiles.length === 0 ? [] : [{ name: './conffiles', mode: 0o644, bytes: Buffer.from(lines(conffiles)) }]),
@@ -22,10 +23,10 @@ export function writeIpk({ control, scripts, conffiles, files, mtime }) {
   ]
   const outer = [
     { name: './debian-binary', mode: 0o644, bytes: Buffer.from('2.0\n') },
-    { name: './data.tar.gz', mode: 0o644, bytes: compressed(withFolders(files), mtime) },
-    { name: './control.tar.gz', mode: 0o644, bytes: compressed(withFolders(members), mtime) },
+    { name: './data.tar.gz', mode: 0o644, bytes: gzipped(data) },
+    { name: './control.tar.gz', mode: 0o644, bytes: gzipped(writeTar(withFolders(members), mtime)) },
   ]
-  return compressed(outer, mtime)
+  return gzipped(writeTar(outer, mtime))
 }
 
 /** For tests: what is in a package, with every member's head. */
@@ -36,14 +37,33 @@ export function readIpk(bytes) {
 }
 
 /** As `gzip -n` does: no name and no time in the head. */
-const compressed = (members, mtime) => gzipSync(writeTar(members, mtime), { level: 9 })
+const gzipped = archive => gzipSync(archive, { level: 9 })
 
 const lines = all => all.map(line => `${line}\n`).join('')
 
-/** Description last, its further lines indented, as opkg reads it. */
+/** In the order of package-pack.mk's CONTROL; what is not in it is no field of OpenWrt's. */
+const FIELDS = [
+  'Package',
+  'Version',
+  'Depends',
+  'Conflicts',
+  'Source',
+  'SourceName',
+  'License',
+  'LicenseFiles',
+  'Section',
+  'SourceDateEpoch',
+  'Maintainer',
+  'Architecture',
+  'Installed-Size',
+]
+
+/** Description last, and with the two blanks that the build system's `sed` leaves there. */
 function controlText({ Description, ...fields }) {
-  const rest = Object.entries(fields).filter(([, value]) => value !== '')
-  return lines([...rest.map(([name, value]) => `${name}: ${value}`), `Description:  ${Description}`])
+  const strange = Object.keys(fields).filter(name => !FIELDS.includes(name))
+  if (strange.length > 0) throw new Error(`no field of a package: ${strange}`)
+  const rest = FIELDS.filter(name => fields[name] !== undefined)
+  return lines([...rest.map(name => `${name}: ${fields[name]}`), `Description:  ${Description}`])
 }
 
 /** What the build system writes for every package: `default_postinst` enables and starts, `default_prerm` the reverse. */
