@@ -30,14 +30,22 @@ test('killed, it is started again by procd; no packet is lost and no mapping', a
   expect(table).toContain('6301')
 })
 
-test('stopped, what it granted goes on; started again, it takes that over', async () => {
+test('stopped, flows go on, and the firewall lets no new ones in; started again, it takes all over', async () => {
   await it.vm.must(SERVES, 60_000)
   const { a, world } = it.lab
   await map(a, 'udp', 6302)
-  await it.vm.must('/etc/init.d/portico stop')
-  await serving(a, 'udp', 6302, () => expectReach(world, 'udp', 6302, a))
-  await it.vm.must('/etc/init.d/portico start')
-  await it.vm.must(SERVES, 60_000)
+  await serving(a, 'udp', 6302, async () => {
+    const stream = await startStream(world, WAN, 6302, 15)
+    await it.vm.must('/etc/init.d/portico stop')
+    await it.vm.must(`while nft list table inet fw4 | grep -q ubus:portico; do sleep 1; done`, 60_000)
+    await expectNoReach(world, 'udp', 6302)
+    await it.vm.must('/etc/init.d/portico start')
+    await it.vm.must(SERVES, 60_000)
+    const { sent, lost } = await stream.done()
+    figure(`stop and start: lost of ${sent} datagrams`, lost)
+    expect(lost).toBeLessThan(sent / 100)
+  })
+  await it.vm.must(`until nft list table inet fw4 | grep -q ubus:portico; do sleep 1; done`, 60_000)
   await serving(a, 'udp', 6302, () => expectReach(world, 'udp', 6302, a))
 })
 

@@ -125,7 +125,7 @@ const CHECKS: Readonly<Record<string, (facts: Facts) => Finding>> = {
           'Run: sysctl -w net.netfilter.nf_conntrack_acct=1',
         ],
   rival: ({ rivals }) => {
-    if (rivals === undefined) return ['green', 'not looked for: there is no pidof']
+    if (rivals === undefined) return ['green', 'not looked for from here: the init script looks when it starts']
     if (rivals.length === 0) return ['green', 'no other port-mapping daemon runs']
     return [
       'red',

@@ -23,13 +23,16 @@ export class Diary {
   heard: (event: Event) => void = () => {}
   readonly #platform: Platform
   readonly #lines: { readonly at: Instant; readonly line: Omit<JournalLine, 'time'> }[] = []
-  /** procd files standard output under daemon.info and standard error under daemon.err, whatever a line says. */
+  /**
+   * procd files standard output under daemon.info and standard error under daemon.err, whatever a line says. Its jail
+   * (ujail) sets `container`, and older ones pass nothing else on.
+   */
   readonly #isSplit: boolean
   #level: Severity = 'info'
 
   constructor(platform: Platform) {
     this.#platform = platform
-    this.#isSplit = platform.environment('PORTICO_LOG') === 'split'
+    this.#isSplit = platform.environment('PORTICO_LOG') === 'split' || platform.environment('container') === 'ujail'
     this.journal = new Journal((severity, line, event) => {
       this.#write(severity, topicsOf(event).join(), line)
       this.heard(event)

@@ -2,13 +2,18 @@
  * `portico service start|reload`: may the service run, and what must the firewall know? For the init script, so that it
  * starts nothing that would end at once and be started again. The plan goes to standard output (`service-plan.ts`),
  * one line about what is wrong to standard error. `portico service idle`: does no daemon run any more?
- * `portico service purge`: nothing of ours shall be in the kernel any more; it needs no `nft`.
+ * `portico service purge`: nothing of ours shall be in the kernel any more, nor a flow through a mapping; it needs no
+ * `nft` and no daemon, since apk ends the service before the package's own script may speak.
  */
+import { KernelError, Malformed } from '../base/fail.ts'
 import { oneLine } from '../base/text.ts'
 import { isEnabled } from '../config/config.ts'
 import { describe } from '../config/problems.ts'
 import { planText, servicePlan } from '../config/service-plan.ts'
+import type { Mapping } from '../core/mapping.ts'
+import { openConntrack } from '../kernel/conntrack.ts'
 import { Exchange } from '../kernel/exchange.ts'
+import { isMissing, TableReader } from '../kernel/firewall-read.ts'
 import { removeTable } from '../kernel/firewall-table.ts'
 import { probe, probeConntrack } from '../kernel/probe.ts'
 import type { Platform } from '../platform/platform.ts'
@@ -30,7 +35,7 @@ export async function runService(platform: Platform, uci: string, what: ServiceQ
   try {
     if (what === 'start' || what === 'reload') return await plan(platform, uci, what)
     await meetNobody(platform)
-    if (what === 'purge') await withKernel(platform, exchange => removeTable(exchange, platform))
+    if (what === 'purge') await purge(platform)
     return EXIT.fine
   } catch (error) {
     const { status, message } = explain(error)
@@ -80,6 +85,33 @@ async function withKernel(platform: Platform, ask: (exchange: Exchange) => Promi
     await ask(exchange)
   } finally {
     exchange.close()
+  }
+}
+
+/** First the table, or new flows would begin at once. */
+async function purge(platform: Platform): Promise<void> {
+  let mappings: readonly Mapping[] = []
+  await withKernel(platform, async exchange => {
+    mappings = await mappingsIn(platform, new TableReader(exchange, platform, platform.clock))
+    await removeTable(exchange, platform)
+  })
+  if (mappings.length === 0) return
+  const conntrack = await openConntrack(platform, (_severity, _topic, text) => platform.stderr(`purge: ${text}`))
+  try {
+    await conntrack.endFlows(mappings)
+  } finally {
+    conntrack.close()
+  }
+}
+
+/** None where there is no table, or one that is not readable: it is to go all the same. */
+async function mappingsIn(platform: Platform, reader: TableReader): Promise<readonly Mapping[]> {
+  try {
+    return (await reader.mappings()).mappings
+  } catch (error) {
+    if (!(error instanceof KernelError || error instanceof Malformed)) throw error
+    if (!isMissing(error)) platform.stderr(`purge: flows go on: ${error}`)
+    return []
   }
 }
 

@@ -214,6 +214,7 @@ static int define(JSContext *ctx, JSModuleDef *module) {
 
 __attribute__((visibility("default"))) JSModuleDef *js_init_module_sys(JSContext *ctx, const char *name) {
   signal(SIGPIPE, SIG_IGN); /* a reader that went away is the result EPIPE, not the end of the process */
+  setenv("PATH", "/usr/sbin:/usr/bin:/sbin:/bin", 0); /* a jail passes none on, and musl's own has no /usr/sbin for nft */
   JSModuleDef *module = JS_NewCModule(ctx, name, define);
   if (!module) return NULL;
   JS_AddModuleExportList(ctx, module, sys_event_functions, sys_event_count);

@@ -48,7 +48,7 @@ describe('start', () => {
     const output = await router.run(
       `${INIT} start; usleep 300000; told; nft list tables | grep portico; ${INIT} status`,
     )
-    expect(output).toBe('inactive\n')
+    expect(output).toBe('active with no instances\n')
   })
 
   test('without an uplink it runs, and serves when the uplink comes', async () => {
@@ -69,7 +69,7 @@ describe('start', () => {
 })
 
 describe('what the firewall is told', () => {
-  const DATA = 'cat /tmp/procd/portico/data'
+  const DATA = 'cat /tmp/procd/portico/instance-instance1/data'
 
   test('one rule that accepts what carries our mark', async () => {
     expect(await router.run(`${START}; ${DATA}`)).toBe(
@@ -103,21 +103,30 @@ describe('what the firewall is told', () => {
   })
 
   test('up to 23.05 it has to be told, and is told only when the rules are others', async () => {
-    const ubus = '#!/bin/sh\n[ "$3" = get_data ] && cat /tmp/procd/portico/data 2>/dev/null\n'
-    const count = 'procd_set_config_changed() { echo "$1" >>/tmp/changed; }'
-    router.write('bin/ubus', ubus, 0o755)
-    router.write('lib/functions/procd.sh', `${router.read('lib/functions/procd.sh')}\n${count}\n`)
+    router.write('etc/procd-tells-nobody', '')
     const remark = `printf "config portico 'system'\\n\\toption mark '0x20000000'\\n" >>/etc/config/portico`
     const told = 'grep -c firewall /tmp/changed'
-    // Each time twice: the double of procd tells it too, as procd from 24.10 on does.
     const output = await router.run(
-      `${START}; ${told}; ${INIT} reload; ${told}; ${remark}; ${INIT} reload; ${told}; ${INIT} stop; ${told}`,
+      `: >/tmp/changed; ${START}; ${told}; ${INIT} reload; ${told}; ${remark}; ${INIT} reload; ${told}; ${INIT} stop; ${told}`,
     )
-    expect(output).toBe('2\n2\n4\n6\n')
+    expect(output).toBe('1\n1\n2\n3\n')
+  })
+
+  test('told of a stop, it finds the rules gone: procd shows them until the program has ended', async () => {
+    router.write('etc/procd-tells-nobody', '')
+    const seen = 'procd_set_config_changed() { ubus call service get_data >/tmp/seen; }'
+    router.write('lib/functions/procd.sh', `${router.read('lib/functions/procd.sh')}\n${seen}\n`)
+    const output = await router.run(`${START}; grep -c mark /tmp/seen; ${INIT} stop; grep -c mark /tmp/seen`)
+    expect(output).toBe('1\n0\n')
+  })
+
+  test('as shipped it is told nothing, not even at every boot', async () => {
+    router.write('etc/config/portico', router.read('etc/config/portico').replace("'1'", "'0'"))
+    expect(await router.run(`: >/tmp/changed; ${INIT} boot; cat /tmp/changed`)).toBe('')
   })
 
   test('nothing once the service has stopped', async () => {
-    expect(await router.run(`${START}; ${INIT} stop; ls /tmp/procd`)).toBe('')
+    expect(await router.run(`${START}; ${INIT} stop; soon over; ls /tmp/procd`)).toBe('')
   })
 })
 
@@ -130,15 +139,29 @@ describe('reload', () => {
       soon grep -q 'reading the configuration again' /tmp/log/messages
       soon sh -c 'nft list table inet portico | grep -q 0x20000000'
       echo "same: $([ "$first" = "$(pidof portico)" ] && echo yes)"
-      nft list table inet portico | grep -c 0x20000000; grep mark /tmp/procd/portico/data`)
+      nft list table inet portico | grep -c 0x20000000; grep mark /tmp/procd/portico/instance-instance1/data`)
     expect(output).toMatch(/^same: yes\n[1-9][0-9]*\nfirewall\.0\.mark\t0x20000000/)
+  })
+
+  test('restart: procd still runs the daemon of before when it is told to start, and runs it again', async () => {
+    const output = await router.run(`
+      ${START}; first=$(pidof portico); ${INIT} restart; soon sh -c '[ "$(grep -c ready: /tmp/log/messages)" = 2 ]'
+      echo "same: $([ "$first" = "$(pidof portico)" ] && echo yes)"; ${INIT} status; told | grep -c 'not started'`)
+    expect(output).toBe('same: \nrunning\n0\n')
+  })
+
+  test('a daemon that is slow to end is waited for', async () => {
+    const output = await router.run(`
+      ${START}; kill -STOP $(pidof portico); ( sleep 2; kill -CONT $(pidof portico) ) &
+      ${INIT} restart; soon sh -c '[ "$(grep -c ready: /tmp/log/messages)" = 2 ]'; ${INIT} status; told | grep -c 'not started'`)
+    expect(output).toBe('running\n0\n')
   })
 
   test('a broken file: the daemon goes on with the last good one, and says once what is wrong', async () => {
     const output = await router.run(`
       ${START}; first=$(pidof portico); echo "config portico 'nat_pmp" >/etc/config/portico; ${INIT} reload
       soon grep -q 'last good' /tmp/log/messages
-      echo "same: $([ "$first" = "$(pidof portico)" ] && echo yes)"; ${INIT} status; grep -c mark /tmp/procd/portico/data; told`)
+      echo "same: $([ "$first" = "$(pidof portico)" ] && echo yes)"; ${INIT} status; grep -c mark /tmp/procd/portico/instance-instance1/data; told`)
     expect(output).toMatch(/^same: yes\nrunning\n1\n/)
     expect(output).toMatch(/config,error \/etc\/config\/portico:1:/)
     expect(output).not.toContain('not started')
@@ -155,9 +178,9 @@ describe('reload', () => {
 
   test('switched off: the daemon ends, and nothing of it is left in the kernel', async () => {
     const output = await router.run(`
-      ${START}; echo "config portico 'nat_pmp'" >/etc/config/portico; ${INIT} reload; usleep 300000
-      nft list tables | grep portico; ${INIT} status; pidof portico`)
-    expect(output).toBe('inactive\n')
+      ${START}; echo "config portico 'nat_pmp'" >/etc/config/portico; ${INIT} reload
+      nft list tables | grep portico; soon over; ${INIT} status; pidof portico`)
+    expect(output).toBe('active with no instances\n')
   })
 
   test('an interface that came or went reloads a running service and starts no other', async () => {
@@ -178,7 +201,7 @@ describe('what keeps it from starting is one line, and nothing is tried again', 
     const told = lines(before).filter(line => !line.startsWith('portico: '))
     expect(told).toEqual([expect.stringMatching(wanted)])
     expect(told[0]).toContain('daemon.err')
-    expect(before).toMatch(/^inactive$/m)
+    expect(before).toMatch(/^active with no instances$/m)
     // Where the program runs at all, its console says the same.
     const line = /not started: (.*)$/.exec(told[0] ?? '')?.[1] ?? ''
     if (!line.includes('for this processor')) expect(status).toContain(`it did not start:   ${line}`)
@@ -227,40 +250,89 @@ describe('what keeps it from starting is one line, and nothing is tried again', 
 })
 
 describe('with ujail', () => {
-  /** The double of procd knows no jail: what it is told of one is written down. */
-  const RECORD = ['procd_add_jail', 'procd_add_jail_mount', 'procd_add_jail_mount_rw', 'procd_set_param']
-    .map(name => `${name}() { echo "${name} $*" >>/tmp/recorded; }`)
-    .join('\n')
-
-  const recorded = async (prepare: string) => {
-    router.write('lib/functions/procd.sh', `${router.read('lib/functions/procd.sh')}\n${RECORD}\n`)
-    return router.run(`${prepare}; ${INIT} start; cat /tmp/recorded`)
-  }
-  const UJAIL = "printf '#!/bin/sh\\n' >/sbin/ujail; chmod 755 /sbin/ujail"
+  const INSTANCE = '/tmp/procd/portico/instance-instance1'
+  /** The jailed daemon, seen from outside. */
+  const JAILED = 'pid=$(pidof portico)'
 
   test('the daemon gets three capabilities, and sees what it needs', async () => {
+    router.addUjail()
     router.write('etc/config/portico', `${ON}config portico 'system'\n\toption lease_file '/etc/portico/leases'\n`)
-    const said = await recorded(UJAIL)
-    expect(said).toContain('procd_set_param capabilities /etc/capabilities/portico.json\n')
-    expect(said).toContain('procd_set_param no_new_privs 1\n')
-    expect(said).toContain('procd_add_jail portico log ubus procfs sysfs\n')
-    const mounts = [...said.matchAll(/^procd_add_jail_mount(_rw)? (.*)$/gm)].map(
-      ([, rw, path]) => `${rw ?? ''} ${path}`,
+    const said =
+      await router.run(`mkdir -p /var/run/ubus; ${START}; cd ${INSTANCE}; cat jail jail-mount capabilities; ls no_new_privs
+      ${JAILED}; echo; grep CapEff /proc/$pid/status; grep NoNewPrivs /proc/$pid/status; ls /proc/$pid/root /proc/$pid/root/etc`)
+    expect(said).toMatch(
+      /^-n portico -p -s -r \/usr\/bin\/portico -r \/bin\/ubus -r \/var\/run\/ubus -w \/var\/run\/portico -w \/etc\/config -w \/etc\/portico '\/etc\/capabilities\/portico.json' no_new_privs$/m,
     )
-    expect(mounts).toEqual([
-      ' /usr/bin/portico',
-      ' /bin/busybox',
-      ' /bin/pidof',
-      '_rw /var/run/portico',
-      '_rw /etc/config',
-      '_rw /etc/portico',
+    expect(said).toMatch(/CapEff:\t0000000000003400\nNoNewPrivs:\t1/)
+    expect(said.split('\n').slice(-15).join(' ')).toContain('config portico')
+    expect(said).not.toContain('passwd')
+  })
+
+  test('it serves, its console reaches it, and its check can ask nft', async () => {
+    router.addUjail()
+    const output = await router.run(`
+      mkdir -p /usr/sbin; ln -s /bin/nft /usr/sbin/nft; ${INIT} start; soon ready; /etc/init.d/firewall start; told; nft list tables; portico status; portico check; ${INIT} status`)
+    expect(output).toMatch(/ready: NAT-PMP on 192\.168\.1\.1 \(lan0\)/)
+    expect(output).toContain('table inet portico')
+    expect(output).toContain('11.22.33.44')
+    expect(output).toMatch(/green firewall +firewall4 accepts what carries our mark/)
+    expect(output).toMatch(/rival +not looked for from here/)
+    expect(output).toMatch(/^running$/m)
+  })
+
+  test('what is amiss is filed apart though the jail of before 24.10 passes no environment on', async () => {
+    router.addUjail()
+    const output = await router.run(`sed -i 's/^    e)$/    e) continue/' /sbin/ujail
+      ip link set wan0 down; ${START}; soon grep -q 'daemon.err' /tmp/log/messages; told`)
+    expect(output).toMatch(/daemon\.err portico: uplink,warning /)
+    expect(output).toMatch(/daemon\.info portico: system,info ready/)
+  })
+
+  test('reload, stop and restart reach it; the files that it reads are the router’s, replaced or not', async () => {
+    router.addUjail()
+    const output = await router.run(`
+      mkdir -p /var/run/ubus; : >/var/run/ubus/ubus.sock
+      ${START}; first=$(pidof portico); printf "config portico 'system'\\n\\toption mark '0x20000000'\\n" >>/etc/config/portico
+      cp /etc/config/portico /tmp/new; mv /tmp/new /etc/config/portico; ${INIT} reload
+      soon sh -c 'nft list table inet portico | grep -q 0x20000000' && echo reloaded
+      rm /var/run/ubus/ubus.sock; echo new >/var/run/ubus/ubus.sock; cat /proc/$first/root/var/run/ubus/ubus.sock
+      echo "same: $([ "$first" = "$(pidof portico)" ] && echo yes)"
+      ${INIT} restart; soon sh -c '[ "$(grep -c ready: /tmp/log/messages)" = 2 ]'; ${INIT} status
+      ${INIT} stop; soon over && pidof portico; told | grep -c 'not started'`)
+    expect(output).toBe('reloaded\nnew\nsame: yes\nrunning\n0\n')
+  })
+
+  test('what dnsmasq makes later does not restart a running daemon', async () => {
+    router.addUjail()
+    const output = await router.run(`
+      ${START}; first=$(pidof portico); : >/tmp/dhcp.leases; ${INIT} reload; usleep 500000
+      echo "same: $([ "$first" = "$(pidof portico)" ] && echo yes)"`)
+    expect(output).toBe('same: yes\n')
+  })
+
+  test('the ujail of 22.03, which takes no static program: it runs without a jail, and the log says so once', async () => {
+    router.addUjail(true)
+    const output = await router.run(`
+      ${START}; ${INIT} reload; grep CapEff /proc/$(pidof portico)/status; told | grep -v ready:`)
+    expect(output).not.toMatch(/CapEff:\t0000000000003400/)
+    expect(lines(output).filter(line => line.includes('jail'))).toEqual([
+      expect.stringMatching(/daemon\.notice portico: runs without a jail: ujail does not take \/usr\/bin\/portico$/),
     ])
   })
 
   test('without ujail, or without the file of capabilities, it runs as it is', async () => {
-    expect(await recorded(':')).not.toContain('jail')
-    expect(await recorded(`${UJAIL}; rm /etc/capabilities/portico.json; rm -f /tmp/recorded`)).not.toContain('jail')
+    expect(await router.run(`${START}; ls ${INSTANCE}`)).not.toContain('jail')
+    router.addUjail()
+    const output = await router.run(`rm /etc/capabilities/portico.json; ${START}; ls ${INSTANCE}`)
+    expect(output).not.toContain('jail')
   })
+
+  /** What procd is told. */
+  const RECORD = 'procd_set_param() { echo "procd_set_param $*" >>/tmp/recorded; }'
+  const recorded = async (prepare: string) => {
+    router.write('lib/functions/procd.sh', `${router.read('lib/functions/procd.sh')}\n${RECORD}\n`)
+    return router.run(`${prepare}; ${INIT} start; cat /tmp/recorded`)
+  }
 
   test('respawns five times and gives up', async () => {
     const said = await recorded(':')
@@ -381,7 +453,7 @@ describe('install, upgrade, remove', () => {
   test('installing enables the service and starts nothing', async () => {
     router.write('etc/config/portico', readFileSync(join(root, 'openwrt/portico/files/portico.config'), 'utf8'))
     const output = await router.run(`${INSTALL}; ls /etc/rc.d /etc/uci-defaults; ${INIT} status; told`)
-    expect(output).toBe('/etc/rc.d:\nK15portico\nS94portico\n\n/etc/uci-defaults:\ninactive\n')
+    expect(output).toBe('/etc/rc.d:\nK15portico\nS94portico\n\n/etc/uci-defaults:\nactive with no instances\n')
   })
 
   test('first installation beside miniupnpd: its rules become ours, switched off, its file untouched', async () => {
@@ -413,17 +485,47 @@ describe('install, upgrade, remove', () => {
 
   test('an upgrade keeps the mappings in the kernel and the owner’s file', async () => {
     const output = await router.run(`
-      ${START}; export PKG_UPGRADE=1; ${INFO}.prerm upgrade; usleep 300000; nft list tables; cat /etc/config/portico`)
+      ${START}; export PKG_UPGRADE=1; ${INFO}.prerm upgrade; soon over; nft list tables; cat /etc/config/portico`)
     expect(output).toContain('table inet portico')
     expect(output).toContain("option enabled '1'")
   })
 
-  test('removing leaves nothing behind', async () => {
+  /** A mapping and a flow through it. */
+  const FLOW = `printf 'UDP:4000:192.168.1.7:4001:0:NAT-PMP Game\\n' >/tmp/leases; portico import-leases /tmp/leases
+      conntrack -I -p udp -s 11.22.33.9 -d 11.22.33.44 --sport 9 --dport 4000 --dst-nat 192.168.1.7:4001 -t 60 2>/dev/null`
+  const FLOWS = 'flows $(conntrack -L 2>/dev/null | grep -c dport=4000)'
+
+  test('removing leaves nothing behind, not even a flow or a lease', async () => {
+    router.write('etc/config/portico', `${ON}config portico 'system'\n\toption lease_file '/etc/portico/leases'\n`)
     const output = await router.run(`
-      ${INSTALL}; soon ready; ( . ${INFO}.prerm-pkg ); ${INFO}.prerm remove; usleep 300000
-      nft list tables | grep portico; ls /tmp/procd /etc/rc.d /tmp/run; pidof portico; ls -d /var/run/portico*`)
+      ${INSTALL}; soon ready; ${FLOW}; echo "${FLOWS}"; ${INFO}.prerm remove; soon over; echo "${FLOWS}"
+      nft list tables | grep portico; ls /tmp/procd /etc/rc.d /tmp/run /etc/portico; pidof portico; ls -d /var/run/portico*`)
+    expect(output).toMatch(/flows 1\nflows 0\n/)
+    expect(output).not.toContain('leases\n')
     expect(output).not.toContain('portico\n')
     expect(output).not.toMatch(/[SK][0-9]+portico/)
     expect(output).not.toContain('table inet portico')
+  })
+
+  /** apk writes its scripts so (include/package-pack.mk): the package's own below the call. */
+  const APK = 'export pkgname=portico; . /lib/functions.sh'
+  const BY_APK = `mkdir -p /lib/apk/packages; mv ${INFO}.list /lib/apk/packages/portico.list; mv ${INFO}.prerm-pkg /tmp/own`
+  const REMOVE = `( ${APK}; default_prerm; . /tmp/own )`
+
+  test('removed by apk, which stops the service first, it leaves nothing either, and flows end', async () => {
+    const output = await router.run(`
+      ${BY_APK}; ( ${APK}; default_postinst ); soon ready; ${FLOW}; echo "${FLOWS}"; ${REMOVE}; soon over; echo "${FLOWS}"
+      nft list tables | grep portico; ls /etc/rc.d /var/run; pidof portico`)
+    expect(output).toContain('flows 1\nflows 0\n')
+    expect(output).not.toMatch(/table inet portico|[SK][0-9]+portico|^portico$/m)
+  })
+
+  test('an upgrade by apk stops nothing: the new program is started in place of the old one, and serves the same', async () => {
+    const output = await router.run(`
+      ${BY_APK}; ( ${APK}; default_postinst ); soon ready; first=$(pidof portico); ${FLOW}
+      cp /usr/bin/portico /usr/bin/.new; printf '\\n' >>/usr/bin/.new; mv /usr/bin/.new /usr/bin/portico
+      ( export PKG_UPGRADE=1; ${APK}; default_postinst ); soon sh -c '[ "$(grep -c ready: /tmp/log/messages)" = 2 ]'
+      echo "same: $([ "$first" = "$(pidof portico)" ] && echo yes)"; nft list table inet portico | grep -c Game`)
+    expect(output).toMatch(/same: \n[1-9]/)
   })
 })

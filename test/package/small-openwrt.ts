@@ -29,6 +29,7 @@ const DOUBLES = [
   'usr/share/fw4.awk',
   'sbin/uci',
   'sbin/fw4',
+  'bin/ubus',
   'etc/init.d/firewall',
 ]
 
@@ -95,8 +96,10 @@ ip addr add 192.168.1.1/24 dev lan0
 ip addr add 11.22.33.44/24 dev wan0
 ip addr add 192.168.9.1/24 dev guest0
 ip route add default via 11.22.33.1
-# Waits up to 8 seconds for a command to succeed.
-soon() { n=0; until "$@" >/dev/null 2>&1; do n=$((n + 1)); [ $n -lt 80 ] || return 1; usleep 100000; done; }
+# Waits up to 20 seconds for a command to succeed.
+soon() { n=0; until "$@" >/dev/null 2>&1; do n=$((n + 1)); [ $n -lt 200 ] || return 1; usleep 100000; done; }
+# The instances that procd runs have ended.
+over() { ! ls -d /tmp/procd/*/instance-* >/dev/null 2>&1; }
 # What Portico and procd have logged, without the time.
 told() { sed -n 's/^.\\{15\\} [^ ]* //p' /tmp/log/messages | grep -E "^[a-z.]* *(portico|procd)" ; }
 ready() { grep -q 'ready:' /tmp/log/messages; }
@@ -121,7 +124,7 @@ export class SmallOpenWrt {
       mkdirSync(join(this.directory, folder), { recursive: true })
     }
     symlinkSync('tmp', join(this.directory, 'var'))
-    for (const program of ['busybox', 'nft', 'ip', 'setpriv']) this.#program(program)
+    for (const program of ['busybox', 'nft', 'ip', 'setpriv', 'conntrack', 'unshare']) this.#program(program)
     for (const applet of execFileSync('busybox', ['--list'], { encoding: 'utf8' }).split('\n')) {
       const link = join(this.directory, 'bin', applet)
       if (applet !== '' && !existsSync(link)) symlinkSync('/bin/busybox', link)
@@ -141,6 +144,12 @@ export class SmallOpenWrt {
 
   read(path: string): string {
     return readFileSync(join(this.directory, path), 'utf8')
+  }
+
+  /** The double of ujail; `old` is that of 22.03. */
+  addUjail(old = false): void {
+    this.write('sbin/ujail', readFileSync(join(root, 'test/package/ujail.sh'), 'utf8'), 0o755)
+    if (old) this.write('etc/ujail-of-22.03', '')
   }
 
   has(path: string): boolean {

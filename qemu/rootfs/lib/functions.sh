@@ -41,38 +41,51 @@ uci_get() { uci -q get "$1.$2${3:+.$3}" || { [ -n "$4" ] && echo "$4"; }; }
 
 add_group_and_user() { :; }
 
-# What opkg's scripts call: uci-defaults, the package's own script, then its services.
+# What the packages' scripts call (opkg: with their own path as $1; apk: without, with $pkgname set): uci-defaults, then
+# the package's own script where opkg has put it, then its services. apk writes the package's own script below the call of
+# these, so there it comes last, both when something is installed and when it is removed.
+package_files() {
+  if [ -f "$root/lib/apk/packages/$1.list" ]; then cat "$root/lib/apk/packages/$1.list"; else cat "$root/usr/lib/opkg/info/$1.list" 2>/dev/null; fi
+}
+
 default_postinst() {
-  local root=$IPKG_INSTROOT name file status=0
-  name=$(basename "${1%.*}")
+  local root=$IPKG_INSTROOT name=$pkgname file status=0
+  [ -n "$name" ] || name=$(basename "${1%.*}")
+  if [ -z "$root" ]; then
+    for file in $(package_files "$name" | grep '^/etc/uci-defaults/'); do
+      ( [ -f "$file" ] && cd "$(dirname "$file")" && . "$file" ) && rm -f "$file"
+    done
+    uci commit
+  fi
   if [ -f "$root/usr/lib/opkg/info/$name.postinst-pkg" ]; then
     ( . "$root/usr/lib/opkg/info/$name.postinst-pkg" )
     status=$?
   fi
-  if [ -z "$root" ]; then
-    for file in $(grep -s '^/etc/uci-defaults/' "/usr/lib/opkg/info/$name.list"); do
-      [ -f "$file" ] || continue
-      ( . "$file" ) && rm -f "$file"
-    done
-    uci commit
-  fi
-  for file in $(grep -s '^/etc/init.d/' "$root/usr/lib/opkg/info/$name.list"); do
-    [ "$PKG_UPGRADE" = 1 ] || "$root$file" enable
-    [ -n "$root" ] || "$file" start
+  for file in $(package_files "$name" | grep '^/etc/init.d/'); do
+    if [ -n "$root" ]; then
+      /bin/sh "$root/etc/rc.common" "$root$file" enable
+      continue
+    fi
+    [ "$PKG_UPGRADE" = 1 ] || "$file" enable
+    "$file" start
   done
   return $status
 }
 
 default_prerm() {
-  local root=$IPKG_INSTROOT name file status=0
-  name=$(basename "${1%.*}")
+  local root=$IPKG_INSTROOT name=$pkgname file status=0
+  [ -n "$name" ] || name=$(basename "${1%.*}")
   if [ -f "$root/usr/lib/opkg/info/$name.prerm-pkg" ]; then
     ( . "$root/usr/lib/opkg/info/$name.prerm-pkg" )
     status=$?
   fi
-  for file in $(grep -s '^/etc/init.d/' "$root/usr/lib/opkg/info/$name.list"); do
-    [ "$PKG_UPGRADE" = 1 ] || "$root$file" disable
-    [ -n "$root" ] || "$file" stop
+  for file in $(package_files "$name" | grep '^/etc/init.d/'); do
+    if [ -n "$root" ]; then
+      /bin/sh "$root/etc/rc.common" "$root$file" disable
+      continue
+    fi
+    [ "$PKG_UPGRADE" = 1 ] || "$file" disable
+    "$file" stop
   done
   return $status
 }

@@ -1,6 +1,9 @@
-# A double of procd as init scripts see it: a service is a directory in /tmp/procd with an instance's command,
-# environment, watched files and data; a supervisor (/usr/libexec/supervise) runs each. A start that changes nothing
-# restarts nothing; a change of data reloads the firewall, as since OpenWrt 24.10.
+# A double of procd as init scripts see it, written from what is known of its procd.sh and service/*.c: a service is a
+# directory in /tmp/procd with one for each instance (command, environment, watched files, jail, data); a supervisor
+# (/usr/libexec/supervise) runs each. A start that changes nothing restarts nothing. To stop is to ask: until the program
+# has ended, or was killed after five seconds, its instance is there, runs, and shows its data, as in procd; a start in
+# that time runs it again afterwards. A change of data reloads the firewall, as since OpenWrt 24.10, unless there is a
+# file /etc/procd-tells-nobody.
 . /lib/functions/json.sh
 
 PROCD=/tmp/procd
@@ -9,7 +12,6 @@ procd_open_service() {
   _service=$PROCD/$1
   rm -rf "$_service.new"
   mkdir -p "$_service.new"
-  : >"$_service.new/data"
 }
 
 procd_open_instance() {
@@ -22,32 +24,33 @@ procd_quote() {
   for word in "$@"; do printf "'%s' " "$(printf '%s' "$word" | sed "s/'/'\\\\''/g")"; done
 }
 
+# A kind that procd.sh does not know is no parameter.
 procd_set_param() {
-  local kind=$1
-  shift
-  case $kind in
-    command | env | file | respawn | reload_signal | term_timeout | user | group | limits | nice | netdev | pidfile)
-      { procd_quote "$@"; echo; } >"$_instance/$kind"
-      [ "$kind" != file ] || md5sum "$@" >"$_instance/file-sums" 2>/dev/null
-      ;;
-    data) printf '%s\n' "$*" >"$_instance/param-data" ;;
-  esac
-  return 0
+  rm -f "$_instance/$1"
+  procd_append_param "$@"
 }
 
 procd_append_param() {
   local kind=$1
   shift
-  printf '%s%s\n' "$(cat "$_instance/$kind" 2>/dev/null)" "$(procd_quote "$@")" >"$_instance/$kind.new"
-  mv "$_instance/$kind.new" "$_instance/$kind"
+  case $kind in
+    command | env | file | respawn | netdev | limits | error | watch) procd_quote "$@" >>"$_instance/$kind" ;;
+    nice | term_timeout | reload_signal | pidfile | user | group | seccomp | capabilities | facility | vrf)
+      procd_quote "$1" >"$_instance/$kind"
+      ;;
+    stdout | stderr | no_new_privs) [ "$1" != 1 ] || : >"$_instance/$kind" ;;
+    data) printf '%s\n' "$*" >"$_instance/param-data" ;;
+  esac
+  [ "$kind" != file ] || eval "md5sum $(cat "$_instance/file")" >"$_instance/file-sums" 2>/dev/null
+  return 0
 }
 
 procd_open_data() { json_init; }
-procd_close_data() { json_lines >>"$_service.new/data"; }
+procd_close_data() { json_lines >>"$_instance/data"; }
 procd_close_instance() { :; }
 procd_open_trigger() { :; }
 procd_close_trigger() { :; }
-procd_add_reload_trigger() { :; }
+procd_add_reload_trigger() { printf '%s\n' "$@" >>"$_service.new/triggers"; }
 procd_add_reload_interface_trigger() { :; }
 procd_add_interface_trigger() { :; }
 procd_add_raw_trigger() { :; }
@@ -56,89 +59,168 @@ procd_add_reload_data_trigger() { :; }
 procd_add_validation() { :; }
 procd_open_validate() { :; }
 procd_close_validate() { :; }
-procd_add_jail() { :; }
-procd_add_jail_mount() { :; }
-procd_add_jail_mount_rw() { :; }
-
 procd_add_mdns() { :; }
 
+# Without ujail procd runs it as it is.
+procd_add_jail() {
+  local word
+  { printf -- '-n %s ' "$1"; shift; for word in "$@"; do
+    case $word in
+      log) printf -- '-l ' ;;
+      ubus) printf -- '-u ' ;;
+      procfs) printf -- '-p ' ;;
+      sysfs) printf -- '-s ' ;;
+      ronly) printf -- '-o ' ;;
+    esac
+  done; } >"$_instance/jail"
+}
+procd_add_jail_mount() { local each; for each in "$@"; do printf -- '-r %s ' "$each" >>"$_instance/jail-mount"; done; }
+procd_add_jail_mount_rw() { local each; for each in "$@"; do printf -- '-w %s ' "$each" >>"$_instance/jail-mount"; done; }
+
+# What reload_config and LuCI say: the firewall's init script is the only one with a trigger here.
 procd_set_config_changed() {
+  [ ! -e /tmp/changed ] || echo "$1" >>/tmp/changed
   [ "$1" = firewall ] && ( /etc/init.d/firewall reload </dev/null >/dev/null 2>&1 & )
   return 0
 }
 
+# procd does one thing after the other. Who dies with the lock is waited for two seconds.
+procd_locked() {
+  local waited=0
+  until mkdir "$PROCD.lock" 2>/dev/null || [ $waited -ge 200 ]; do
+    waited=$((waited + 1))
+    usleep 10000
+  done
+  "$@"
+  waited=$?
+  rmdir "$PROCD.lock" 2>/dev/null
+  return $waited
+}
+
+procd_data_changed() { [ -e /etc/procd-tells-nobody ] || procd_set_config_changed firewall; }
+
 procd_close_service() {
-  local old=$_service new=$_service.new instance name data_changed
+  local old=$_service new=$_service.new instance name
+  type service_triggers >/dev/null 2>&1 && service_triggers
   mkdir -p "$old"
-  cmp -s "$old/data" "$new/data" || data_changed=1
-  cp "$new/data" "$old/data"
+  rm -f "$old/deleted"
+  cp "$new/triggers" "$old/triggers" 2>/dev/null
   for instance in "$new"/instance-*; do
     [ -d "$instance" ] || continue
     name=${instance##*/}
-    procd_settle "$instance" "$old/$name"
+    procd_locked procd_settle "$instance" "$old/$name"
   done
   for instance in "$old"/instance-*; do
     [ -d "$instance" ] || continue
-    [ -d "$new/${instance##*/}" ] || procd_end "$instance"
+    [ -d "$new/${instance##*/}" ] || procd_locked procd_end "$instance"
   done
   rm -rf "$new"
-  [ -z "$data_changed" ] || procd_set_config_changed firewall
 }
 
-# Starts, restarts, signals or leaves alone one instance.
+# Starts, restarts, signals or leaves alone one instance. What procd compares is in instance_config_changed(): neither
+# the capabilities nor the data, but every mount of the jail.
 procd_settle() {
-  local wanted=$1 held=$2 kind same=1
+  local wanted=$1 held=$2 kind same=1 data
   [ -s "$wanted/command" ] || return 0
-  for kind in command env file file-sums user netdev; do
+  for kind in command env netdev file file-sums nice facility user group pidfile respawn seccomp limits jail-mount error; do
     cmp -s "$wanted/$kind" "$held/$kind" 2>/dev/null || [ ! -e "$wanted/$kind" -a ! -e "$held/$kind" ] || same=
   done
-  if [ -n "$same" ] && procd_alive "$held"; then return 0; fi
-  if procd_alive "$held" && [ -s "$wanted/reload_signal" ] && cmp -s "$wanted/command" "$held/command"; then
-    eval "kill -s $(cat "$wanted/reload_signal") $(cat "$held/pid")"
-    cp "$wanted"/* "$held"/
-    return 0
+  cmp -s "$wanted/data" "$held/data" 2>/dev/null || [ ! -e "$wanted/data" -a ! -e "$held/data" ] || data=1
+  # What waits to be run again is run now.
+  [ ! -e "$held/rests" ] || kill -9 "$(cat "$held/supervisor")" 2>/dev/null
+  if procd_alive "$held" && [ ! -e "$held/rests" ] && [ ! -e "$held/ended" ]; then
+    procd_replace "$wanted" "$held"
+    if [ -z "$same" ] && [ -s "$wanted/reload_signal" ]; then eval "kill -s $(cat "$wanted/reload_signal") $(cat "$held/pid")"
+    elif [ -z "$same" ]; then procd_end "$held" again; fi
+  elif procd_alive "$held" && [ ! -e "$held/rests" ]; then
+    procd_replace "$wanted" "$held"
+    : >"$held/again"
+  else
+    rm -rf "$held"
+    mkdir -p "$held"
+    procd_replace "$wanted" "$held"
+    procd_run "$held"
   fi
-  procd_end "$held"
-  mkdir -p "$held"
-  cp "$wanted"/* "$held"/
-  ( setsid /usr/libexec/supervise "$held" </dev/null >/dev/null 2>&1 3>&- & )
+  [ -z "$data" ] || procd_data_changed
 }
 
-procd_alive() { [ -s "$1/supervisor" ] && kill -0 "$(cat "$1/supervisor")" 2>/dev/null; }
+procd_replace() {
+  local kind
+  for kind in "$2"/*; do
+    case ${kind##*/} in pid | supervisor | rests | ended | again | output | errors) ;; *) rm -f "$kind" ;; esac
+  done
+  cp "$1"/* "$2"/
+}
 
-# TERM, and KILL when the time is up.
+procd_run() { ( setsid /usr/libexec/supervise "$1" </dev/null >/dev/null 2>&1 3>&- & ); }
+
+procd_alive() { [ -s "$1/supervisor" ] && kill -0 "$(cat "$1/supervisor" 2>/dev/null)" 2>/dev/null; }
+
+# TERM now, and KILL when the time is up; nobody waits for it. Then it is gone, or runs again.
 procd_end() {
-  local supervisor pid waited=0 patience=5
-  procd_alive "$1" || { rm -rf "$1"; return 0; }
-  supervisor=$(cat "$1/supervisor")
-  pid=$(cat "$1/pid" 2>/dev/null)
-  [ ! -s "$1/term_timeout" ] || eval "patience=$(cat "$1/term_timeout")"
+  local pid
+  [ ! -e "$1/rests" ] || kill -9 "$(cat "$1/supervisor")" 2>/dev/null
+  if [ -e "$1/rests" ] || ! procd_alive "$1"; then
+    procd_gone "$1"
+    return 0
+  fi
   : >"$1/ended"
+  [ -z "$2" ] || : >"$1/again"
+  pid=$(cat "$1/pid" 2>/dev/null)
   [ -z "$pid" ] || kill "$pid" 2>/dev/null
-  while kill -0 "$supervisor" 2>/dev/null; do
+  ( procd_watch "$1" "$pid" </dev/null >/dev/null 2>&1 3>&- & )
+}
+
+# What becomes of the instance then is the supervisor's to see to.
+procd_watch() {
+  local waited=0 patience=5
+  [ ! -s "$1/term_timeout" ] || eval "patience=$(cat "$1/term_timeout")"
+  while procd_alive "$1" && [ -e "$1/ended" ]; do
     waited=$((waited + 1))
-    if [ $waited -gt $((patience * 20)) ]; then
-      [ -z "$pid" ] || kill -9 "$pid" 2>/dev/null
-      kill -9 "$supervisor" 2>/dev/null
-      break
-    fi
+    [ $waited -le $((patience * 20)) ] || [ -z "$2" ] || kill -9 "$2" 2>/dev/null
     usleep 50000
   done
+}
+
+# The supervisor's question when the program has ended: is it to run again?
+procd_ended() {
+  if [ -e "$1/again" ]; then rm -f "$1/again" "$1/ended"
+  elif [ -e "$1/ended" ]; then procd_gone "$1"
+  elif [ -e "$1/respawn" ]; then : >"$1/rests"
+  else : >"$1/rests"; return 1; fi
+}
+
+procd_gone() {
+  local had
+  [ -s "$1/data" ] && had=1
   rm -rf "$1"
+  [ -z "$had" ] || procd_data_changed
+  ls -d "${1%/*}"/instance-* >/dev/null 2>&1 || [ ! -e "${1%/*}/deleted" ] || rm -rf "${1%/*}"
 }
 
 procd_kill() {
-  local instance had
-  for instance in "$PROCD/$1"/instance-*; do [ -d "$instance" ] && procd_end "$instance"; done
-  [ -s "$PROCD/$1/data" ] && had=1
-  rm -rf "${PROCD:?}/$1"
-  [ -z "$had" ] || procd_set_config_changed firewall
+  local instance
+  [ -d "$PROCD/$1" ] || { echo 'Command failed: Not found' >&2; return 0; }
+  : >"$PROCD/$1/deleted"
+  for instance in "$PROCD/$1"/instance-*; do [ -d "$instance" ] && procd_locked procd_end "$instance"; done
+  ls -d "$PROCD/$1"/instance-* >/dev/null 2>&1 || rm -rf "${PROCD:?}/$1"
 }
 
+# Not while procd waits to run it again, but until the supervisor has seen it end.
 procd_running() {
   local instance
-  for instance in "$PROCD/$1"/instance-*; do procd_alive "$instance" && return 0; done
+  for instance in "$PROCD/$1"/instance-*; do
+    procd_alive "$instance" && [ ! -e "$instance/rests" ] && return 0
+  done
   return 1
+}
+
+procd_status() {
+  [ -d "$PROCD/$1" ] || { echo inactive; return 3; }
+  ls -d "$PROCD/$1"/instance-* >/dev/null 2>&1 || { echo 'active with no instances'; return 0; }
+  procd_running "$1" && { echo running; return 0; }
+  echo 'not running'
+  return 5
 }
 
 procd_send_signal() {

@@ -2,7 +2,7 @@
 # to a ruleset of firewall4's shape.
 
 /^ubus / {
-  id = $2 "[" $3 "]"
+  id = $2 " rule " $3
   if (!(id in seen)) { seen[id] = 1; published[++publishedCount] = id }
   value = $5
   for (i = 6; i <= NF; i++) value = value " " $i

@@ -42,7 +42,7 @@ const SENTENCES = [
 	[ 'the kernel counts the traffic of flows', _('the kernel counts the traffic of flows') ],
 	[ 'the kernel does not count the traffic of flows, so none is shown', _('the kernel does not count the traffic of flows, so none is shown') ],
 	[ 'Run: sysctl -w net.netfilter.nf_conntrack_acct=1', _('Run: sysctl -w net.netfilter.nf_conntrack_acct=1') ],
-	[ 'not looked for: there is no pidof', _('not looked for: there is no pidof') ],
+	[ 'not looked for from here: the init script looks when it starts', _('not looked for from here: the init script looks when it starts') ],
 	[ 'no other port-mapping daemon runs', _('no other port-mapping daemon runs') ],
 	[ '%s runs too', _('%s runs too') ],
 	[ 'Run: /etc/init.d/%s disable; /etc/init.d/%s stop', _('Run: /etc/init.d/%s disable; /etc/init.d/%s stop') ],
