@@ -86,6 +86,22 @@ export function makeLab(name) {
   return lab
 }
 
+/**
+ * To the router the first hosts of the load are devices of their own, each with a MAC address: limits are a device's,
+ * and an address alone makes none.
+ */
+export function asDevices({ lan, router }, hosts) {
+  const macOf = n => `02:00:00:00:00:${n.toString(16).padStart(2, '0')}`
+  const prefix = LAN.hosts.replace(/[0-9]+$/, '')
+  batch(
+    router,
+    Array.from({ length: hosts }, (_, n) => `neigh replace ${prefix}${n} lladdr ${macOf(n)} dev br-lan nud permanent`),
+  )
+  // What is sent to them, lan0 takes for its own.
+  const chain = 'chain arriving {\ntype filter hook ingress device "lan0" priority 0\nmeta pkttype set host\n}'
+  run(inside(lan, ['nft', '-f', '-']), { input: `table netdev lan {\n${chain}\n}\n` })
+}
+
 /** The command, to be run in a namespace. */
 export const inside = (namespace, command) => ['nsenter', `--net=/run/netns/${namespace}`, ...command]
 

@@ -2,7 +2,7 @@
 // the other at every step, in several rounds. QUICK=1: to see that it works. ONLY=peer,quickjs,node: these servers.
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
-import { inside, LAN, makeLab, memory, ROOT, runBeside, TOOLS } from './lab.mjs'
+import { asDevices, inside, LAN, makeLab, memory, ROOT, runBeside, TOOLS } from './lab.mjs'
 import { fill, rested } from './measure.mjs'
 import { SERVERS, start, stop } from './servers.mjs'
 
@@ -32,6 +32,7 @@ async function main() {
   for (const each of servers) {
     const lab = makeLab(`ubench${process.pid}-${each.id}`)
     labs.push(lab)
+    asDevices(lab, HOSTS)
     running.push(await start(each, lab))
   }
   const results = Object.fromEntries(running.map(({ server: { id } }) => [id, { levels: {} }]))
