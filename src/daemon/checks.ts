@@ -1,10 +1,12 @@
 /** What `portico check` has to look up: the firewall of the system, other daemons, the kernel's switches. */
+
 import { utf8Decode } from '../base/text.ts'
 import { milliseconds } from '../base/time.ts'
 import type { Facts, FirewallFact } from '../control/check.ts'
 import { checksOf } from '../control/check.ts'
 import type { Check, Status } from '../control/world.ts'
 import type { Platform } from '../platform/platform.ts'
+import { isJailed } from './jail.ts'
 
 /** Never rejects. */
 export async function runChecks(platform: Platform, status: Status, markBit: number): Promise<readonly Check[]> {
@@ -41,7 +43,7 @@ function accounting(platform: Platform): boolean | undefined {
 
 /** `undefined`: other programs cannot be seen; ujail gives a jail a process table of its own. */
 async function rivals(platform: Platform): Promise<readonly string[] | undefined> {
-  if (platform.environment('container') === 'ujail') return undefined
+  if (isJailed(platform)) return undefined
   const running: string[] = []
   for (const name of RIVALS) {
     const { status } = await platform.run(['pidof', name], PATIENCE)

@@ -2,6 +2,7 @@
  * What the daemon wrote about itself, kept for `/log print` beside the journal of the mappings, and the one place that
  * writes to standard error. syslog adds time and name, so a line begins with its topics, as RouterOS shows them.
  */
+
 import type { Detail, Log, Severity } from '../base/log.ts'
 import { oneLine } from '../base/text.ts'
 import type { Instant } from '../base/time.ts'
@@ -11,6 +12,7 @@ import { Journal } from '../core/journal.ts'
 import type { Event } from '../core/record.ts'
 import { severityOf, textOf } from '../core/record.ts'
 import type { Platform } from '../platform/platform.ts'
+import { isJailed } from './jail.ts'
 
 const RANK: Record<Severity, number> = { error: 0, warning: 1, info: 2, debug: 3 }
 const LONGEST_LINE = 800
@@ -24,15 +26,15 @@ export class Diary {
   readonly #platform: Platform
   readonly #lines: { readonly at: Instant; readonly line: Omit<JournalLine, 'time'> }[] = []
   /**
-   * procd files standard output under daemon.info and standard error under daemon.err, whatever a line says. Its jail
-   * (ujail) sets `container`, and older ones pass nothing else on.
+   * procd files standard output under daemon.info and standard error under daemon.err, whatever a line says. It says so
+   * by PORTICO_LOG, which may not come through its jail.
    */
   readonly #isSplit: boolean
   #level: Severity = 'info'
 
   constructor(platform: Platform) {
     this.#platform = platform
-    this.#isSplit = platform.environment('PORTICO_LOG') === 'split' || platform.environment('container') === 'ujail'
+    this.#isSplit = platform.environment('PORTICO_LOG') === 'split' || isJailed(platform)
     this.journal = new Journal((severity, line, event) => {
       this.#write(severity, topicsOf(event).join(), line)
       this.heard(event)
