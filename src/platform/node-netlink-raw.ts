@@ -13,15 +13,12 @@
  */
 import type { Socket } from 'node:net'
 import { filterBytes } from './netlink-filter.ts'
+import { RECEIVE_BUFFER, SEND_BUFFER } from './netlink-limits.ts'
 import type { Addon } from './node-addon.ts'
 import type { NetlinkOptions } from './platform.ts'
 
 /** linux/netlink.h */
 const PROTOCOL = { route: 0 /* NETLINK_ROUTE */, netfilter: 12 /* NETLINK_NETFILTER */ } as const
-
-/** SO_RCVBUF and SO_SNDBUF: without the addon cut to net.core.rmem_max and wmem_max (net/core/sock.c). */
-const RECEIVE_BUFFER = 4 << 20
-const SEND_BUFFER = 32 << 20
 
 /** Replies come in pieces of at most 32 KiB (netlink_dump in net/netlink/af_netlink.c); an error may echo its request. */
 const ROOM = 128 << 10
@@ -117,6 +114,7 @@ export class RawNetlink {
     fs.closeSync(this.#fd)
     this.#native = tools.newNative(PROTOCOL[options.family])
     try {
+      // Cut to net.core.rmem_max and wmem_max (net/core/sock.c); the addon goes beyond.
       this.#native.setRecvBufferSize(RECEIVE_BUFFER)
       this.#native.setSendBufferSize(SEND_BUFFER)
       if (addon !== undefined) this.#improve(addon, options)

@@ -10,6 +10,7 @@
  * (CAP_NET_ADMIN, netlink_sendmsg in net/netlink/af_netlink.c).
  */
 
+import { BURST, DRAIN, MOST_WAITING } from './netlink-limits.ts'
 import type { Addon } from './node-addon.ts'
 import { systemError } from './node-errors.ts'
 import type { NetlinkTools } from './node-netlink-raw.ts'
@@ -17,12 +18,6 @@ import { netlinkTools, RawNetlink } from './node-netlink-raw.ts'
 import type { NetlinkOptions, NetlinkSocket } from './platform.ts'
 import { SystemError } from './platform.ts'
 
-/** Datagrams that a socket may deliver in one turn of the event loop: each may hold a hundred entries of a dump. */
-const BURST = 4
-/** Datagrams one `drain` may deliver; notices that never end must not hold the process. */
-const DRAIN = 4096
-/** More than the receive buffer holds: the kernel charges at least 512 bytes for each. */
-const MOST_WAITING = 32_768
 /** A socket that cannot be opened anew (no descriptor is free) is tried again after so many ms. */
 const RETRY = 1000
 

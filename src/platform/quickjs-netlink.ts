@@ -1,21 +1,9 @@
 /** Netlink sockets on QuickJS. */
 import { filterBytes } from './netlink-filter.ts'
+import { BURST, DRAIN, MOST_WAITING, RECEIVE_BUFFER, SEND_BUFFER } from './netlink-limits.ts'
 import type { NetlinkOptions, NetlinkSocket } from './platform.ts'
 import { SystemError } from './platform.ts'
 import type { Loop } from './quickjs-loop.ts'
-
-/** Datagrams that one socket may deliver in one round: each may hold a hundred entries of a dump, or one notice. */
-const BURST = 4
-
-/** Datagrams one `drain` may deliver; notices that never end must not hold the process. */
-const DRAIN = 4096
-
-/** More than the receive buffer holds: the kernel charges at least 512 bytes for each. */
-const MOST_WAITING = 32_768
-
-/** Room for the notices of a large change, and for one batch with all elements of a large table. */
-const NOTICE_BUFFER = 4 << 20
-const BATCH_BUFFER = 32 << 20
 
 export function openNetlink(loop: Loop, options: NetlinkOptions): NetlinkSocket {
   const { sys } = loop
@@ -102,8 +90,8 @@ function prepare(loop: Loop, fd: number, options: NetlinkOptions, name: string) 
   const buffer = (forced: number, polite: number, size: number) => {
     if (sys.setOption(fd, sys.SOL_SOCKET, forced, size) < 0) sys.setOption(fd, sys.SOL_SOCKET, polite, size)
   }
-  buffer(sys.SO_RCVBUFFORCE, sys.SO_RCVBUF, NOTICE_BUFFER)
-  buffer(sys.SO_SNDBUFFORCE, sys.SO_SNDBUF, BATCH_BUFFER)
+  buffer(sys.SO_RCVBUFFORCE, sys.SO_RCVBUF, RECEIVE_BUFFER)
+  buffer(sys.SO_SNDBUFFORCE, sys.SO_SNDBUF, SEND_BUFFER)
   if (options.extendedAck) loop.check(sys.setOption(fd, sys.SOL_NETLINK, sys.NETLINK_EXT_ACK, 1), name)
   const filter = filterBytes(options)
   if (filter !== undefined) loop.check(sys.netlinkFilter(fd, filter.buffer, 0, filter.length), `${name}, filter`)
