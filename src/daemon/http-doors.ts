@@ -26,6 +26,8 @@ export interface HttpDoorsParts {
   readonly log: Log
   readonly links: LinkView
   readonly macOf: (host: Ip, device: string) => Mac | undefined
+  /** Called once for each connection, before `macOf` is. */
+  readonly met: (host: Ip, device: string) => void
   /** `holderNow`: whose it is, as far as that is known by now. */
   readonly accept: (stream: Stream, handle: HttpHandler, holderNow: () => Holder) => void
   readonly handlerOf: (door: HttpDoor) => HttpHandler
@@ -83,18 +85,18 @@ export class HttpDoors implements Timed {
   }
 
   #open(door: HttpDoor): Promise<Listener> {
-    const { platform, links, accept, handlerOf, macOf } = this.#parts
+    const { platform, links, accept, handlerOf, macOf, met } = this.#parts
     const { address, port, device } = door
     const handle = handlerOf(door)
     return platform.listen({ address, port, device }, stream => {
       const ip = stream.peer?.ip
-      if (ip === undefined || !links.isHost(ip, device)) stream.close()
-      else
-        accept(
-          stream,
-          handle,
-          deviceBehind(ip, () => macOf(ip, device)),
-        )
+      if (ip === undefined || !links.isHost(ip, device)) {
+        stream.close()
+        return
+      }
+      met(ip, device)
+      const holderNow = deviceBehind(ip, () => macOf(ip, device))
+      accept(stream, handle, holderNow)
     })
   }
 }

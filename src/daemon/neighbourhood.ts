@@ -59,14 +59,11 @@ export class Neighbourhood implements Timed {
   }
 
   /**
-   * The same of a host that we have a connection with: to answer it the kernel had to find its link address, and may
-   * have told us a moment after it told us of the connection.
+   * A connection with this host has come: to answer it the kernel had to find its link address, and may tell us of that
+   * a moment after it told us of the connection.
    */
-  macOfConnected(host: Ip, device: string): Mac | undefined {
-    const known = this.macOf(host, device)
-    if (known !== undefined) return known
-    this.#open?.catchUp()
-    return this.macOf(host, device)
+  met(host: Ip, device: string): void {
+    if (this.macOf(host, device) === undefined) this.#open?.catchUp()
   }
 
   /**

@@ -64,7 +64,8 @@ export function upnpParts(running: Running, { noise, rate }: Shared): UpnpParts 
     server: `${systemToken(platform)} UPnP/1.1 Portico/${RELEASE}`,
     texts,
     page: (request, from) => page(request, from, shown),
-    macOf: (host, device) => running.neighbourhood.macOfConnected(host, device),
+    macOf: (host, device) => running.neighbourhood.macOf(host, device),
+    met: (host, device) => running.neighbourhood.met(host, device),
     isLinkUp: () => {
       const link = external()
       return link?.up === true && link.carrier

@@ -51,6 +51,8 @@ export interface UpnpParts {
   readonly texts: () => DeviceTexts
   readonly page: Page
   readonly macOf: (host: Ip, device: string) => Mac | undefined
+  /** A connection has come: `macOf` shall know of it what the kernel does. */
+  readonly met: (host: Ip, device: string) => void
   /** Whether the external link works, for the event that says so. */
   readonly isLinkUp: () => boolean
   /** `wakeAt` may have changed. */
@@ -129,6 +131,7 @@ export class UpnpService implements Timed {
       log,
       links,
       macOf: parts.macOf,
+      met: parts.met,
       accept: (stream, handler, holderNow) => this.#server.accept(stream, handler, holderNow),
       handlerOf: door => site.handlerOf(door),
       rearm,
