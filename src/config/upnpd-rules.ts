@@ -104,7 +104,10 @@ function commonAccess(settings: UciSection): Access {
   return {
     network: undefined,
     rejects: settings.options.has('reject_ports') ? words(settings, 'reject_ports') : UNSAFE,
-    accepts: [...presetPorts(single(settings, 'access_defaults') ?? 'none'), ...words(settings, 'accept_ports')],
+    accepts: [
+      ...(presetPorts(single(settings, 'access_defaults') ?? 'none') ?? []),
+      ...words(settings, 'accept_ports'),
+    ],
     asksEntries,
     refusesRest: true,
   }
@@ -121,11 +124,12 @@ function networkAccess(section: UciSection, say: Report): Access {
   const name = single(section, 'interface')
   const title = `internal_network${name === undefined ? '' : ` ${name}`}, line ${section.place.line}`
   sayUnknown(section, NETWORK_OPTIONS, title, say)
-  if (!Object.hasOwn(PRESETS, preset)) say(`${title}: the preset '${preset}' is not known, nothing is accepted by it`)
+  const usual = presetPorts(preset)
+  if (usual === undefined) say(`${title}: the preset '${preset}' is not known, nothing is accepted by it`)
   return {
     network: name !== undefined && isDeviceName(name) ? name : undefined,
     rejects: rejects.length > 0 ? rejects.flatMap(each => words(section, each)) : UNSAFE,
-    accepts: [...presetPorts(preset), ...accepts],
+    accepts: [...(usual ?? []), ...accepts],
     asksEntries: isLast ? single(section, 'ignore_acl') !== '1' : told === '1',
     refusesRest: isLast || (preset !== 'none' && preset !== '0'),
   }
@@ -135,7 +139,8 @@ function networkAccess(section: UciSection, say: Report): Access {
 const OLD_NAMES = ['acl_preset', 'acl_accept_ports', 'acl_reject_ports', 'acl_custom_first', 'custom_acl_before']
 const NETWORK_OPTIONS = ['interface', 'access_preset', 'accept_ports', 'reject_ports', 'ignore_acl', ...OLD_NAMES]
 
-const presetPorts = (preset: string): readonly string[] => (Object.hasOwn(PRESETS, preset) ? PRESETS[preset] : []) ?? []
+const presetPorts = (preset: string): readonly string[] | undefined =>
+  Object.hasOwn(PRESETS, preset) ? PRESETS[preset] : undefined
 
 const accepted = (access: Access, say: Report): NewSection[] =>
   access.accepts.flatMap(ports => listed('allow', ports, access, say))
