@@ -48,8 +48,26 @@ package_files() {
   if [ -f "$root/lib/apk/packages/$1.list" ]; then cat "$root/lib/apk/packages/$1.list"; else cat "$root/usr/lib/opkg/info/$1.list" 2>/dev/null; fi
 }
 
+# Of a package: `postinst` or `prerm`, where it has one of its own.
+own_script() {
+  [ ! -f "$root/usr/lib/opkg/info/$1.$2-pkg" ] || ( . "$root/usr/lib/opkg/info/$1.$2-pkg" )
+}
+
+# Of a package: `enable` and `start`, or `disable` and `stop`. In a root that does not run, the first alone.
+each_service() {
+  local file
+  for file in $(package_files "$1" | grep '^/etc/init.d/'); do
+    if [ -n "$root" ]; then
+      /bin/sh "$root/etc/rc.common" "$root$file" "$2"
+      continue
+    fi
+    [ "$PKG_UPGRADE" = 1 ] || "$file" "$2"
+    "$file" "$3"
+  done
+}
+
 default_postinst() {
-  local root=$IPKG_INSTROOT name=$pkgname file status=0
+  local root=$IPKG_INSTROOT name=$pkgname file status
   [ -n "$name" ] || name=$(basename "${1%.*}")
   if [ -z "$root" ]; then
     for file in $(package_files "$name" | grep '^/etc/uci-defaults/'); do
@@ -57,35 +75,17 @@ default_postinst() {
     done
     uci commit
   fi
-  if [ -f "$root/usr/lib/opkg/info/$name.postinst-pkg" ]; then
-    ( . "$root/usr/lib/opkg/info/$name.postinst-pkg" )
-    status=$?
-  fi
-  for file in $(package_files "$name" | grep '^/etc/init.d/'); do
-    if [ -n "$root" ]; then
-      /bin/sh "$root/etc/rc.common" "$root$file" enable
-      continue
-    fi
-    [ "$PKG_UPGRADE" = 1 ] || "$file" enable
-    "$file" start
-  done
+  own_script "$name" postinst
+  status=$?
+  each_service "$name" enable start
   return $status
 }
 
 default_prerm() {
-  local root=$IPKG_INSTROOT name=$pkgname file status=0
+  local root=$IPKG_INSTROOT name=$pkgname status
   [ -n "$name" ] || name=$(basename "${1%.*}")
-  if [ -f "$root/usr/lib/opkg/info/$name.prerm-pkg" ]; then
-    ( . "$root/usr/lib/opkg/info/$name.prerm-pkg" )
-    status=$?
-  fi
-  for file in $(package_files "$name" | grep '^/etc/init.d/'); do
-    if [ -n "$root" ]; then
-      /bin/sh "$root/etc/rc.common" "$root$file" disable
-      continue
-    fi
-    [ "$PKG_UPGRADE" = 1 ] || "$file" disable
-    "$file" stop
-  done
+  own_script "$name" prerm
+  status=$?
+  each_service "$name" disable stop
   return $status
 }
