@@ -5,7 +5,7 @@ import { tableView } from '../support/kernel.ts'
 import { LAN, type Lab, makeLab, WAN } from '../support/lab.ts'
 import { askMap } from '../support/natpmp.ts'
 import { until } from '../support/process.ts'
-import type { PorticoUci, Server } from '../support/server.ts'
+import { type PorticoUci, reload, type Server } from '../support/server.ts'
 import { addMapping, httpRaw, startUpnp, subscribe, upnpCode, upnpUci } from '../support/upnp.ts'
 import { ENGINES } from './under-test.ts'
 
@@ -24,12 +24,8 @@ describe.each(ENGINES)('on %s', engine => {
     ((await server.json(`/log print where message~"${text}"`)) as readonly { readonly message: string }[]).map(
       ({ message }) => message,
     )
-  const reload = async (options: PorticoUci) => {
-    const { length } = server.output
-    server.configure(upnpUci({ ...options, upnp: { show_dummy_rule: '0', ...options.upnp } }))
-    server.process.signal('SIGHUP')
-    await server.process.waitFor(/reading the configuration again/, 5000, length)
-  }
+  const configure = (options: PorticoUci) =>
+    reload(server, upnpUci({ ...options, upnp: { show_dummy_rule: '0', ...options.upnp } }))
   const silent = async (ask: Promise<Heard>) => ((await ask).got === 'reply' ? undefined : true)
   const flows = async (port: number) => {
     const [udp, tcp] = [await lab.world.udpFlow(), await lab.world.tcpFlow([WAN, port])]
@@ -72,13 +68,13 @@ describe.each(ENGINES)('on %s', engine => {
     const other = await lab.world.tcpFlow([WAN, 4162])
     expect(await other.ask('one')).toMatchObject({ got: 'reply' })
     const running = await flows(4161)
-    await reload({
+    await configure({
       more: `config permission\n\toption action 'deny'\n\toption internal_address '${lab.a.ip}'\n\toption comment 'not A'\n`,
     })
     await running.end()
     expect(await other.ask('two')).toMatchObject({ got: 'reply' })
     expect((await log('not A')).filter(line => line.startsWith('removed'))).toHaveLength(2)
-    await reload({})
+    await configure({})
     await Promise.all([running.close(), other.close()])
   })
 
@@ -95,7 +91,7 @@ describe.each(ENGINES)('on %s', engine => {
     server.process.signal('SIGHUP')
     await until('its flow has ended', () => silent(flow.ask([WAN, 4163], 'two', 200)), 8000)
     expect((await tableView(server)).map(({ external }) => external)).not.toContain(`${WAN}:4163`)
-    await reload({})
+    await configure({})
     await flow.close()
   })
 })

@@ -5,7 +5,7 @@ import { GUEST, LAN, type Lab, makeLab, WAN } from '../support/lab.ts'
 import { askAddress, askMap } from '../support/natpmp.ts'
 import { until } from '../support/process.ts'
 import { expectNoReach, expectReach } from '../support/reach.ts'
-import type { PorticoUci, Server } from '../support/server.ts'
+import { reload } from '../support/server.ts'
 import {
   addMapping,
   httpRaw,
@@ -31,12 +31,6 @@ describe.each(ENGINES)('on %s', engine => {
   })
   afterEach(() => lab?.close())
 
-  const reload = async (server: Server, options: PorticoUci) => {
-    const { length } = server.output
-    server.configure(upnpUci(options))
-    server.process.signal('SIGHUP')
-    await server.process.waitFor(/reading the configuration again/, 5000, length)
-  }
   const locations = async (host: 'a' | 'guest') =>
     (await searchFor(lab[host], GATEWAY)).map(({ fields }) => fields['LOCATION'])
   const description = (host = `${LAN}:5000`) => httpRaw(lab.a, LAN, request('GET', '/rootDesc.xml', {}, '', host))
@@ -46,7 +40,7 @@ describe.each(ENGINES)('on %s', engine => {
     const server = await startUpnp(lab, engine)
     expect(await locations('a')).toEqual([`http://${LAN}:5000/igd1.xml`])
     const ears = await listenTo(lab.a)
-    await reload(server, { upnp: { http_port: '5077' } })
+    await reload(server, upnpUci({ upnp: { http_port: '5077' } }))
     await until(
       'the new place is announced',
       async () =>
@@ -74,7 +68,7 @@ describe.each(ENGINES)('on %s', engine => {
     expect(await askAddress(lab.a)).toMatchObject({ result: 0, address: WAN })
     expect(await locations('a')).toEqual([])
     expect(statusOf(await description())).toBe(0)
-    await reload(server, only('upnp'))
+    await reload(server, upnpUci(only('upnp')))
     await until('UPnP is there', async () => statusOf(await description()) === 200 || undefined)
     expect(await locations('a')).toEqual([`http://${LAN}:5000/igd1.xml`])
     expect((await lab.a.udpAsk([LAN, 5351], '0000', 300)).got).not.toBe('reply')
@@ -111,7 +105,7 @@ describe.each(ENGINES)('on %s', engine => {
     const first = await startUpnp(lab, engine)
     const before = await udn()
     expect(before).toMatch(/^uuid:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/)
-    await reload(first, { upnp: { friendly_name: 'Hall' } })
+    await reload(first, upnpUci({ upnp: { friendly_name: 'Hall' } }))
     await until('the name', async () => (await description()).includes('Hall') || undefined)
     expect(await udn()).toBe(before)
     await first.stop()
@@ -137,7 +131,7 @@ describe.each(ENGINES)('on %s', engine => {
     await expectReach(lab, 'tcp', 4105, lab.a)
     const flow = await lab.world.tcpFlow([WAN, 4105])
     expect((await flow.ask('one')).got).toBe('reply')
-    await reload(second, {})
+    await reload(second, upnpUci())
     await until(
       'it is closed',
       async () => (await kernelView(lab)).forward.every(({ external }) => !external.endsWith(':4105')) || undefined,

@@ -2,11 +2,11 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { A6, addIpv6, B6, expectNoReach6, expectReach6, LAN6, WAN6, WORLD6 } from '../support/ipv6.ts'
 import { kernelView, tableView } from '../support/kernel.ts'
-import { LAN, type Lab, makeLab, WAN, WORLD } from '../support/lab.ts'
+import { LAN, type Lab, makeLab, moveWan, WAN, WORLD } from '../support/lab.ts'
 import { askMap } from '../support/natpmp.ts'
 import { until } from '../support/process.ts'
 import { expectNoReach, expectReach } from '../support/reach.ts'
-import type { PorticoUci, Server } from '../support/server.ts'
+import { type PorticoUci, reload, type Server } from '../support/server.ts'
 import {
   addMapping,
   addPinhole,
@@ -38,22 +38,12 @@ describe.each(ENGINES)('on %s', engine => {
   const call = (text: string) => httpRaw(lab.a, LAN, text)
   const code = async (text: string) => upnpCode(await call(text))
   const code6 = async (host: 'a' | 'b', text: string) => upnpCode(await httpRaw(lab[host], LAN6, text))
-  const reload = async (options: PorticoUci, change: (text: string) => string = text => text) => {
-    const { length } = server.output
+  const configure = async (options: PorticoUci, change: (text: string) => string = text => text) => {
     const uci = upnpUci(options)
-    server.configure({ ...uci, firewall: change(uci['firewall'] as string) })
-    server.process.signal('SIGHUP')
-    await server.process.waitFor(/reading the configuration again/, 5000, length)
+    await reload(server, { ...uci, firewall: change(uci['firewall'] as string) })
     // The next change of the table waits for the reload.
     await until('the options are read', async () => ((await server.console('status')).status === 0 ? true : undefined))
   }
-  const ip = (lines: readonly string[]) => lab.router.must(['ip', '-batch', '-'], { input: `${lines.join('\n')}\n` })
-  const move = (from: string, to: string) =>
-    ip([
-      `address delete ${from}/24 dev wan0`,
-      `address add ${to}/24 brd + dev wan0`,
-      `route add default via ${WORLD} dev wan0 onlink`,
-    ])
   const listed = async () => (await tableView(server)).map(({ external }) => external).sort()
   const entry = (index: number) => call(soap('GetGenericPortMappingEntry', { NewPortMappingIndex: index }))
 
@@ -70,7 +60,7 @@ describe.each(ENGINES)('on %s', engine => {
     })
     test('off: an empty table is empty', async () => {
       expect(await code(soap('DeletePortMapping', key(4101)))).toBe(0)
-      await reload({ upnp: { show_dummy_rule: '0' } })
+      await configure({ upnp: { show_dummy_rule: '0' } })
       await until('it is gone', async () => upnpCode(await entry(0)) === 713 || undefined)
     })
   })
@@ -79,7 +69,7 @@ describe.each(ENGINES)('on %s', engine => {
     expect(await code(addMapping(lab.a.ip, 4102, 4100))).toBe(0)
     expect(await code6('a', addPinhole(A6, 4100))).toBe(0)
     await expectReach6(lab, 'udp', A6, 4100)
-    await reload({ upnp: { nat_traversal: '0' } })
+    await configure({ upnp: { nat_traversal: '0' } })
     await until('they are closed', async () => (await listed()).length === 0 || undefined)
     expect(server.output).toMatch(/removed tcp .*:4102 .*upnp is off or may not forward ports/)
     await expectNoReach(lab, 'tcp', 4102)
@@ -90,7 +80,7 @@ describe.each(ENGINES)('on %s', engine => {
     expect(await code6('a', addPinhole(A6, 4100))).toBe(703)
     expect((await askMap(lab.a, { transport: 'tcp', internal: 4100, external: 4103 })).result).toBe(0)
     expect((await askMap(lab.a, { transport: 'tcp', internal: 4100, lifetime: 0 })).result).toBe(0)
-    await reload({})
+    await configure({})
     await until('it opens', async () => (await code(addMapping(lab.a.ip, 4102, 4100))) === 0 || undefined)
     await expectReach(lab, 'tcp', 4102, lab.a)
   })
@@ -98,23 +88,23 @@ describe.each(ENGINES)('on %s', engine => {
   test('a permission by an IPv6 prefix decides about pinholes, and a new one closes what it forbids', async () => {
     expect(await code6('a', addPinhole(A6, 4100))).toBe(0)
     const deny = `config permission\n\toption action 'deny'\n\toption internal_address '2a01:488:88::10/124'\n\toption comment 'no sixes'\n`
-    await reload({ more: deny })
+    await configure({ more: deny })
     await until('it is closed', async () => (await listed()).every(each => !each.includes(A6)) || undefined)
     await expectNoReach6(lab, 'udp', A6, 4100)
     expect(await code6('a', addPinhole(A6, 4100))).toBe(606)
     expect(server.output).toMatch(/removed pinhole .*no sixes/)
     // ::11 lies in the prefix too.
     expect(await code6('b', addPinhole(B6, 4100))).toBe(606)
-    await reload({ more: deny.replace('/124', '') })
+    await configure({ more: deny.replace('/124', '') })
     await until('B may', async () => (await code6('b', addPinhole(B6, 4100))) === 0 || undefined)
     await expectReach6(lab, 'udp', B6, 4100)
     expect(await code6('a', addPinhole(A6, 4100))).toBe(606)
-    await reload({})
+    await configure({})
   })
 
   test('default_action deny: only what a permission names, by either service', async () => {
     const rule = `config permission\n\toption action 'allow'\n\toption dst_port '4200-4209'\n`
-    await reload({ limits: { default_action: 'deny' }, more: rule })
+    await configure({ limits: { default_action: 'deny' }, more: rule })
     await until('the rest is closed', async () => (await listed()).length === 0 || undefined)
     expect(await code(addMapping(lab.a.ip, 4210, 4100))).toBe(606)
     expect(await code(addMapping(lab.a.ip, 4200, 4100))).toBe(0)
@@ -122,13 +112,13 @@ describe.each(ENGINES)('on %s', engine => {
     expect(elsewhere.result).toBe(0)
     expect(elsewhere.external).toBeGreaterThanOrEqual(4200)
     expect(elsewhere.external).toBeLessThanOrEqual(4209)
-    await reload({})
+    await configure({})
   })
 
   test('of two external interfaces the first is active, the other is shown as what it is', async () => {
     const external = (name: string) => `config interface\n\toption interface '${name}'\n\toption type 'external'\n\n`
     const lan = `config interface\n\toption interface 'lan'\n\toption type 'internal'\n\n`
-    await reload({ more: external('wan') + external('guest') + lan })
+    await configure({ more: external('wan') + external('guest') + lan })
     const rows = async () =>
       (await server.json('/ip upnp interfaces print')) as readonly Readonly<Record<string, unknown>>[]
     await until('the roles', async () => (await rows()).length === 3 || undefined)
@@ -145,7 +135,7 @@ describe.each(ENGINES)('on %s', engine => {
     ])
     expect(await code(addMapping(lab.a.ip, 4104, 4100))).toBe(0)
     await expectReach(lab, 'tcp', 4104, lab.a)
-    await reload({})
+    await configure({})
   })
 
   describe('the wire', () => {
@@ -223,12 +213,13 @@ describe.each(ENGINES)('on %s', engine => {
     await hears('ExternalIPAddress', '')
     await hears('PhysicalLinkStatus', 'Down')
     expect(await call(soap('GetStatusInfo'))).toMatch(/<NewUptime>0</)
-    await ip([
-      'link set wan0 up',
-      `route replace default via ${WORLD}`,
-      `address replace ${WAN6}/64 dev wan0 nodad`,
-      `route replace default via ${WORLD6} dev wan0`,
-    ])
+    await lab.router.must(['ip', '-batch', '-'], {
+      input: `link set wan0 up
+route replace default via ${WORLD}
+address replace ${WAN6}/64 dev wan0 nodad
+route replace default via ${WORLD6} dev wan0
+`,
+    })
     await hears('ConnectionStatus', 'Connected')
     await hears('ExternalIPAddress', WAN)
     await hears('PhysicalLinkStatus', 'Up')
@@ -241,14 +232,14 @@ describe.each(ENGINES)('on %s', engine => {
   ])('a WAN address that is %s', (_what, address, word) => {
     test('is served, and status and log say what it is', async () => {
       const { length } = server.output
-      await move(WAN, address)
+      await moveWan(lab, WAN, address)
       await server.process.waitFor(new RegExp(`has ${address.replaceAll('.', '\\.')} \\(${word}`), 5000, length)
       expect((await server.console('status')).stdout).toMatch(new RegExp(`${address.replaceAll('.', '\\.')}.*${word}`))
       expect(await call(soap('GetExternalIPAddress'))).toContain(`<NewExternalIPAddress>${address}<`)
       expect(await code(addMapping(lab.a.ip, 4106, 4100))).toBe(0)
       expect(await listed()).toContain(`${address}:4106`)
       expect(await code(soap('DeletePortMapping', key(4106)))).toBe(0)
-      await move(address, WAN)
+      await moveWan(lab, address, WAN)
       await until(
         'it is back',
         async () => (await call(soap('GetExternalIPAddress'))).includes(`>${WAN}<`) || undefined,
@@ -261,11 +252,11 @@ describe.each(ENGINES)('on %s', engine => {
     const told = () => subscriber.events.at(-1)?.values['FirewallEnabled']
     await until('the initial event', async () => told() === '1' || undefined)
     const forwarding = "\nconfig forwarding\n\toption src 'wan'\n\toption dest 'lan'\n"
-    await reload({}, text => text + forwarding)
+    await configure({}, text => text + forwarding)
     await until('the event', async () => told() === '0' || undefined)
     expect(await httpRaw(lab.a, LAN6, pinholeSoap('GetFirewallStatus'))).toContain('<FirewallEnabled>0<')
     expect(await code6('a', addPinhole(A6, 4100))).toBe(702)
-    await reload({})
+    await configure({})
     await until('the next event', async () => told() === '1' || undefined)
     expect(await code6('a', addPinhole(A6, 4100))).toBe(0)
     await subscriber.close()

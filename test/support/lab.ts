@@ -84,7 +84,7 @@ export async function makeLab(firewall: Firewall = {}): Promise<Lab> {
 /** Another WAN address, as a new DHCP lease brings it: the old one goes, the new one comes, then the route. */
 export async function moveWan({ router }: Lab, from: string, to: string): Promise<void> {
   await router.must(['ip', '-batch', '-'], {
-    input: `address delete ${from}/24 dev wan0\naddress add ${to}/24 brd + dev wan0\nroute add default via ${WORLD}\n`,
+    input: `address delete ${from}/24 dev wan0\naddress add ${to}/24 brd + dev wan0\nroute add default via ${WORLD} dev wan0 onlink\n`,
   })
 }
 

@@ -43,6 +43,14 @@ export const COMMAND: Readonly<Record<Engine, readonly string[]>> = {
   qjs: [join(root, 'build/host/qjs'), join(root, 'build/host/portico.mjs')],
 }
 
+/** Resolves when the daemon has begun to read the other configuration. */
+export async function reload(server: Server, uci: Uci): Promise<void> {
+  const { length } = server.output
+  server.configure(uci)
+  server.process.signal('SIGHUP')
+  await server.process.waitFor(/reading the configuration again/, 5000, length)
+}
+
 /** Starts the daemon in the router and waits until it says `ready`. */
 export async function startDaemon(lab: Lab, options: StartOptions = {}): Promise<Server> {
   const server = launchDaemon(lab, options)
