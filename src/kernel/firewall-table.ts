@@ -10,7 +10,7 @@ import type { MappingIndex } from './firewall-index.ts'
 import { longest } from './firewall-index.ts'
 import type { Operation, OperationWriter } from './firewall-plan.ts'
 import type { Difference, Structure } from './firewall-read.ts'
-import { TableReader } from './firewall-read.ts'
+import { isMissing, TableReader } from './firewall-read.ts'
 import { bodySetOf } from './kinds.ts'
 import type { Features, MappingSet, Settings } from './ruleset.ts'
 import { addTable, TABLE } from './ruleset.ts'
@@ -24,6 +24,8 @@ export interface TableParts {
   readonly features: Features
   readonly writer: OperationWriter
 }
+
+const MISSING: Difference = { where: 'table', is: 'missing', what: TABLE }
 
 export class KernelTable {
   readonly reader: TableReader
@@ -95,8 +97,18 @@ export class KernelTable {
   async differences(index: MappingIndex): Promise<Difference[]> {
     const settings = this.#settings
     if (settings === undefined) return []
+    try {
+      return await this.#compared(index, settings)
+    } catch (error) {
+      // Taken away while we looked: that is what was to be found out.
+      if (isMissing(error)) return [MISSING]
+      throw error
+    }
+  }
+
+  async #compared(index: MappingIndex, settings: Settings): Promise<Difference[]> {
     const structure = await this.reader.structure(this.#ruleCount(settings.markBit))
-    if (structure === undefined) return [{ where: 'table', is: 'missing', what: TABLE }]
+    if (structure === undefined) return [MISSING]
     const altered = (['chains', 'rules', 'sets'] as const).filter(part => structure[part] !== this.#structure?.[part])
     if (altered.length > 0) return altered.map(where => ({ where, is: 'altered', what: where }))
     const strange = await this.reader.settingDifferences(settings)

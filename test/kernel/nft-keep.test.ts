@@ -303,6 +303,22 @@ describe('restoring', () => {
     watch.close()
   })
 
+  test('a table that goes at the moment when it is compared is missing, and no reason to give up', async () => {
+    const { exchange, firewall } = opened
+    await firewall.apply([add(make({}))])
+    const dump = exchange.dump.bind(exchange)
+    exchange.dump = (doing, ...rest) => {
+      if (doing === 'reading internal') {
+        exchange.dump = dump
+        nft('delete', 'table', 'inet', 'portico') // chains, rules and sets have been read
+      }
+      return dump(doing, ...rest)
+    }
+    expect(await firewall.restore()).toEqual([{ where: 'table', is: 'missing', what: 'portico' }])
+    expect(await firewall.verify()).toEqual([])
+    expect(elementsOf('dnat4').size).toBe(1)
+  })
+
   test('nothing is done when nothing is wrong', async () => {
     await opened.firewall.apply(kinds().map(add))
     const before = nft('-a', 'list', 'table', 'inet', 'portico').replaceAll(/expires \S+/g, '')
