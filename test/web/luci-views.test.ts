@@ -138,7 +138,7 @@ config mapping
 const madeOf = ({ page }: LuciPage) =>
   page.evaluate(`({
     owned: 'owned' in window,
-    elements: document.querySelectorAll('#maincontent :is(img, script, b), .modal :is(img, script, b)').length,
+    elements: document.querySelectorAll(':is(#view, .alert-message, .modal) :is(img, script, b)').length,
     shown: [document.body.innerText, ...Array.from(document.querySelectorAll('option'), each => each.textContent)]
       .some(text => text.includes('<img src=x')),
   })`)

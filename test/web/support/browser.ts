@@ -30,6 +30,7 @@ export interface Answer {
   readonly status?: number
   readonly type: string
   readonly body: string | Uint8Array
+  readonly headers?: Readonly<Record<string, string>>
 }
 
 export interface Opened {
@@ -61,8 +62,9 @@ export async function openPage(browser: Browser, options: PageOptions): Promise<
     const request = route.request()
     const found = await answer(new URL(request.url()).pathname, request.postData())
     if (found === undefined) return route.fulfill({ status: 404, contentType: 'text/plain', body: 'not found' })
-    const { status = 200, type, body } = found
-    return route.fulfill({ status, contentType: type, body: typeof body === 'string' ? body : Buffer.from(body) })
+    const { status = 200, type, body, headers = {} } = found
+    const bytes = typeof body === 'string' ? body : Buffer.from(body)
+    return route.fulfill({ status, headers: { ...headers, 'content-type': type }, body: bytes })
   })
   return { page, errors, close: () => context.close() }
 }

@@ -1,4 +1,5 @@
 /** A page of the LuCI app with a router behind it, ready when it has drawn itself. */
+import { expect } from 'vitest'
 import { type Browser, type Opened, openPage } from './browser.ts'
 import { LuciRouter, type RouterOptions } from './luci-router.ts'
 import { CONFIGS, household, recorded, type World } from './luci-world.ts'
@@ -31,18 +32,21 @@ export async function openLuci(browser: Browser, path: string, wanted: Wanted = 
   })
   const { page } = opened
   await page.goto(`http://router.test${path}`)
-  await page.waitForSelector('body[data-ready]', { timeout: 20_000 })
+  const ready = () => page.waitForSelector('body[data-ready]', { timeout: 20_000 })
+  await ready()
   return {
     ...opened,
     router,
     world,
     poll: () => page.evaluate('window.pollNow()') as Promise<void>,
+    /** LuCI loads the page again, unless there was nothing to apply. */
     async apply() {
-      const applied = page.evaluate(
-        `new Promise(done => document.addEventListener('uci-applied', () => done(), { once: true }))`,
-      )
+      const before = router.applied.length
+      await page.evaluate('window.isBefore = true')
       await page.click('.cbi-button-apply')
-      await applied
+      await expect.poll(() => router.applied.length).toBeGreaterThan(before)
+      if (router.applied.at(-1) === 0) await page.waitForFunction('!window.isBefore')
+      await ready()
     },
   }
 }
@@ -54,14 +58,25 @@ export const rowsOf = (page: LuciPage['page'], table = '#view table'): Promise<s
     .map(row => Array.from(row.querySelectorAll('td'), cell => cell.innerText.replace(/\\s+/g, ' ').trim()))`)
 
 /** What the daemon says of a service, with its name as the pages write it. */
-export const withNames = (text: string): string => text.replace('nat-pmp', 'NAT-PMP').replace('upnp', 'UPnP')
+export const withNames = (text: string): string => text.replace(/\bnat-pmp\b/, 'NAT-PMP').replace(/\bupnp\b/, 'UPnP')
+
+type Field = ReturnType<LuciPage['page']['locator']>
+
+/** In an open drop-down: its list, and not the copy that shows what is chosen. */
+export const choices = (field: Field): Field => field.locator('ul:not(.preview)')
 
 /** Types into a field, whether it is one for text or a drop-down with a place for words of one's own, and leaves it. */
-export async function typeOwn(field: ReturnType<LuciPage['page']['locator']>, text: string): Promise<void> {
-  const choices = field.locator('.cbi-dropdown')
-  await field.locator('input[type="text"]').waitFor({ state: 'attached' })
-  if ((await choices.count()) > 0) await choices.click()
-  const input = field.locator('input[type="text"]')
+export async function typeOwn(field: Field, text: string): Promise<void> {
+  const input = field.locator('input[type="text"]').first()
+  await input.waitFor({ state: 'attached' })
+  if ((await field.locator('.cbi-dropdown').count()) > 0) await field.locator('.cbi-dropdown').click()
   await input.fill(text)
   await input.press('Tab')
+}
+
+/** Chooses one of several in a drop-down. */
+export async function choose(field: Field, value: string): Promise<void> {
+  await field.locator('.cbi-dropdown').click()
+  await choices(field).locator(`li[data-value="${value}"]`).click()
+  await field.locator('.cbi-dropdown > .open').click()
 }

@@ -1,19 +1,20 @@
 /**
- * A router as LuCI's pages see it: the app's own files, the stand-in for LuCI's loader, rpcd's `uci` object over
- * configuration in memory, and an answer for every other ubus method. rpcd's ACL is enforced: what the app's own
- * acl.d file does not allow is refused as on the router, and noted.
+ * A router as LuCI's pages see it: the app's own files, the stand-in for LuCI's loader or LuCI's own (`LUCI`), rpcd's
+ * `uci` object over configuration in memory, and an answer for every other ubus method. rpcd's ACL is enforced: what
+ * the app's own acl.d file does not allow is refused as on the router, and noted.
  */
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseUci, writeUci } from '../../../src/wire/uci.ts'
 import { root } from '../../support/root.ts'
 import type { Answer } from './browser.ts'
+import { isReal, luciFile, luciPage } from './luci-tree.ts'
 import { parsePo } from './po.ts'
 
 export const APP = join(root, 'openwrt/luci-app-portico')
 const STAND_IN = join(root, 'test/web/support/luci')
-const RESOURCES = '/luci-static/resources'
-const SESSION = '0'.repeat(32)
+const ADMIN = '/cgi-bin/luci/admin'
+const SESSION = 'e'.repeat(32)
 
 type Values = Readonly<Record<string, unknown>>
 type Reply = readonly [status: number, data?: unknown]
@@ -25,6 +26,12 @@ export interface Call {
   readonly object: string
   readonly method: string
   readonly args: Values
+}
+
+interface Request {
+  readonly id: number
+  readonly method: string
+  readonly params: readonly [string, string, string, Values]
 }
 
 interface Section {
@@ -45,6 +52,8 @@ export interface RouterOptions {
   readonly old?: boolean
   /** Runs after `uci apply`, with the files as they are then. */
   readonly onApply?: (configs: Readonly<Record<string, string>>) => Promise<void>
+  /** The page polls by itself; else `LuciPage.poll` does it. */
+  readonly polling?: boolean
 }
 
 export class LuciRouter {
@@ -54,7 +63,15 @@ export class LuciRouter {
   readonly denied: string[] = []
   readonly #options: RouterOptions
   readonly #configs = new Map<string, Section[]>()
+  /** Changes that rpcd holds for the session until they are applied, as `uci changes` tells them. */
+  readonly #held: Record<string, string[][]> = {}
   #added = 0
+  /** Statuses of rpcd's answers to `uci apply`. */
+  readonly applied: number[] = []
+  /** A session that has ended may nothing. */
+  expired = false
+  /** What rpcd answers to every change of the configuration, such as 9 where the storage is full. */
+  refusal = 0
   ubus: Ubus
 
   constructor(options: RouterOptions) {
@@ -84,25 +101,37 @@ export class LuciRouter {
   /** Calls that change something, as `object.method`. */
   get changes(): readonly Call[] {
     return this.calls.filter(({ object, method }) =>
-      object === 'uci' ? method !== 'get' : ['remove', 'pin'].includes(method),
+      object === 'uci' ? !['get', 'changes'].includes(method) : ['remove', 'pin'].includes(method),
     )
   }
 
   /** Pages are `/view/portico/mappings` and `/status/81_portico`. */
   async answer(path: string, body: string | null): Promise<Answer | undefined> {
-    if (path === '/ubus') return json(await this.#rpc(JSON.parse(body ?? '{}')))
+    if (path === '/ubus' || path.startsWith('/ubus/')) return json(await this.#ubusd(JSON.parse(body ?? '{}')))
     if (path.startsWith('/view/')) return html(this.#page({ view: path.slice('/view/'.length) }))
     if (path.startsWith('/status/')) return html(this.#page({ includes: path.slice('/status/'.length) }))
     if (path.startsWith('/stand-in/')) return file(join(STAND_IN, path.slice('/stand-in/'.length)))
-    if (path.startsWith(`${RESOURCES}/`)) return file(join(APP, 'htdocs', path))
-    return undefined
+    // What LuCI runs to learn from which address it is visited.
+    if (path === '/cgi-bin/cgi-exec') return json({})
+    if (path.startsWith(`${ADMIN}/`)) return this.#dispatch(path.slice(ADMIN.length + 1), body)
+    return file(join(APP, 'htdocs', path)) ?? (isReal ? fileOfLuci(path) : undefined)
   }
 
-  async #rpc({ id, params }: { id: number; params: [string, string, string, Values] }): Promise<unknown> {
-    const [, object, method, args] = params
+  /** uhttpd takes one request, or a list of them. */
+  #ubusd(request: Request | Request[]): Promise<unknown> {
+    return Array.isArray(request) ? Promise.all(request.map(each => this.#rpc(each))) : this.#rpc(request)
+  }
+
+  async #rpc({ id, method: verb, params }: Request): Promise<unknown> {
+    if (verb === 'list') return { jsonrpc: '2.0', id, result: {} }
+    const [session, object, method, args] = params
+    const denied = { jsonrpc: '2.0', id, error: { code: -32002, message: 'Access denied' } }
+    if (this.expired || session !== SESSION) return denied
+    const own = ofLuci(`${object}.${method}`, args)
+    if (own !== undefined) return { jsonrpc: '2.0', id, result: own }
     if (!isAllowed(object, method, args, this.#options.readonly === true)) {
       this.denied.push(`${object}.${method}`)
-      return { jsonrpc: '2.0', id, error: { code: -32002, message: 'Access denied' } }
+      return denied
     }
     this.calls.push({ object, method, args })
     if (object === 'uci') return { jsonrpc: '2.0', id, result: await this.#uci(method, args) }
@@ -112,12 +141,30 @@ export class LuciRouter {
     return { jsonrpc: '2.0', id, result }
   }
 
+  /** What LuCI asks its own dispatcher for: the menu, and to apply changes with a way back. */
+  async #dispatch(path: string, body: string | null): Promise<Answer | undefined> {
+    if (path === 'menu') return json(menuTree())
+    if (this.expired) return { status: 403, type: 'text/html', body: '', headers: { 'X-LuCI-Login-Required': 'yes' } }
+    if (path === 'ubus') return json(await this.#ubusd(JSON.parse(body ?? '{}')))
+    const method = { 'uci/apply_rollback': 'apply', 'uci/apply_unchecked': 'apply', 'uci/confirm': 'confirm' }[path]
+    if (method === undefined) return undefined
+    const args = { rollback: path === 'uci/apply_rollback' }
+    this.calls.push({ object: 'uci', method, args })
+    const [status] = await this.#uci(method, args)
+    if (status === 5) return { status: 204, type: 'text/plain', body: '' }
+    if (status !== 0) return { status: 403, type: 'text/plain', body: 'Permission denied' }
+    return args.rollback ? json({ token: 'a'.repeat(32) }) : { type: 'text/plain', body: 'OK' }
+  }
+
   async #uci(method: string, args: Values): Promise<Reply> {
     const config = String(args['config'] ?? '')
     const sections = this.#configs.get(config)
-    if (method === 'apply') await this.#options.onApply?.(this.#texts())
-    if (method === 'apply' || method === 'confirm') return [0]
+    if (method === 'apply') return this.#apply()
+    if (method === 'confirm') return [0]
+    if (method === 'changes') return [0, { changes: this.#held }]
     if (sections === undefined) return [4]
+    if (method !== 'get' && this.refusal !== 0) return [this.refusal]
+    if (method !== 'get') this.#held[config] = [...(this.#held[config] ?? []), [method, String(args['section'])]]
     const section = sections.find(({ name }) => name === args['section'])
     switch (method) {
       case 'get':
@@ -137,6 +184,15 @@ export class LuciRouter {
     }
   }
 
+  /** Where the session holds no changes there is nothing to apply: UBUS_STATUS_NO_DATA. */
+  async #apply(): Promise<Reply> {
+    const changed = Object.keys(this.#held)
+    for (const config of changed) delete this.#held[config]
+    if (changed.length > 0) await this.#options.onApply?.(this.#texts())
+    this.applied.push(changed.length > 0 ? 0 : 5)
+    return [this.applied.at(-1) as number]
+  }
+
   #add(sections: Section[], args: Values): string {
     const name =
       args['name'] === undefined ? `cfg${(++this.#added).toString(16).padStart(6, '0')}` : String(args['name'])
@@ -150,13 +206,23 @@ export class LuciRouter {
   }
 
   #page({ view, includes }: { view?: string; includes?: string }): string {
-    const { language = 'en', readonly = false, old = false } = this.#options
+    const { language = 'en', readonly = false, old = false, polling = false } = this.#options
+    if (isReal)
+      return luciPage({
+        at: view === undefined ? 'admin/status/overview' : `admin/services/${view}`,
+        view: view ?? 'status/index',
+        language: language === 'zh_Hans' ? 'zh-cn' : language,
+        readonly,
+        session: SESSION,
+        still: !polling,
+        translations: translations(language),
+      })
     const tabs = view === undefined ? '' : tabsOf(view, translations(language).words)
     const data = view === undefined ? `data-includes="${includes}"` : `data-view="${view}"`
     return `<!DOCTYPE html>
 <html lang="${language === 'zh_Hans' ? 'zh-Hans' : language}">
 <head><meta charset="utf-8"><title>OpenWrt</title><link rel="stylesheet" href="/stand-in/theme.css"><link rel="icon" href="data:,"></head>
-<body ${data}${readonly ? ' data-readonly' : ''}${old ? ' data-luci="old"' : ''}>
+<body ${data}${readonly ? ' data-readonly' : ''}${old ? ' data-luci="old"' : ''}${polling ? ' data-poll="on"' : ''}>
 <header><span class="brand">OpenWrt</span><nav>${menuOf(language, view === undefined)}</nav></header>
 <div id="maincontent">${tabs}<div id="view"></div></div>
 <div id="modal_overlay"></div>
@@ -165,6 +231,25 @@ export class LuciRouter {
 </body></html>`
   }
 }
+
+/** What LuCI itself asks rpcd for, by the rights of luci-base and luci-mod-status; undefined for all else. */
+function ofLuci(name: string, { path, config }: Values): Reply | undefined {
+  if (name === 'session.access') return [0, { access: true }]
+  if (name === 'uci.get') return CONFIGS_OF_LUCI.includes(String(config)) ? [0, { values: {} }] : undefined
+  if (name !== 'file.list') return ASKED_BY_LUCI.includes(name) ? [0, {}] : undefined
+  return path === '/www/luci-static/resources/view/status/include'
+    ? [0, { entries: [{ name: '81_portico.js', type: 'file' }] }]
+    : [4]
+}
+
+const CONFIGS_OF_LUCI = ['network', 'wireless', 'luci']
+const ASKED_BY_LUCI = [
+  'luci.getFeatures',
+  'luci-rpc.getBoardJSON',
+  'luci-rpc.getNetworkDevices',
+  'luci-rpc.getWirelessDevices',
+  'network.get_proto_handlers',
+]
 
 interface Acl {
   readonly read: Grants
@@ -186,8 +271,8 @@ function isAllowed(object: string, method: string, args: Values, readonly: boole
   const { read, write } = readAcl()
   const granted = readonly ? [read] : [read, write]
   if (object !== 'uci') return granted.some(({ ubus }) => ubus[object]?.includes(method))
-  if (readonly && method !== 'get') return false
-  if (method === 'apply' || method === 'confirm') return true
+  if (readonly && !['get', 'changes'].includes(method)) return false
+  if (['apply', 'confirm', 'changes'].includes(method)) return true
   return (method === 'get' ? read : write).uci.includes(String(args['config']))
 }
 
@@ -245,6 +330,25 @@ interface MenuEntry {
 export const readMenu = (): Readonly<Record<string, MenuEntry>> =>
   JSON.parse(readFileSync(join(APP, 'root/usr/share/luci/menu.d/luci-app-portico.json'), 'utf8'))
 
+/** `admin/menu`, of our part alone; what the user may see is `satisfied`. */
+function menuTree(): unknown {
+  const root = { satisfied: true, children: {} as Record<string, Node> }
+  const node = (path: readonly string[]) =>
+    path.reduce<Node>((at, name) => {
+      at.children[name] ??= { title: name, satisfied: true, children: {} }
+      return at.children[name]
+    }, root)
+  for (const [path, { title, order }] of Object.entries(readMenu()))
+    Object.assign(node(path.split('/')), { title, order })
+  return root
+}
+
+interface Node {
+  title?: string
+  satisfied: boolean
+  children: Record<string, Node>
+}
+
 function tabsOf(view: string, words: Readonly<Record<string, string | readonly string[]>>): string {
   const tabs = Object.values(readMenu()).filter(({ action }) => action.type === 'view')
   const item = ({ title, action }: MenuEntry) =>
@@ -266,10 +370,15 @@ function menuOf(language: string, isStatus: boolean): string {
 }
 
 const TYPES: Readonly<Record<string, string>> = { js: 'text/javascript', css: 'text/css' }
+const typeOf = (path: string) => TYPES[path.split('.').at(-1) ?? ''] ?? 'text/plain'
 
 function file(path: string): Answer | undefined {
-  if (!existsSync(path)) return undefined
-  return { type: TYPES[path.split('.').at(-1) ?? ''] ?? 'text/plain', body: readFileSync(path, 'utf8') }
+  return existsSync(path) ? { type: typeOf(path), body: readFileSync(path, 'utf8') } : undefined
+}
+
+function fileOfLuci(path: string): Answer | undefined {
+  const body = luciFile(path)
+  return body === undefined ? undefined : { type: typeOf(path), body }
 }
 
 const html = (body: string): Answer => ({ type: 'text/html', body })

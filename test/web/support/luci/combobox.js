@@ -4,7 +4,21 @@
  */
 import { append, create as E } from './dom.js'
 
-const close = box => box.removeAttribute('open')
+/** While it is open, what is chosen is shown by a copy of the list, with whatever is in it, and the list hangs below. */
+function open(box) {
+  const list = box.querySelector('ul')
+  const preview = list.cloneNode(true)
+  preview.classList.add('preview')
+  list.classList.add('dropdown')
+  list.after(preview)
+  box.setAttribute('open', '')
+}
+
+function close(box) {
+  box.querySelector('ul.preview')?.remove()
+  box.querySelector('ul').classList.remove('dropdown')
+  box.removeAttribute('open')
+}
 
 /** Here, as in LuCI, whatever is clicked elsewhere closes what is open. */
 window.addEventListener('click', () => document.querySelectorAll('.cbi-dropdown[open]').forEach(close))
@@ -39,7 +53,7 @@ export function combobox(value, choices, { placeholder, isInvalid, title }) {
   node.addEventListener('click', event => {
     const clicked = event.target.closest('li')
     if (node.hasAttribute('disabled')) return
-    if (!node.hasAttribute('open')) node.setAttribute('open', '')
+    if (!node.hasAttribute('open')) open(node)
     else if (clicked === last) own.focus()
     else if (clicked) select(clicked)
     else close(node)
@@ -66,4 +80,36 @@ export function combobox(value, choices, { placeholder, isInvalid, title }) {
     setValue: text => (text === '' ? select(none) : take(text)),
     isValid: () => !own.classList.contains('cbi-input-invalid'),
   }
+}
+
+/** The one of a `MultiValue`: what is chosen is chosen no more by another click, and no word of one's own has a place. */
+export function multiple(values, choices, { placeholder, title }) {
+  const item = ([key, label]) =>
+    E('li', { 'data-value': key, selected: values.includes(key) ? '' : null }, [
+      E('form', {}, [E('input', { type: 'checkbox', tabindex: '-1', 'aria-label': title })]),
+      E('label', {}, [label]),
+    ])
+  const list = E('ul', {}, choices.map(item))
+  const more = E('span', { class: 'more' }, placeholder ?? window._('-- Please choose --'))
+  const node = E('div', { class: 'cbi-dropdown', multiple: '', tabindex: '0' }, [
+    list,
+    more,
+    E('span', { class: 'open' }, ['▾']),
+  ])
+  const chosen = () => [...list.querySelectorAll('[selected]')].map(each => each.getAttribute('data-value'))
+  const show = () => node.toggleAttribute('empty', chosen().length === 0)
+
+  node.addEventListener('click', event => {
+    const clicked = event.target.closest('ul.dropdown > li')
+    event.preventDefault()
+    event.stopPropagation()
+    if (node.hasAttribute('disabled')) return
+    if (!node.hasAttribute('open')) return open(node)
+    if (clicked === null) return close(node)
+    clicked.toggleAttribute('selected')
+    show()
+    node.dispatchEvent(new Event('change', { bubbles: true }))
+  })
+  show()
+  return { node, getValue: chosen }
 }

@@ -3,7 +3,7 @@
  * changed and removes what is empty, inactive or, in newer LuCI, its default.
  */
 import { baseclass } from './class.js'
-import { combobox } from './combobox.js'
+import { combobox, multiple } from './combobox.js'
 import { append, create as E } from './dom.js'
 import { uci } from './uci.js'
 import { isValid } from './validation.js'
@@ -178,17 +178,8 @@ export const ListValue = AbstractValue.extend({
 export const MultiValue = AbstractValue.extend({
   input(_sid, value) {
     const chosen = list(value).flatMap(each => each.split(/\s+/))
-    const boxes = this.choices.map(([key]) => {
-      const box = E('input', { type: 'checkbox', value: key })
-      box.checked = chosen.includes(key)
-      return box
-    })
-    const node = E(
-      'span',
-      { class: 'cbi-multi' },
-      this.choices.map(([, label], n) => E('label', {}, [boxes[n], ' ', label])),
-    )
-    return { node, read: () => boxes.filter(box => box.checked).map(box => box.value) }
+    const { node, getValue } = multiple(chosen, this.choices, { placeholder: this.placeholder, title: this.title })
+    return { node, read: getValue }
   },
 })
 

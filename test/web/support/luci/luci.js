@@ -5,7 +5,7 @@
 import { baseclass, isClass } from './class.js'
 import { append, content, create } from './dom.js'
 import { form } from './form.js'
-import { declare } from './rpc.js'
+import { declare, onEnd } from './rpc.js'
 import { uci } from './uci.js'
 import { ui } from './ui.js'
 
@@ -92,7 +92,7 @@ const poll = {
   add(run, seconds) {
     const entry = { run, seconds, busy: false }
     polls.push(entry)
-    if (document.body.dataset.poll === 'on') setInterval(() => step(entry), seconds * 1000)
+    setInterval(() => document.body.dataset.poll === 'on' && step(entry), seconds * 1000)
     return true
   },
 }
@@ -106,6 +106,12 @@ async function step(entry) {
     entry.busy = false
   }
 }
+
+onEnd(() => {
+  document.body.dataset.poll = 'off'
+  ui.showModal(window._('Session expired'), [create('p', {}, [window._('A new login is required.')])])
+  throw new Error('Login session is expired')
+})
 
 window.pollNow = () => Promise.all(polls.map(step))
 

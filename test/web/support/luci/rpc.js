@@ -1,11 +1,20 @@
 /** `rpc.declare`: a ubus method as a function. Calls go to /ubus as JSON-RPC, as uhttpd answers it. */
 
+const session = 'e'.repeat(32)
 let number = 0
 
 /** As LuCI's `raise` has it from 22.03 on: below the message stands where it came from. */
 const raise = message => {
   throw new Error(`${message}\n  at handleCallReply (rpc.js:115:7)\n  at async Promise.all`)
 }
+
+/** What is done when a call was refused because the session has ended. */
+let whenEnded = () => {}
+export const onEnd = run => {
+  whenEnded = run
+}
+
+const callAccess = declare({ object: 'session', method: 'access', params: ['scope', 'object', 'function'] })
 
 export function declare({ object, method, params = [], expect = {}, reject = false }) {
   return async (...args) => {
@@ -20,9 +29,11 @@ export function declare({ object, method, params = [], expect = {}, reject = fal
 }
 
 async function call(object, method, values) {
-  const body = { jsonrpc: '2.0', id: ++number, method: 'call', params: ['0'.repeat(32), object, method, values] }
+  const body = { jsonrpc: '2.0', id: ++number, method: 'call', params: [session, object, method, values] }
   const response = await fetch('/ubus', { method: 'POST', body: JSON.stringify(body) })
   const { error, result } = await response.json()
+  // A refusal that is not for want of a session leads to nothing more.
+  if (error?.code === -32002 && object !== 'session') await callAccess('uci', 'luci', 'read').catch(whenEnded)
   if (error !== undefined) raise(`RPC call to ${object}/${method} failed with error ${error.code}: ${error.message}`)
   return result
 }

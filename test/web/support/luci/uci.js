@@ -5,16 +5,17 @@
  */
 import { declare } from './rpc.js'
 
-const callGet = declare({ object: 'uci', method: 'get', params: ['config'], expect: { values: {} } })
+const callGet = declare({ object: 'uci', method: 'get', params: ['config'], expect: { values: {} }, reject: true })
 const callAdd = declare({
   object: 'uci',
   method: 'add',
   params: ['config', 'type', 'name', 'values'],
   expect: { section: '' },
+  reject: true,
 })
-const callSet = declare({ object: 'uci', method: 'set', params: ['config', 'section', 'values'] })
-const callDelete = declare({ object: 'uci', method: 'delete', params: ['config', 'section', 'options'] })
-const callOrder = declare({ object: 'uci', method: 'order', params: ['config', 'sections'] })
+const callSet = declare({ object: 'uci', method: 'set', params: ['config', 'section', 'values'], reject: true })
+const callDelete = declare({ object: 'uci', method: 'delete', params: ['config', 'section', 'options'], reject: true })
+const callOrder = declare({ object: 'uci', method: 'order', params: ['config', 'sections'], reject: true })
 
 /** By config: sections as loaded, and as added here; changed options and unset ones by section; removed sections. */
 const loaded = new Map()

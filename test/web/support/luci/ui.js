@@ -1,9 +1,8 @@
 /** `L.ui`: one modal dialog, notifications, and the way from saved changes to applied ones. Titles are HTML. */
 import { append, content, create as E } from './dom.js'
-import { declare } from './rpc.js'
 
-const callApply = declare({ object: 'uci', method: 'apply', params: ['timeout', 'rollback'] })
-const callConfirm = declare({ object: 'uci', method: 'confirm' })
+/** LuCI asks its own dispatcher to apply, which asks rpcd. */
+const dispatch = what => fetch(`/cgi-bin/luci/admin/uci/${what}`, { method: 'POST' })
 
 export const ui = {
   showModal(title, children, ...classes) {
@@ -45,10 +44,12 @@ export const ui = {
   },
 
   changes: {
+    /** The page is loaded again, unless there was nothing to apply. */
     async apply(checked) {
-      await callApply(checked ? 90 : 0, checked)
-      if (checked) await callConfirm()
-      document.dispatchEvent(new CustomEvent('uci-applied'))
+      const { status } = await dispatch(checked ? 'apply_rollback' : 'apply_unchecked')
+      if (status === 204) return
+      if (checked) await dispatch('confirm')
+      location.reload()
     },
   },
 }

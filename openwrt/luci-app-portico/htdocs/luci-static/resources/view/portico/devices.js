@@ -1,5 +1,6 @@
 'use strict';
 'require view';
+'require ui';
 'require uci';
 'require portico.common as common';
 'require portico.devices as devices';
@@ -121,7 +122,12 @@ return view.extend({
 		});
 		this.wanted.clear();
 
-		return uci.save().then(() => this.rows.forEach(row => this.show(row)));
+		/* LuCI tells nobody; what was not taken is tried again by the next save. */
+		return uci.save().then(() => this.rows.forEach(row => this.show(row))).catch(error => {
+			common.warn(ui, _('The change was not saved'), error.message);
+
+			throw error;
+		});
 	},
 
 	handleReset: function(ev) {
