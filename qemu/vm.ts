@@ -53,9 +53,10 @@ export class Vm {
         await this.answers(this.image.given === undefined ? PATIENCE.ours : PATIENCE.given)
         return Number(process.hrtime.bigint() - began) / 1e9
       } catch (error) {
+        const state = this.#process?.status === undefined ? await this.registers().catch(String) : ''
         await this.off()
         if (attempt === 3) throw error
-        console.log(`${this.image.name} did not boot and is switched on again: ${error}`)
+        console.log(`${this.image.name} did not boot and is switched on again: ${error}\n${state}`)
       }
     }
   }
