@@ -1,6 +1,6 @@
 .PHONY: bench bench-tools
 BENCH_ARCH := $(if $(filter aarch64,$(shell uname -m)),aarch64_generic,x86_64)
-BENCH_TOOLS := build/bench/load build/bench/firstpacket build/bench/watch build/bench/copyrules build/bench/soap
+BENCH_TOOLS := build/bench/load build/bench/firstpacket build/bench/watch build/bench/copyrules build/bench/soap build/bench/floor
 
 bench: build/package/$(BENCH_ARCH)/porticod node bench-tools ## side by side with miniupnpd in one run, about ten minutes (QUICK=1: one minute, to see that it works)
 	node test/bench/run.mjs

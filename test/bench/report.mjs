@@ -8,6 +8,8 @@ export function render(results, why) {
     '',
     ...goals(peer, quickjs, node, why),
     '',
+    ...floorLine(results.floor),
+    '',
     ...requestTables([peer, quickjs, node].filter(Boolean)),
     '',
     ...processorTable([peer, quickjs, node].filter(Boolean)),
@@ -190,6 +192,14 @@ function verdict(goal, own, theirs, why) {
 
 const atLeast = (own, goal, show) => (own >= goal ? undefined : `${show(own)}, ${percent(own / goal)} of it`)
 const atMost = (own, goal, show) => (own <= goal ? undefined : `${show(own)}, ${percent(own / goal - 1)} too much`)
+
+function floorLine(floor) {
+  const [one, many] = [rate(floor, 0, 'map'), rate(floor, 0, 'mapMany')]
+  if (one === undefined || many === undefined) return []
+  return [
+    `A server in C that only answers and opens nothing (\`test/bench/floor.c\`) was asked in the same rounds: ${perSecond(one)} one at a time, ${perSecond(many)} with 64 outstanding. That is what a request costs client and kernel before any work is done.`,
+  ]
+}
 
 // ---- figures ----
 

@@ -6,7 +6,7 @@ import os from 'node:os'
 import { inside, makeLab, ROOT, run, TOOLS } from './lab.mjs'
 import { activity, changeAddress, copyPeerRules, fill, firstPackets, memoryOf, requests, restart } from './measure.mjs'
 import { render } from './report.mjs'
-import { lastLines, SERVERS, start, stop } from './servers.mjs'
+import { FLOOR, lastLines, SERVERS, start, stop } from './servers.mjs'
 
 const QUICK = Boolean(process.env.QUICK)
 const ONLY = process.env.ONLY?.split(',') ?? SERVERS.map(({ id }) => id)
@@ -37,6 +37,7 @@ const results = {
   began: new Date(began).toISOString(),
   machine: machine(),
   servers: {},
+  floor: { rounds: [] },
   absent: [],
 }
 
@@ -61,7 +62,7 @@ async function main() {
   const running = []
   for (const server of servers) running.push(await launch(server, 'work'))
   await startsEmpty(running)
-  await climb(running)
+  await climb(running, await launch(FLOOR, 'work'))
   await packets(running)
   await rest(idle, idleSince)
 
@@ -83,8 +84,8 @@ async function startsEmpty(running) {
       await step(each, `start ${round + 1}`, async () => of(each).starts.push(await restart(each)))
 }
 
-/** Requests, memory, address change and adoption on a growing table. */
-async function climb(running) {
+/** Requests, memory, address change and adoption on a growing table; beside the empty one, `floor`. */
+async function climb(running, floor) {
   const levels = [...new Set(running.flatMap(({ server }) => server.levels))].sort((a, b) => a - b)
   for (const level of levels.filter(level => level <= SIZE.highest)) {
     const there = running.filter(({ server }) => server.levels.includes(level))
@@ -95,7 +96,7 @@ async function climb(running) {
         of(each).memory.push(memoryOf(each))
       })
     for (let round = 0; round < SIZE.rounds && hasTime(round); round++)
-      for (const each of there)
+      for (const each of level === 0 ? [floor, ...there] : there)
         await step(each, `${level} mappings, round ${round + 1}`, async () =>
           of(each).rounds.push({ level, ...(await requests(each)) }),
         )
@@ -187,7 +188,7 @@ async function launch(server, purpose) {
 }
 
 function of({ server }) {
-  return results.servers[server.id]
+  return server === FLOOR ? results.floor : results.servers[server.id]
 }
 
 function emptyResult(server) {

@@ -3,7 +3,7 @@
 import { spawn } from 'node:child_process'
 import { existsSync, mkdirSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { gzipSync } from 'node:zlib'
-import { inside, load, ROOT, run } from './lab.mjs'
+import { inside, LAN, load, ROOT, run, TOOLS } from './lab.mjs'
 
 /** The program of the package for this machine: what an owner runs. */
 const PROGRAM = `${ROOT}build/package/${process.arch === 'arm64' ? 'aarch64_generic' : 'x86_64'}/porticod`
@@ -29,6 +29,17 @@ export const SERVERS = [
   portico('quickjs', 'Portico on QuickJS', [PROGRAM], [PROGRAM]),
   portico('node', 'Portico on Node', ['node', BUNDLE], [BUNDLE]),
 ]
+
+/** What a request costs before any work is done. It opens no port, so nothing but requests is measured of it. */
+export const FLOOR = {
+  id: 'floor',
+  title: 'a server that only answers',
+  portico: false,
+  levels: [0],
+  serial: { chunk: 100, repeat: 10 },
+  many: { chunk: 1000, repeat: 5 },
+  launch: launchFloor,
+}
 
 function portico(id, title, command, needs) {
   return {
@@ -108,6 +119,12 @@ async function launchPeer(lab) {
   writeFileSync(`${file}.conf`, `${MINIUPNPD}lease_file=${file}.leases\n`)
   run(inside(lab.router, ['miniupnpd', '-f', `${file}.conf`, '-P', `${file}.pid`]))
   return { pid: () => Number(readFileSync(`${file}.pid`, 'utf8')), ready: undefined }
+}
+
+async function launchFloor(lab) {
+  const [first, ...rest] = inside(lab.router, [`${TOOLS}floor`, LAN.router])
+  const child = spawn(first, rest, { stdio: 'inherit' })
+  return { pid: () => child.pid, ready: undefined }
 }
 
 const PORTICO = `

@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import { asDevices, inside, LAN, makeLab, memory, ROOT, runBeside, TOOLS } from './lab.mjs'
 import { fill, rested } from './measure.mjs'
-import { SERVERS, start, stop } from './servers.mjs'
+import { FLOOR, SERVERS, start, stop } from './servers.mjs'
 
 const QUICK = Boolean(process.env.QUICK)
 const ONLY = process.env.ONLY?.split(',') ?? SERVERS.map(({ id }) => id)
@@ -29,14 +29,19 @@ try {
 
 async function main() {
   const servers = SERVERS.filter(({ id }) => ONLY.includes(id) && server(id))
-  for (const each of servers) {
-    const lab = makeLab(`ubench${process.pid}-${each.id}`)
+  const launch = async server => {
+    const lab = makeLab(`ubench${process.pid}-${server.id}`)
     labs.push(lab)
     asDevices(lab, HOSTS)
-    running.push(await start(each, lab))
+    const each = await start(server, lab)
+    running.push(each)
+    return each
   }
+  for (const each of servers) await launch(each)
+  const whole = [...running]
+  await launch(FLOOR)
   const results = Object.fromEntries(running.map(({ server: { id } }) => [id, { levels: {} }]))
-  for (const each of running) {
+  for (const each of whole) {
     say(`searches and subscriptions: ${each.server.title}`)
     const result = results[each.server.id]
     // All rounds together stay below what all searches at once may earn (`BUDGET.totalBurst`): beyond it is silence.
@@ -80,7 +85,7 @@ async function main() {
       }
     }
   }
-  const whole = {
+  const all = {
     quick: QUICK,
     began: new Date(began).toISOString(),
     load: os.loadavg()[0],
@@ -88,8 +93,8 @@ async function main() {
     results,
   }
   mkdirSync(TOOLS, { recursive: true })
-  writeFileSync(`${TOOLS}upnp.json`, `${JSON.stringify(whole, null, 1)}\n`)
-  const text = render(whole)
+  writeFileSync(`${TOOLS}upnp.json`, `${JSON.stringify(all, null, 1)}\n`)
+  const text = render(all)
   writeFileSync(`${TOOLS}upnp.md`, text)
   process.stdout.write(`${text}\nWritten to ${TOOLS.replace(ROOT, '')}upnp.md and .json\n`)
 }
@@ -112,10 +117,10 @@ async function soap(running, ...phases) {
 // ---- the report ----
 
 function render({ quick, began, load, seconds, results }) {
-  const ids = ['peer', 'quickjs', 'node'].filter(id => results[id])
-  const title = { peer: 'miniupnpd', quickjs: 'QuickJS', node: 'Node' }
+  const ids = ['peer', 'quickjs', 'node', 'floor'].filter(id => results[id])
+  const title = { peer: 'miniupnpd', quickjs: 'QuickJS', node: 'Node', floor: 'only answers' }
   const lines = [
-    `Begun ${began}, ${Math.round(seconds)} s${quick ? '; **a quick run, which measures nothing**' : ''}${load > 0.5 ? `; **the machine was not quiet (load ${load.toFixed(1)})**` : ''}. Every call on a connection of its own, as upnpc makes it, one at a time; "kept": on a connection that stays open. Medians of ${ROUNDS} rounds; in brackets calls that failed.`,
+    `Begun ${began}, ${Math.round(seconds)} s${quick ? '; **a quick run, which measures nothing**' : ''}${load > 0.5 ? `; **the machine was not quiet (load ${load.toFixed(1)})**` : ''}. Every call on a connection of its own, as upnpc makes it, one at a time; "kept": on a connection that stays open. "Only answers" is a server in C that does nothing else (\`test/bench/floor.c\`). Medians of ${ROUNDS} rounds; in brackets calls that failed.`,
     '',
     `| work | ${ids.map(id => title[id]).join(' | ')} | QuickJS : miniupnpd |`,
     `|---|${ids.map(() => '---:|').join('')}---:|`,
