@@ -36,25 +36,32 @@ const step = (name, ...command) => ({
   count: (_output, status) => ({ passed: status === 0 ? 1 : 0, failed: status === 0 ? 0 : 1, skipped: 0 }),
 })
 
-/** One after the other, quick ones first: what everything else stands on. */
+/** Quick ones first: what everything else stands on. */
 const FIRST = [
   step('lint', 'make', '--no-print-directory', 'lint'),
   step('types', 'make', '--no-print-directory', 'check'),
   vitest('project', 'test/project/vitest.config.ts'),
   vitest('unit', 'vitest.config.ts'),
-  step('bundle', 'make', '--no-print-directory', 'bundle', 'host', 'qjs', 'node'),
+]
+/** Meanwhile, what has to be compiled. */
+const BUILT = [
+  step('bundle', 'make', '-j2', '--no-print-directory', 'bundle', 'host', 'qjs', 'node'),
+  step('cross', 'make', '-j2', '--no-print-directory', 'cross'),
   plain('unit-quickjs', 'make', '--no-print-directory', 'unit-quickjs'),
-  step('cross', 'make', '--no-print-directory', 'cross'),
 ]
 /** UPnP's clients search for seconds each: they have a line of their own. */
 const UPNP = ['test/clients/upnp-', 'test/clients/security-']
+/** Faults whose rows last as long as a lease does, and so have a line too: the other ones watch milliseconds. */
+const LASTING = ['clock', 'doors', 'leases', 'ubus'].map(name => `test/faults/${name}.test.ts`)
+const without = files => files.flatMap(file => ['--exclude', file])
 /** Those that wait for packets and leases more than they compute. */
 const WAITING = [
   vitest('engines', 'test/engines/vitest.config.ts'),
   vitest('kernel', 'test/kernel/vitest.config.ts'),
-  vitest('clients', 'test/clients/vitest.config.ts', ...UPNP.flatMap(start => ['--exclude', `${start}*`])),
+  vitest('clients', 'test/clients/vitest.config.ts', ...without(UPNP.map(start => `${start}*`))),
 ]
 const WAITING_TOO = [vitest('clients-upnp', 'test/clients/vitest.config.ts', ...UPNP)]
+const WAITING_LONG = [vitest('faults-lasting', 'test/faults/vitest.config.ts', ...LASTING)]
 /** Those that compute, meanwhile, with what the others leave of the processors; they show themselves when they end. */
 const BESIDE = [
   vitest('fuzz', 'test/fuzz/vitest.config.ts'),
@@ -64,12 +71,12 @@ const BESIDE = [
   vitest('package', 'test/package/vitest.config.ts'),
 ]
 
-/** Last and alone: they watch milliseconds, and an emulated processor wants a real one (all machines: `make qemu-all`). */
+/** Last and alone: they watch milliseconds, and emulated processors want real ones (all machines: `make qemu-all`). */
 const ALONE = [
-  vitest('faults', 'test/faults/vitest.config.ts'),
+  vitest('faults', 'test/faults/vitest.config.ts', ...without(LASTING)),
   step('demo', 'make', '--no-print-directory', 'demo'),
   step('demo-node', 'make', '--no-print-directory', 'demo', 'ENGINE=node'),
-  plain('qemu', 'make', '--no-print-directory', 'qemu-ci'),
+  plain('qemu', 'make', '--no-print-directory', 'qemu-ci', 'JOBS=2'),
 ]
 
 // Who compares with another server, or runs one engine, does so by hand.
@@ -78,10 +85,20 @@ delete process.env.ENGINE
 await setUp()
 const wanted = process.argv.slice(2)
 const isWanted = ({ name }) => wanted.length === 0 || wanted.includes(name)
-const first = await runAll(FIRST, 'shown')
-const meanwhile = [runAll(WAITING, 'shown'), runAll(WAITING_TOO, 'kept'), runAll(BESIDE, 'beside')]
-const others = (await Promise.all(meanwhile)).flat()
-report([...first, ...others, ...(await runAll(ALONE, 'shown'))])
+report([
+  ...(await together(runAll(FIRST, 'shown'), runAll(BUILT, 'kept'))),
+  ...(await together(
+    runAll(WAITING, 'shown'),
+    runAll(WAITING_TOO, 'kept'),
+    runAll(WAITING_LONG, 'kept'),
+    runAll(BESIDE, 'beside'),
+  )),
+  ...(await runAll(ALONE, 'shown')),
+])
+
+async function together(...lines) {
+  return (await Promise.all(lines)).flat()
+}
 
 async function setUp() {
   rmSync('build/test', { recursive: true, force: true })
