@@ -13,7 +13,8 @@ import type { BlobTable } from '../wire/blobmsg.ts'
 import { BLOBMSG } from '../wire/blobmsg.ts'
 import { UBUS_STATUS } from '../wire/ubus.ts'
 import type { Timers } from './timers.ts'
-import type { UbusAnswer, UbusObject, UbusState } from './ubus-client.ts'
+import type { UbusAnswer } from './ubus-calls.ts'
+import type { UbusObject, UbusState } from './ubus-client.ts'
 import { UbusClient } from './ubus-client.ts'
 
 /** Where ubusd listens since OpenWrt 21.02. */

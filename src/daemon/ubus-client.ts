@@ -13,6 +13,8 @@ import type { Blob, BlobTable } from '../wire/blobmsg.ts'
 import type { UbusMessage } from '../wire/ubus.ts'
 import { EVENT_OBJECT, UBUS, UBUS_STATUS } from '../wire/ubus.ts'
 import type { Timed } from './timers.ts'
+import type { UbusAnswer } from './ubus-calls.ts'
+import { UbusCalls } from './ubus-calls.ts'
 import { UbusLink } from './ubus-link.ts'
 
 export interface UbusObject {
@@ -21,11 +23,6 @@ export interface UbusObject {
   readonly signature: Readonly<Record<string, Readonly<Record<string, number>>>>
   /** `status` as in `UBUS_STATUS`; `data` only where it is ok. */
   call(method: string, args: BlobTable): Promise<UbusAnswer>
-}
-
-export interface UbusAnswer {
-  readonly status: number
-  readonly data?: Readonly<Record<string, unknown>>
 }
 
 export interface UbusClientParts {
@@ -45,8 +42,6 @@ export interface UbusState {
 
 const FIRST_RETRY = milliseconds(500)
 const LAST_RETRY = milliseconds(30_000)
-/** Calls that are being answered; rpcd asks one after the other. */
-const MOST_CALLS = 32
 /** Events are dropped while so much waits: what listens too slowly must not cost us memory. */
 const MOST_EVENT_BYTES = 1 << 18
 const OBJECT_ADDED = 'ubus.object.add'
@@ -60,18 +55,21 @@ interface Subscription {
 export class UbusClient implements Timed {
   readonly #parts: UbusClientParts
   #link: UbusLink | undefined
+  #calls: UbusCalls | undefined
   #isUp = false
   /** When we last came onto the bus. */
   #upAt: Instant | undefined
   #connecting = false
   #isClosed = false
   readonly #backoff = new Backoff(FIRST_RETRY, LAST_RETRY)
+  /** Why there is no connection. */
   #trouble: string | undefined
+  /** What ubusd refuses us on this one. */
+  readonly #refusals = new Set<string>()
   #object: UbusObject | undefined
   #objectId: number | undefined
   #listenerId: number | undefined
   #subscriptions: readonly Subscription[] = []
-  #calls = 0
   /** Who waits for the first attempt to end. */
   #started: (() => void)[] = []
 
@@ -80,15 +78,17 @@ export class UbusClient implements Timed {
   }
 
   get state(): UbusState {
-    return { connected: this.#isUp, trouble: this.#trouble }
+    const refusals = this.#refusals.size === 0 ? undefined : [...this.#refusals].join('; ')
+    return { connected: this.#isUp, trouble: this.#trouble ?? refusals }
   }
 
   get wakeAt(): Instant | undefined {
-    return earliest([this.#backoff.wakeAt, this.#link?.wakeAt])
+    return earliest([this.#backoff.wakeAt, this.#link?.wakeAt, this.#calls?.wakeAt])
   }
 
   wake(now: Instant): void {
     this.#link?.wake(now)
+    this.#calls?.wake(now)
     if (this.#backoff.isDue(now)) this.#connect()
   }
 
@@ -124,9 +124,10 @@ export class UbusClient implements Timed {
     const link = this.#link
     if (target === undefined || link === undefined) return undefined
     return new Promise(resolve =>
-      link.request(UBUS.invoke, { object: target, method, data: args }, ({ status, messages }) =>
-        resolve(status === UBUS_STATUS.ok ? (messages.at(-1)?.data ?? {}) : undefined),
-      ),
+      link.request(UBUS.invoke, { object: target, method, data: args }, ({ status, messages }) => {
+        const last = messages.at(-1)
+        resolve(status === UBUS_STATUS.ok && last?.unreadable !== true ? (last?.data ?? {}) : undefined)
+      }),
     )
   }
 
@@ -158,7 +159,11 @@ export class UbusClient implements Timed {
           stream.close()
           return
         }
-        this.#link = new UbusLink(stream, this.#linkParts())
+        const { clock } = platform
+        const link = new UbusLink(stream, this.#linkParts())
+        const serve = (message: UbusMessage) => this.#serve(message)
+        this.#link = link
+        this.#calls = new UbusCalls({ link, serve, now: () => clock.now(), rearm: this.#parts.rearm })
         this.#parts.rearm() // it may never greet us
       },
       (error: unknown) => {
@@ -212,6 +217,8 @@ export class UbusClient implements Timed {
     this.#isUp = false
     this.#link?.close()
     this.#link = undefined
+    this.#calls = undefined
+    this.#refusals.clear()
     this.#objectId = undefined
     this.#listenerId = undefined
     for (const subscription of this.#subscriptions) subscription.target = undefined
@@ -240,7 +247,9 @@ export class UbusClient implements Timed {
       if (status !== UBUS_STATUS.ok || object === undefined) return
       this.#listenerId = object
       const data = { object: object | 0, pattern: OBJECT_ADDED }
-      this.#link?.request(UBUS.invoke, { object: EVENT_OBJECT, method: 'register', data }, () => {})
+      this.#link?.request(UBUS.invoke, { object: EVENT_OBJECT, method: 'register', data }, ({ status: told }) => {
+        if (told !== UBUS_STATUS.ok) this.#refused(`ubusd does not tell us of ${OBJECT_ADDED} (status ${told})`)
+      })
       this.#subscribeAll()
     })
   }
@@ -267,9 +276,11 @@ export class UbusClient implements Timed {
     const link = this.#link
     if (link === undefined || !this.#isUp) return Promise.resolve(undefined)
     return new Promise(resolve =>
-      link.request(UBUS.lookup, { path }, ({ messages }) =>
-        resolve(messages.find(message => message.path === path)?.object),
-      ),
+      link.request(UBUS.lookup, { path }, ({ status, messages }) => {
+        // What a user may call nothing of is not shown to it, and no error either (ubusd_proto.c, ubusd_send_obj).
+        if (status === UBUS_STATUS.ok && messages.length === 0) this.#refused(`ubusd does not let us call ${path}`)
+        resolve(messages.find(message => message.path === path)?.object)
+      }),
     )
   }
 
@@ -280,13 +291,15 @@ export class UbusClient implements Timed {
   }
 
   #invoked(message: UbusMessage): void {
-    const { object } = message
+    const { object, unreadable } = message
+    const calls = this.#calls as UbusCalls
     if (object === undefined || (object !== this.#objectId && object !== this.#listenerId)) {
-      this.#answer(message, { status: UBUS_STATUS.notFound })
+      calls.answer(message, { status: UBUS_STATUS.notFound })
     } else if (object === this.#objectId) {
-      this.#serve(message)
+      if (unreadable === true) calls.answer(message, { status: UBUS_STATUS.invalidArgument })
+      else calls.take(message)
     } else {
-      this.#answer(message, { status: UBUS_STATUS.ok })
+      calls.answer(message, { status: UBUS_STATUS.ok })
       if (message.method === OBJECT_ADDED) this.#objectAdded(message.data?.['path'])
       else for (const { heard } of this.#subscriptions) heard() // a notification does not say whose it is
     }
@@ -296,34 +309,18 @@ export class UbusClient implements Timed {
     if (this.#subscriptions.some(each => each.path === path)) this.#subscribeAll()
   }
 
-  #serve(message: UbusMessage): void {
+  #serve({ method = '', data = {} }: UbusMessage): Promise<UbusAnswer> {
     const object = this.#object as UbusObject
-    if (this.#calls >= MOST_CALLS) {
-      this.#answer(message, { status: UBUS_STATUS.noMemory })
-      return
-    }
-    const link = this.#link
-    const done = (answer: UbusAnswer) => {
-      this.#calls--
-      if (link === this.#link) this.#answer(message, answer)
-    }
-    this.#calls++
-    object.call(message.method ?? '', message.data ?? {}).then(done, (error: unknown) => {
+    return object.call(method, data).catch((error: unknown) => {
       this.#parts.log('error', 'ubus', `a fault of this program: ${error}`)
-      done({ status: UBUS_STATUS.unknownError })
+      return { status: UBUS_STATUS.unknownError }
     })
   }
 
-  /** Data first, then the status; both to the caller, under the number that it gave. */
-  #answer({ seq, peer, object, noReply }: UbusMessage, { status, data }: UbusAnswer): void {
-    if (noReply === true || this.#link === undefined) return
-    const fits = data === undefined || this.#link.send({ type: UBUS.data, seq, peer, object, data: data as BlobTable })
-    const said = fits ? status : UBUS_STATUS.unknownError
-    this.#link?.send({ type: UBUS.status, seq, peer, status: said, object })
-  }
-
+  /** Said once. */
   #refused(trouble: string): void {
-    this.#trouble = trouble
+    if (this.#refusals.has(trouble)) return
+    this.#refusals.add(trouble)
     this.#parts.log('warning', 'ubus', trouble)
   }
 }

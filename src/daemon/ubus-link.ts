@@ -33,11 +33,13 @@ export interface UbusLinkParts {
 const PATIENCE = milliseconds(3000)
 const MOST_REQUESTS = 64
 const MOST_MESSAGES = 64
-/** Two answers of the largest size. */
-const MOST_PENDING = 2 * UBUS_MOST_BYTES
+/** The answers that `ubus-calls.ts` makes at once, at their largest, and what else is said meanwhile. */
+const MOST_PENDING = 5 * UBUS_MOST_BYTES
 
 interface Request {
   readonly until: Instant
+  /** Whom it went to, and who alone may answer: others that know our number could as well. */
+  readonly peer: number
   readonly messages: UbusMessage[]
   readonly done: (reply: UbusReply) => void
 }
@@ -57,7 +59,7 @@ export class UbusLink {
     this.#greetingBy = afterMs(parts.now(), PATIENCE)
     stream.take(
       bytes => this.#receive(bytes),
-      () => this.#end('ubusd has closed the connection'),
+      () => this.fail('ubusd has closed the connection'),
     )
   }
 
@@ -71,7 +73,7 @@ export class UbusLink {
   }
 
   wake(now: Instant): void {
-    if (this.#greetingBy !== undefined && this.#greetingBy <= now) this.#end('nobody speaks ubus there')
+    if (this.#greetingBy !== undefined && this.#greetingBy <= now) this.fail('nobody speaks ubus there')
     for (const [seq, request] of [...this.#requests]) {
       if (request.until <= now) this.#finish(seq, request, UBUS_STATUS.timeout)
     }
@@ -84,8 +86,9 @@ export class UbusLink {
       return
     }
     const seq = this.#nextSeq()
-    this.#requests.set(seq, { until: afterMs(this.#parts.now(), PATIENCE), messages: [], done })
-    this.send({ type, seq, peer: type === UBUS.invoke ? (attributes.object ?? 0) : 0, ...attributes })
+    const peer = type === UBUS.invoke ? (attributes.object ?? 0) : 0
+    this.#requests.set(seq, { until: afterMs(this.#parts.now(), PATIENCE), peer, messages: [], done })
+    this.send({ type, seq, peer, ...attributes })
     this.#parts.rearm()
   }
 
@@ -95,13 +98,20 @@ export class UbusLink {
     const bytes = encodeUbus(message)
     if (bytes.length > UBUS_MOST_BYTES) return false
     this.#stream.write(bytes)
-    if (this.#stream.pending > MOST_PENDING) this.#end('ubusd takes nothing any more')
+    if (this.#stream.pending > MOST_PENDING) this.fail('ubusd takes nothing any more')
     return this.#isOpen
   }
 
   /** A number for a message whose answer nobody waits for. */
   get freeSeq(): number {
     return this.#nextSeq()
+  }
+
+  /** Ends the connection, which is of no use any more. */
+  fail(why: string): void {
+    if (!this.#isOpen) return
+    this.close()
+    this.#parts.ended(why)
   }
 
   close(): void {
@@ -115,7 +125,7 @@ export class UbusLink {
     try {
       for (const message of this.#reader.push(bytes)) if (this.#isOpen) this.#dispatch(decodeUbus(message))
     } catch (error) {
-      this.#end(`what came cannot be read: ${error}`)
+      this.fail(`what came cannot be read: ${error}`)
     }
   }
 
@@ -136,7 +146,7 @@ export class UbusLink {
 
   #answered(message: UbusMessage): void {
     const request = this.#requests.get(message.seq)
-    if (request === undefined) return
+    if (request === undefined || request.peer !== message.peer) return
     if (message.type === UBUS.status) this.#finish(message.seq, request, message.status ?? UBUS_STATUS.unknownError)
     else if (request.messages.length < MOST_MESSAGES) request.messages.push(message)
   }
@@ -149,11 +159,5 @@ export class UbusLink {
     do this.#seq = (this.#seq + 1) & 0xffff
     while (this.#requests.has(this.#seq))
     return this.#seq
-  }
-
-  #end(why: string): void {
-    if (!this.#isOpen) return
-    this.close()
-    this.#parts.ended(why)
   }
 }

@@ -66,9 +66,14 @@ export interface UbusMessage extends UbusAttributes {
   readonly type: number
   readonly seq: number
   readonly peer: number
+  /** It had a table that is none, or more than we read. */
+  readonly unreadable?: true
 }
 
-/** Throws `Malformed`; takes one whole message as `UbusReader` cuts it. Attributes that we do not know are skipped. */
+/**
+ * Throws `Malformed`; takes one whole message as `UbusReader` cuts it. Attributes that we do not know are skipped. ubusd
+ * looks at every attribute but hands on what a caller put into a table, whatever it is: that must not cost the connection.
+ */
 export function decodeUbus(bytes: Uint8Array): UbusMessage {
   const { version, type, seq, peer } = header.decode(bytes)
   if (version !== 0) throw new Malformed(`ubus: version ${version}`)
@@ -77,7 +82,10 @@ export function decodeUbus(bytes: Uint8Array): UbusMessage {
   const found: Record<string, unknown> = { type, seq, peer }
   for (const { id, data } of attributesOf(body.data)) {
     const known = KNOWN[id]
-    if (known !== undefined) found[known.name] = READ[known.form](data)
+    if (known === undefined) continue
+    const value = known.form === 'table' ? tableOrNone(data) : READ[known.form](data)
+    if (value === undefined) found['unreadable'] = true
+    else found[known.name] = value
   }
   return found as unknown as UbusMessage
 }
@@ -140,7 +148,16 @@ const KNOWN: Readonly<Record<number, { readonly name: keyof UbusAttributes; read
   10: { name: 'noReply', form: 'byte' },
 }
 
-const READ: Readonly<Record<Form, (data: Uint8Array) => unknown>> = {
+function tableOrNone(data: Uint8Array): BlobTable | undefined {
+  try {
+    return readTable(data)
+  } catch (error) {
+    if (error instanceof Malformed) return undefined
+    throw error
+  }
+}
+
+const READ: Readonly<Record<Exclude<Form, 'table'>, (data: Uint8Array) => unknown>> = {
   number: data => {
     if (data.length !== 4) throw new Malformed(`ubus: a number of ${data.length} bytes`)
     return new DataView(data.buffer, data.byteOffset, 4).getUint32(0)
@@ -150,7 +167,6 @@ const READ: Readonly<Record<Form, (data: Uint8Array) => unknown>> = {
     return data[0] !== 0
   },
   text: readString,
-  table: readTable,
 }
 
 const WRITE: { readonly [F in Form]: (value: never) => Uint8Array } = {

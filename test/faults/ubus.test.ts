@@ -8,7 +8,7 @@ import { LAN, type Lab, makeLab, WAN } from '../support/lab.ts'
 import { askMap, type Request } from '../support/natpmp.ts'
 import { sleep, until } from '../support/process.ts'
 import { defaultUci, type Server, type StartOptions, startDaemon } from '../support/server.ts'
-import { type Table, Ubusd } from '../support/ubusd.ts'
+import { type Json, type Table, Ubusd } from '../support/ubusd.ts'
 import { addMapping, httpRaw, request, upnpUci } from '../support/upnp.ts'
 import { ENGINES } from './agreement.ts'
 
@@ -21,6 +21,20 @@ const dump = (wan: string): Table => ({
     { interface: 'wan', up: true, l3_device: wan, 'ipv4-address': [{ address: WAN, mask: 24 }] },
   ],
 })
+
+/** A field without a name that is true. */
+const FLAG = Buffer.from('870000090000000001000000', 'hex')
+
+/** A table in a table in a table. */
+function nested(depth: number): Uint8Array {
+  let inner = Buffer.alloc(0)
+  for (let i = 0; i < depth; i++) {
+    const head = Buffer.alloc(8)
+    head.writeUInt32BE((0x82000000 + 8 + inner.length) >>> 0)
+    inner = Buffer.concat([head, inner])
+  }
+  return inner
+}
 
 describe.each(ENGINES)('on %s', engine => {
   let lab: Lab
@@ -264,17 +278,53 @@ describe.each(ENGINES)('on %s', engine => {
     bus.spit(Uint8Array.from([0, 1, 0xab, 0xcd, 0, 0, 0, 9, 0, 0, 0, 12, 1, 0, 0, 8, 0, 0, 0, 5]))
     bus.spit(Uint8Array.from([0, 99, 0, 1, 0, 0, 0, 9, 0, 0, 0, 4]))
     bus.spit(Uint8Array.from([0, 0, 0, 1, 0, 0, 0, 9, 0, 0, 0, 4]))
+    bus.tellSubscribed('portico', true)
+    bus.tellSubscribed('portico', false)
     expect(await call('status')).toMatchObject({ ubus: { connected: true } })
     expect(bus.connections).toBe(1)
     expect(server.output).not.toContain('fault')
   })
 
-  test('an ubusd that does not let us publish: said once, and clients are served', async () => {
-    bus.refuse = 6
+  test('without rights: what ubusd refuses is said once each, and clients are served', async () => {
+    bus.publish('network.interface', () => dump('wan0'))
+    Object.assign(bus.rights, { publish: false, listen: false, access: false })
     const server = await start()
-    await until('it says so', async () => (server.output.includes('does not take the object') ? true : undefined))
+    const said = [
+      'does not let us call network.interface',
+      'does not take the object portico (status 2)',
+      'does not tell us of ubus.object.add (status 6)',
+    ]
+    await until('it says so', async () => said.every(each => server.output.includes(each)) || undefined)
     expect((await ask({ transport: 'tcp', internal: 5004 })).result).toBe(0)
-    expect((await server.console('status')).stdout).toContain('status 6')
+    const { stdout } = await server.console('status')
+    for (const each of said) {
+      expect(stdout).toContain(each)
+      expect(server.output.split(each)).toHaveLength(2)
+    }
+  })
+
+  test.each<[what: string, args: Uint8Array]>([
+    ['deeper than we read', nested(100)],
+    ['more than we read', Buffer.concat(Array.from({ length: 40_000 }, () => FLAG))],
+    ['of a type that is none', Buffer.from('8900000c0000000000000001', 'hex')],
+    ['cut off', Buffer.from('8500', 'hex')],
+  ])('arguments that are %s: the caller hears it, and the daemon stays on the bus', async (_what, args) => {
+    const server = await start()
+    await published()
+    expect(await bus.callWith('portico', 'mappings', args)).toEqual({ status: 2, data: undefined })
+    expect(await call('mappings')).toMatchObject({ mappings: [] })
+    expect(bus.connections).toBe(1)
+    expect(server.output).not.toContain('ubus,')
+  })
+
+  test('a dump that cannot be read: the daemon stays on the bus', async () => {
+    let deep: Json = 1
+    for (let i = 0; i < 100; i++) deep = { deep }
+    bus.publish('network.interface', () => ({ deep }))
+    const server = await start()
+    await published()
+    expect(await call('status')).toMatchObject({ uplink: { state: 'up', address: WAN } })
+    expect(server.output).not.toContain('trying again')
   })
 
   test('an ubusd that accepts and never speaks: the daemon starts without it, and is there when it recovers', async () => {
@@ -329,6 +379,12 @@ describe.each(ENGINES)('on %s', engine => {
     const { mappings: rest } = (await call('mappings', { offset: 300 })) as { mappings: Table[] }
     expect(total).toBe(400)
     expect(new Set([...first, ...rest].map(({ id }) => id)).size).toBe(400)
+    bus.pause() // more than the daemon may hold back: it has to wait with what it answers
+    const calls = Array.from({ length: 30 }, () => call('mappings'))
+    await sleep(300)
+    bus.resume()
+    for (const answer of await Promise.all(calls)) expect(answer).toMatchObject({ total: 400 })
+    expect(bus.connections).toBe(1)
     await until('the flood is counted', async () => {
       await ask({ transport: 'tcp', internal: 5005, lifetime: 60 })
       await ask({ transport: 'tcp', internal: 5005, lifetime: 0 })

@@ -156,6 +156,16 @@ describe('what is malformed is refused', () => {
     expect(data(body)).toThrow(Malformed)
   })
 
+  test('within a message: what a caller sent as arguments is unreadable, and the message is not', () => {
+    const invoke = (data: string) =>
+      hexBytes(
+        `00050009777777770000${(24 + data.length / 2).toString(16).padStart(4, '0')}0300000812345678040000087374610007${(4 + data.length / 2).toString(16).padStart(6, '0')}${data}`,
+      )
+    const message = { type: UBUS.invoke, seq: 9, peer: 0x77777777, object: 0x12345678, method: 'sta' }
+    expect(decodeUbus(invoke(''))).toEqual({ ...message, data: {} })
+    expect(decodeUbus(invoke('8900000c0000000000000001'))).toEqual({ ...message, unreadable: true })
+  })
+
   test('a version other than 0, a message without a body', () => {
     expect(() => decodeUbus(hexBytes('0102000100000000 00000004'.replaceAll(' ', '')))).toThrow(Malformed)
     expect(() => decodeUbus(hexBytes('0002000100000000'))).toThrow(Malformed)
