@@ -52,8 +52,15 @@ export class TableReader {
     this.#clock = clock
   }
 
-  /** `undefined` when there is no table. */
-  async structure(ruleCount: number): Promise<Structure | undefined> {
+  /** `undefined` when there is no table, or none any more before all of it was read. */
+  structure(ruleCount: number): Promise<Structure | undefined> {
+    return this.#structure(ruleCount).catch((error: unknown) => {
+      if (isMissing(error)) return undefined
+      throw error
+    })
+  }
+
+  async #structure(ruleCount: number): Promise<Structure | undefined> {
     const chains = await this.#objects('getChain')
     if (chains.length === 0) return undefined
     const rules = await this.#objects('getRule')
