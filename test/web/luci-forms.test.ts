@@ -206,6 +206,18 @@ describe('permissions', () => {
     },
   )
 
+  test('a choice that is a sentence is not cut off', async () => {
+    const luci = await openLuci(browser, '/view/portico/permissions')
+    const [shown, needed] = await luci.page.locator('[data-name="default_action"] select').evaluate(select => {
+      const whole = select.cloneNode(true) as typeof select
+      whole.style.width = 'max-content'
+      select.after(whole)
+      return [select, whole].map(each => each.getBoundingClientRect().width) as [number, number]
+    })
+    expect(shown).toBeGreaterThanOrEqual(needed)
+    await luci.close()
+  })
+
   test('what happens where no rule fits', async () => {
     const luci = await openLuci(browser, '/view/portico/permissions', { configs: { ...CONFIG, portico: permissions } })
     await luci.page.locator('[data-name="default_action"] select').selectOption('deny')
@@ -372,6 +384,20 @@ config mapping
       ['guest', 'internal'],
       ['wan', 'external'],
     ])
+    await luci.close()
+  })
+
+  test('a row of Networks shows its role, and the address that it tells', async () => {
+    const luci = await openLuci(browser, '/view/portico/settings')
+    await luci.page.click('text=Add network')
+    await typeOwn(luci.page.locator('td[data-name="interface"]'), 'wan')
+    await expect.poll(() => luci.page.innerText('.portico-warning')).toContain('Danger')
+    for (const field of ['td[data-name="type"] select', 'td[data-name="forced_ip"] input[type="text"]'])
+      expect([field, ((await luci.page.locator(field).boundingBox())?.width ?? 0) > 100]).toEqual([field, true])
+    const beyond = await luci.page.evaluate(
+      `Math.max(...Array.from(document.querySelectorAll('#view table'), each => each.scrollWidth - each.parentNode.clientWidth))`,
+    )
+    expect(beyond).toBeLessThanOrEqual(0)
     await luci.close()
   })
 

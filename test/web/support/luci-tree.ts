@@ -46,6 +46,7 @@ export function luciPage(shown: Shown): string {
   dark(query)
 </script>
 <link rel="stylesheet" href="/luci-static/bootstrap/cascade.css">
+<link rel="stylesheet" media="only screen and (max-device-width: 854px)" href="/luci-static/bootstrap/mobile.css">
 <script src="/luci-static/resources/cbi.js"></script>
 <script>${catalogue(shown.translations)}</script>
 </head>

@@ -55,7 +55,12 @@ const STYLE = [
 	'.portico-amount { display: inline-block; min-width: 5.5em; white-space: nowrap }',
 	'.portico-check { display: flex; gap: .25em; padding: .6em 0 }',
 	'.portico-check + .portico-check { border-top: 1px solid var(--border-color-low, #ddd) }',
-	'.portico-check .portico-dot { flex: none; margin-top: .35em }'
+	'.portico-check .portico-dot { flex: none; margin-top: .35em }',
+	/* Whole sentences, which a theme cuts off. */
+	'[data-name="default_action"] select { width: auto; max-width: 100% }',
+	/* A row of Networks, which a theme squeezes until nobody can tell internal from external. */
+	'td[data-name="interface"] .cbi-dropdown:not(.btn):not(.cbi-button), td[data-name="service"] .cbi-dropdown:not(.btn):not(.cbi-button) { min-width: 9em }',
+	'.table td[data-name="type"] select, .table td[data-name="forced_ip"] input { min-width: 9em }'
 ].join('\n');
 
 const SERVICES = {

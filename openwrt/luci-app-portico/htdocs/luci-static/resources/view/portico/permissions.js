@@ -39,7 +39,7 @@ return view.extend({
 		this.rules(m, data[0]);
 		this.otherwise(m);
 
-		return m.render();
+		return m.render().then(node => E('div', {}, [ common.style(), node ]));
 	},
 
 	rules: function(m, hosts) {
