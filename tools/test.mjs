@@ -82,11 +82,16 @@ const ALONE = [
 // Who compares with another server, or runs one engine, does so by hand.
 delete process.env.SERVER
 delete process.env.ENGINE
-await setUp()
+rmSync('build/test', { recursive: true, force: true })
+mkdirSync('build/test', { recursive: true })
 const wanted = process.argv.slice(2)
 const isWanted = ({ name }) => wanted.length === 0 || wanted.includes(name)
+await install('npm', 'build', 'cross')
+const everythingElse = install('lab', 'clients', 'strangers', 'web', 'package', 'qemu')
+const first = await together(runAll(FIRST, 'shown'), runAll(BUILT, 'kept'))
+await everythingElse
 report([
-  ...(await together(runAll(FIRST, 'shown'), runAll(BUILT, 'kept'))),
+  ...first,
   ...(await together(
     runAll(WAITING, 'shown'),
     runAll(WAITING_TOO, 'kept'),
@@ -100,21 +105,9 @@ async function together(...lines) {
   return (await Promise.all(lines)).flat()
 }
 
-async function setUp() {
-  rmSync('build/test', { recursive: true, force: true })
-  mkdirSync('build/test', { recursive: true })
-  const { status } = await execute([
-    'tools/setup.sh',
-    'npm',
-    'build',
-    'cross',
-    'lab',
-    'clients',
-    'strangers',
-    'web',
-    'package',
-    'qemu',
-  ])
+/** Without what a suite needs nothing is run. */
+async function install(...groups) {
+  const { status } = await execute(['tools/setup.sh', ...groups])
   if (status !== 0) process.exit(status)
 }
 
