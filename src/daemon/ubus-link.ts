@@ -36,6 +36,9 @@ const MOST_MESSAGES = 64
 /** The answers that `ubus-calls.ts` makes at once, at their largest, and what else is said meanwhile. */
 const MOST_PENDING = 5 * UBUS_MOST_BYTES
 
+/** As it does when it finds no name for our user or group (ubusd_acl.c, ubusd_acl_init_client). */
+const UNGREETED = 'ubusd does not let us in: does it know our user and group?'
+
 interface Request {
   readonly until: Instant
   /** Whom it went to, and who alone may answer: others that know our number could as well. */
@@ -59,7 +62,7 @@ export class UbusLink {
     this.#greetingBy = afterMs(parts.now(), PATIENCE)
     stream.take(
       bytes => this.#receive(bytes),
-      () => this.fail('ubusd has closed the connection'),
+      () => this.fail(this.#greetingBy === undefined ? 'ubusd has closed the connection' : UNGREETED),
     )
   }
 

@@ -225,7 +225,7 @@ describe.each(ENGINES)('on %s', engine => {
     bus.publish('network.interface', () => dump('wan0'))
     const server = await start()
     await published()
-    await bus.stop()
+    await bus.stop('killed')
     expect((await ask({ transport: 'tcp', internal: 5002 })).result).toBe(0)
     await until('it knows', async () => {
       const { ubus } = (await server.json('status')) as { ubus: Table }
@@ -238,6 +238,10 @@ describe.each(ENGINES)('on %s', engine => {
     expect(await mappings()).toHaveLength(1)
     expect(server.output.match(/trying again/g)).toHaveLength(1)
     expect(server.output).toContain('on the bus again')
+    await bus.stop('ended')
+    await bus.start()
+    await published()
+    await until('subscribed', async () => (bus.subscribers('network.interface') === 1 ? true : undefined))
   })
 
   test('netifd says by ubus which device a network has, and what changes is heard', async () => {

@@ -4,7 +4,7 @@
  * and the test itself is one of them. What it says to the daemon, and in which order, was compared with what a real
  * ubusd says (`docs/ubus.md`, "What was tried"); the rest of the bus it does not play.
  */
-import { rmSync } from 'node:fs'
+import { linkSync, renameSync, rmSync } from 'node:fs'
 import type { Server, Socket } from 'node:net'
 import { createServer } from 'node:net'
 
@@ -103,8 +103,11 @@ export class Ubusd {
     })
   }
 
-  /** As when ubusd dies: every connection breaks, and every object is gone. The socket's file stays. */
-  async stop(): Promise<void> {
+  /**
+   * Every connection breaks, and every object is gone; so is the socket's file when ubusd was ended, while one that was
+   * killed leaves it.
+   */
+  async stop(how: 'ended' | 'killed' = 'ended'): Promise<void> {
     const server = this.#server
     this.#server = undefined
     for (const { socket } of this.#clients) socket.destroy()
@@ -112,7 +115,11 @@ export class Ubusd {
     this.#objects = this.#objects.filter(({ owner }) => owner === undefined)
     for (const object of this.#objects) object.subscribers.length = 0
     this.#patterns = []
-    if (server !== undefined) await new Promise<void>(resolve => server.close(() => resolve()))
+    if (server === undefined) return
+    const kept = `${this.path}.kept`
+    if (how === 'killed') linkSync(this.path, kept)
+    await new Promise<void>(resolve => server.close(() => resolve())) // which removes the file
+    if (how === 'killed') renameSync(kept, this.path)
   }
 
   get connections(): number {

@@ -35,8 +35,8 @@ class Wire {
     serve: () => new Promise(resolve => this.begun.push(resolve)),
   })
 
-  constructor() {
-    this.say({ type: UBUS.hello, seq: 0, peer: 1 })
+  constructor(isGreeted = true) {
+    if (isGreeted) this.say({ type: UBUS.hello, seq: 0, peer: 1 })
   }
 
   say(message: UbusMessage): void {
@@ -76,6 +76,17 @@ describe('a request', () => {
     wire.say({ type: UBUS.data, seq: 1, peer, object: peer, data: { a: 1 } })
     wire.say({ type: UBUS.status, seq: 1, peer, object: peer, status: 0 })
     expect(replies.map(({ status }) => status)).toEqual(answered ? [UBUS_STATUS.ok] : [])
+  })
+})
+
+describe('a connection that ubusd closes', () => {
+  test.each([
+    ['at once', false, 'ubusd does not let us in: does it know our user and group?'],
+    ['later', true, 'ubusd has closed the connection'],
+  ] as const)('%s', (_when, isGreeted, why) => {
+    const wire = new Wire(isGreeted)
+    wire.stream.finish()
+    expect(wire.why).toBe(why)
   })
 })
 

@@ -4,10 +4,12 @@ import { attribute, readTable, writeTable } from '../../../src/wire/blobmsg.ts'
 import type { UbusMessage } from '../../../src/wire/ubus.ts'
 import { decodeUbus, encodeUbus, UBUS, UBUS_MOST_BYTES, UbusReader } from '../../../src/wire/ubus.ts'
 import { hexBytes, hexOf, vector, vectorsOf } from '../../support/vectors.ts'
+import capturedText from '../../vectors/ubus/captured.txt?raw'
 import text from '../../vectors/ubus/messages.txt?raw'
 
 const vectors = vectorsOf(text)
 const bytesOf = (name: string) => vector(vectors, name)
+const captured = vectorsOf(capturedText)
 
 const OURS: readonly (readonly [name: string, message: UbusMessage])[] = [
   ['hello to client 0x2b3c4d5e', { type: UBUS.hello, seq: 0, peer: 0x2b3c4d5e }],
@@ -100,6 +102,76 @@ describe('a message that ubusd sends is read', () => {
     ],
   ])('%s', (name, message) => {
     expect(decodeUbus(bytesOf(name))).toEqual(message)
+  })
+})
+
+describe('what a real ubusd sent is read', () => {
+  const lan = { signature: { dump: {} }, path: 'network.interface', object: 0xdf3e1aec }
+  const wan = { interface: 'wan', up: true, l3_device: 'wan0' }
+  test.each<[name: string, message: UbusMessage]>([
+    ['hello', { type: UBUS.hello, seq: 0, peer: 0xcc65aeb9 }],
+    ['network.interface and what it can', { type: UBUS.data, seq: 1, peer: 0, ...lan }],
+    ['status of a request that ubusd answers itself', { type: UBUS.status, seq: 1, peer: 0, status: 0 }],
+    ['the object portico has a number and a type', { type: UBUS.data, seq: 4, peer: 0, object: 0xe994e051 }],
+    [
+      'a dump that netifd answers',
+      { type: UBUS.data, seq: 2, peer: 0xdf3e1aec, object: 0xdf3e1aec, data: { interface: [wan] } },
+    ],
+    [
+      'status of a request that an object answers',
+      { type: UBUS.status, seq: 2, peer: 0xdf3e1aec, object: 0xdf3e1aec, status: 0 },
+    ],
+    [
+      'notification of an interface',
+      {
+        type: UBUS.invoke,
+        seq: 2,
+        peer: 0x55c65e59,
+        object: 0x4afb7369,
+        method: 'interface.update',
+        noReply: true,
+        data: wan,
+      },
+    ],
+    [
+      'an object that was subscribed to is gone',
+      { type: UBUS.unsubscribe, seq: 1, peer: 0, object: 0x4afb7369, target: 0xdf3e1aec },
+    ],
+    [
+      'an object has come',
+      {
+        type: UBUS.invoke,
+        seq: 1,
+        peer: 0,
+        object: 0x4afb7369,
+        method: 'ubus.object.add',
+        data: { id: 0x2be09202, path: 'network.interface' },
+      },
+    ],
+    ['somebody subscribes to portico', { type: UBUS.notify, seq: 1, peer: 0, object: 0xe994e051 }],
+    [
+      'a call with every kind of argument',
+      {
+        type: UBUS.invoke,
+        seq: 2,
+        peer: 0xd2af339a,
+        object: 0xe994e051,
+        method: 'remove',
+        data: { id: 'grün', f: 0.5, b: true, big: 5_000_000_000, neg: -1, l: ['a', 1, { x: [] }], t: {} },
+      },
+    ],
+    [
+      'a call without arguments',
+      { type: UBUS.invoke, seq: 2, peer: 0x3cbbedc8, object: 0xe994e051, method: 'remove', data: {} },
+    ],
+  ])('%s', (name, message) => {
+    expect(decodeUbus(vector(captured, name))).toEqual(message)
+  })
+})
+
+describe('what ubusd took from us is what we send', () => {
+  test.each([...captured].filter(([name]) => name.startsWith('ours: ')))('%s', (_name, bytes) => {
+    expect(hexOf(encodeUbus(decodeUbus(bytes)))).toBe(hexOf(bytes))
   })
 })
 
