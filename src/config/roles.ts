@@ -41,6 +41,8 @@ export interface ExternalRole extends Role {
 export interface Roles {
   /** One entry a device. None of them carries a default route, of IPv4 or IPv6; none is external. */
   readonly internal: readonly Role[]
+  /** Whether every internal interface that is wanted has its device and is up, as far as netifd and the files know. */
+  readonly isComplete: boolean
   /** The first usable one; where none is usable, the first whose device is known, so that its return is noticed. */
   readonly external: ExternalRole | undefined
   /**
@@ -60,7 +62,8 @@ export function resolveRoles(config: Config, facts: RoleFacts): Roles {
   const usable = externals.filter(role => isUsable(role, facts))
   const external = usable.find(({ device }) => facts.onlyIpv6?.has(device) !== true) ?? usable[0] ?? externals[0]
   const external6 = outwardBy6(external, usable, facts)
-  const found = placed(internalCandidates(config, names), names, problems)
+  const candidates = internalCandidates(config, names)
+  const found = placed(candidates, names, problems)
   const wanted = merged(
     found.filter(({ isUp }) => isUp),
     mergeInternal,
@@ -74,6 +77,7 @@ export function resolveRoles(config: Config, facts: RoleFacts): Roles {
   problems.push(...missing(config, internal, external))
   return {
     internal: internal.map(plain),
+    isComplete: found.length === candidates.length && found.every(({ isUp }) => isUp),
     external: external && plainExternal(external),
     external6: external6 && plainExternal(external6),
     externals: externals.map(plainExternal),

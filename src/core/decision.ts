@@ -113,19 +113,28 @@ export function mayRemove(owner: Owner, mapping: Mapping): boolean {
   return mapping.internal.ip === owner.client || mapping.owner.client === owner.client
 }
 
-/** The rule or the default that refuses what a mapping already has; `undefined` while it remains allowed. */
-export function noLongerAllowed(mapping: Mapping, world: World): string | undefined {
+/**
+ * The rule or the default that refuses what a mapping already has; `undefined` while it remains allowed. `postpone` is
+ * called where that cannot be said before the network of its host is back, or the uplink that a rule may name:
+ * nothing leads there until then.
+ */
+export function noLongerAllowed(mapping: Mapping, world: World, postpone: () => void): string | undefined {
   const { policy, surroundings, uplink } = world
   const { owner, internal, external, transport, mac, pinhole } = mapping
   if (owner.via === 'operator') return undefined
   if (!policy.forwarding[owner.via]) return `${owner.via} is off or may not forward ports`
-  const device = surroundings.deviceOf(internal.ip)
-  const barred = surroundings.barred(internal.ip, device)
-  if (barred !== undefined) return barred
   const translates = pinhole === undefined
   if (translates && surroundings.taken(transport, external.port) === 'redirect') {
     return 'used by a redirect of the firewall'
   }
-  const devices = [device, translates ? uplink.device : surroundings.outward6()]
-  return refused(policy, { service: owner.via, transport, internal, mac, devices }, external.port)
+  const device = surroundings.deviceOf(internal.ip)
+  const barred = surroundings.barred(internal.ip, device)
+  const outward = translates ? uplink.device : surroundings.outward6()
+  const isUnknown = outward === undefined && policy.rules.some(rule => rule.device !== undefined)
+  if (barred === undefined ? isUnknown : surroundings.isAway(internal.ip)) {
+    postpone()
+    return undefined
+  }
+  if (barred !== undefined) return barred
+  return refused(policy, { service: owner.via, transport, internal, mac, devices: [device, outward] }, external.port)
 }

@@ -176,6 +176,11 @@ export class Engine {
     })
   }
 
+  /** Whether `reconsider` is to be called again when the internal networks or the uplinks are others. */
+  get isPostponed(): boolean {
+    return this.#upkeep.isPostponed
+  }
+
   /** By the operator, one dynamic mapping, as it was listed; a static one goes by the configuration. */
   async remove(listed: Mapping, because: string): Promise<Removal> {
     let removal: Removal = 'none'

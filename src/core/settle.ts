@@ -17,22 +17,28 @@ export interface Plan {
   /** Why a mapping goes. */
   readonly because: ReadonlyMap<Mapping, string>
   readonly problems: readonly Extract<Event, { readonly what: 'static-refused' }>[]
+  /** Of a review: whether a network or uplink was not there, so that it is to be asked again. */
+  readonly postponed: boolean
 }
 
 /** `review`: also ask of every mapping whether it is still allowed, as after a change of the configuration. */
 export function settle(table: Table, world: World, statics: readonly StaticMapping[], review: boolean): Plan {
   const because = new Map<Mapping, string>()
+  let postponed = false
+  const postpone = () => {
+    postponed = true
+  }
   const wanted = wantedStatics(statics)
   for (const mapping of table.all()) {
     const reason =
       mapping.owner.via === 'operator'
         ? notConfigured(mapping, wanted.byPort)
         : review
-          ? noLongerAllowed(mapping, world)
+          ? noLongerAllowed(mapping, world, postpone)
           : undefined
     if (reason !== undefined) because.set(mapping, reason)
   }
-  if (world.uplink.is === 'down') return { changes: removals(because), because, problems: wanted.problems }
+  if (world.uplink.is === 'down') return { changes: removals(because), because, problems: wanted.problems, postponed }
   const { address } = world.uplink
   const added = additions(table, because, wanted.byPort, address)
   const moved: Change[] = []
@@ -40,7 +46,7 @@ export function settle(table: Table, world: World, statics: readonly StaticMappi
     if (because.has(was) || was.external.ip === address || was.pinhole !== undefined) continue
     moved.push({ act: 'replace', was, mapping: { ...was, external: { ip: address, port: was.external.port } } })
   }
-  return { changes: [...removals(because), ...moved, ...added], because, problems: wanted.problems }
+  return { changes: [...removals(because), ...moved, ...added], because, problems: wanted.problems, postponed }
 }
 
 const removals = (because: ReadonlyMap<Mapping, string>) =>

@@ -16,6 +16,11 @@ export interface Surroundings {
    * addresses too.
    */
   barred(host: Ip, device: string | undefined): string | undefined
+  /**
+   * Whether it may be a host of an internal network that is not there at this moment: it is on no network of the
+   * router, and not every internal one is up with its addresses.
+   */
+  isAway(host: Ip): boolean
   /** The external device by which IPv6 reaches the world, `undefined` while there is none: pinholes need it. */
   outward6(): string | undefined
   /** The internal device on whose network the address lies. */

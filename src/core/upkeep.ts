@@ -36,10 +36,16 @@ export class Upkeep {
   /** Devices that were seen at an address while the kernel refused to hear of it. */
   readonly #unheard = new Map<Ip, Mac>()
   #isPlanned = false
+  #isPostponed = false
   readonly #backoff = new Backoff(FIRST_RETRY, LAST_RETRY)
 
   constructor(parts: UpkeepParts) {
     this.#parts = parts
+  }
+
+  /** Whether the last review could not judge all mappings, since the network of a host or the uplink was not there. */
+  get isPostponed(): boolean {
+    return this.#isPostponed
   }
 
   /** When the next lease ends, or what the kernel refused is tried again. */
@@ -78,6 +84,7 @@ export class Upkeep {
     const review = what === 'review' || this.#unsettled === 'review'
     const { uplink } = world()
     const plan = settle(table, world(), statics(), review)
+    if (review) this.#isPostponed = plan.postponed
     if (review) for (const problem of plan.problems) journal.record(problem, now)
     const failed = await this.#change(plan.changes, plan.because, now)
     if (failed === 0) this.#unsettled = 'no'

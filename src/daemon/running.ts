@@ -237,15 +237,23 @@ export class Running {
     this.surroundings.refresh()
     await this.#tell('settings', settings, () => this.#configure(settings))
     await this.#tell('uplink', uplink, () => this.#move(uplink))
-    await this.#tell('rules', lawOf(next), () => this.engine.reconsider(policy, statics))
+    const law = this.engine.isPostponed ? [lawOf(next), this.#around(next)] : lawOf(next)
+    await this.#tell('rules', law, () => this.engine.reconsider(policy, statics))
     this.#placeLeases()
     this.leases.restore()
-    await this.neighbourhood.want(doors.length > 0 || upnp !== undefined)
+    // What is open leads to its own devices also where nobody is served any more.
+    await this.neighbourhood.want(doors.length > 0 || upnp !== undefined || this.engine.mappings.held > 0)
     await this.doors.set(doors)
     await this.upnp.set(upnp)
     if (doors.length === 0) this.#announcer.stop()
     const listeners = [toldBy(uplink), ...this.doors.devices]
     await this.#tell('announcement', listeners, async () => this.#announce())
+  }
+
+  /** What a review that could not judge everything waits for: the internal networks and the uplinks. */
+  #around({ roles, uplink, uplink6 }: Situation): object {
+    const networks = roles.internal.map(({ device }) => [device, this.links.addresses(device).map(({ ip }) => ip)])
+    return [networks, uplink.device, uplink6.is, uplink6.device]
   }
 
   /** Carries a value to a part that has not got it yet. A part that failed is told again at the next refresh. */

@@ -6,6 +6,7 @@ import type { Surroundings } from '../core/surroundings.ts'
 import { barredHost, barredPinhole, internalDeviceOf } from '../kernel/hosts.ts'
 import type { LinkView } from '../kernel/link-table.ts'
 import { routerUses } from '../kernel/ports.ts'
+import { isGlobalIpv6 } from '../kernel/special.ts'
 import type { Platform } from '../platform/platform.ts'
 import type { Situation } from './situation.ts'
 
@@ -51,6 +52,15 @@ export class RouterSurroundings implements Surroundings {
     if (this.#barred.size >= 4096) this.#barred.clear()
     this.#barred.set(host, { device, why })
     return why
+  }
+
+  isAway(host: Ip): boolean {
+    const { internal, isComplete } = this.#situation().roles
+    const links = this.#links
+    const isKin = isIpv4(host) ? isIpv4 : isGlobalIpv6
+    const isThere = (device: string) => links.addresses(device).some(({ ip }) => isKin(ip))
+    if (isComplete && internal.every(({ device }) => isThere(device))) return false
+    return !links.links().some(({ name }) => links.isOnLink(host, name))
   }
 
   outward6(): string | undefined {

@@ -131,6 +131,47 @@ describe.each(ENGINES)('on %s', engine => {
     expect(await ports()).toEqual([`${WAN}:4000`])
   })
 
+  test('a reload while the LAN is away removes nothing, and what it forbids goes when the LAN is back', async () => {
+    const { router } = lab
+    await router.must(['ip', 'address', 'flush', 'dev', 'br-lan', 'scope', 'global'])
+    await reload(DENY_5000)
+    await until('the rules are in force', async () => {
+      const { stdout } = await server.console('/ip upnp permissions print')
+      return stdout.includes('5000-5999') || undefined
+    })
+    expect(await ports()).toEqual([`${WAN}:4000`, `${WAN}:5000`])
+    await server.kill()
+    server = await startDaemon(lab, { engine, uci: DENY_5000 })
+    expect(await ports()).toEqual([`${WAN}:4000`, `${WAN}:5000`])
+    await router.must(['ip', 'address', 'add', '192.168.88.1/24', 'dev', 'br-lan'])
+    await server.process.waitFor(/removed udp .*:5000 .*no five thousands/)
+    expect(await ports()).toEqual([`${WAN}:4000`])
+    await until('the world gets in', async () => {
+      const heard = await lab.world.udpAsk([WAN, 4000], 'knock', 300)
+      return heard.got === 'reply' || undefined
+    })
+  })
+
+  test('while the LAN is away, a service that is switched off takes its mappings along', async () => {
+    await lab.router.must(['ip', 'address', 'flush', 'dev', 'br-lan', 'scope', 'global'])
+    await reload(defaultUci({ natPmp: { enabled: '0' } }), /removed udp .*:5000 .*nat-pmp is off/)
+    await until('none is left', async () => ((await ports()).length === 0 ? true : undefined))
+  })
+
+  test('a device that takes over an address is noticed where nobody is served any more, too', async () => {
+    const only = "\nconfig interface\n\toption interface 'lan'\n\toption type 'internal'\n\tlist service 'upnp'\n"
+    await reload(defaultUci({ more: only }), /no internal interface can be served/)
+    expect(await ports()).toEqual([`${WAN}:4000`, `${WAN}:5000`])
+    const { netns } = lab.a
+    await lab.a.must(['ip', '-n', netns, 'link', 'set', 'eth0', 'address', '02:00:00:00:0a:0f'])
+    await until('both are suspended', async () => {
+      await lab.a.must(['ip', '-n', netns, 'neigh', 'flush', 'dev', 'eth0'])
+      await lab.a.udpAsk(['192.168.88.1', 9], 'hello', 100)
+      return (server.output.match(/suspended udp/g) ?? []).length === 2 || undefined
+    })
+    await expectNoReach(lab, 'udp', 4000)
+  })
+
   test('a role that is dangerous to play is refused in the log, once, and again after it was mended', async () => {
     const outside = defaultUci({ more: "\nconfig interface\n\toption interface 'wan0'\n\toption type 'internal'\n" })
     const refusal = /'wan0' \(wan0\) is not served as internal/g

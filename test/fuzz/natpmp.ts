@@ -32,6 +32,7 @@ const surroundings: Surroundings = {
   taken: () => undefined,
   redirected: () => undefined,
   barred: () => undefined,
+  isAway: () => false,
   outward6: () => undefined,
   deviceOf: () => 'br-lan',
 }

@@ -23,6 +23,7 @@ test('a full map: the wish is refused as one that the kernel did not accept, the
       taken: () => undefined,
       redirected: () => undefined,
       barred: () => undefined,
+      isAway: () => false,
       outward6: () => undefined,
       deviceOf: () => 'br-lan',
     },

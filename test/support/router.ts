@@ -163,6 +163,7 @@ export class Router {
         OWN.includes(host) || !(inRange(host, LAN) || inRange(host, LAN6))
           ? `${host} is no host of the LAN`
           : undefined,
+      isAway: () => false,
       outward6: () => 'wan',
       deviceOf: () => 'br-lan',
       ...options.surroundings,

@@ -80,6 +80,14 @@ describe('resolveRoles() with roles of the owner', () => {
     const { internal } = resolveRoles(config(text), { ...NOTHING, netifd })
     expect(internal).toEqual([{ name: 'lan', device: 'br-lan', services: ['upnp', 'nat-pmp'] }])
   })
+  test('tells whether all of the internal interfaces are there', () => {
+    const down = netifd.map(each => (each.name === 'lan' ? { ...each, up: false, device: undefined } : each))
+    const isComplete = (facts: typeof netifd, more = '') =>
+      resolveRoles(config(`${BOTH}${more}`, networkText), { ...NOTHING, netifd: facts }).isComplete
+    expect(isComplete(netifd)).toBe(true)
+    expect(isComplete(down)).toBe(false)
+    expect(isComplete(netifd, role('pppoe-wan', 'internal'))).toBe(true) // refused, and there
+  })
   test('hands the forced address on', () => {
     const text = `${ON}${role('wan', 'external', "\toption forced_ip '198.51.100.7'\n")}`
     expect(resolveRoles(config(text), { ...NOTHING, netifd }).external?.forcedIp).toBe('198.51.100.7')

@@ -27,6 +27,7 @@ function world(scene: Scene): World {
     taken: () => undefined,
     redirected: () => undefined,
     barred: () => undefined,
+    isAway: () => false,
     outward6: () => 'wan6',
     deviceOf: () => 'br-lan',
     ...scene.around,

@@ -27,6 +27,7 @@ function planFor(scene: Scene): Plan {
     taken: () => undefined,
     redirected: () => undefined,
     barred: () => undefined,
+    isAway: () => false,
     outward6: () => 'wan',
     deviceOf: () => 'br-lan',
     ...scene.around,
@@ -62,7 +63,27 @@ const moved = (was: Mapping, address: string): Change => ({
   mapping: { ...was, external: { ...was.external, ip: address as Mapping['external']['ip'] } },
 })
 
+const ON_WAN = policy([{ device: 'wan' }, { action: 'deny' }])
+const NO_WAY: Partial<Surroundings> = { outward6: () => undefined }
+const AWAY: Partial<Surroundings> = { deviceOf: () => undefined, barred: () => 'on no internal network' }
+
 describe('settle()', () => {
+  test.each<[string, Scene, boolean]>([
+    ['of a host whose network is not there', { held: [a], around: { ...AWAY, isAway: () => true } }, true],
+    ['of a pinhole whose uplink is not there', { held: [hole], policy: ON_WAN, around: NO_WAY }, true],
+    ['of a pinhole whose uplink nobody names', { held: [hole], policy: policy([{}]), around: NO_WAY }, false],
+    [
+      'of a mapping without any uplink',
+      { held: [a], policy: ON_WAN, uplink: { is: 'down', device: undefined, why: 'gone' } },
+      true,
+    ],
+    ['of a host that is on no network', { held: [a], around: AWAY }, false],
+    ['of a static mapping', { held: [made], statics: [ssh()], around: { ...AWAY, isAway: () => true } }, false],
+    ['without a review', { held: [a], around: { ...AWAY, isAway: () => true }, review: false }, false],
+  ])('is to be asked again: %s', (_what, scene, postponed) => {
+    expect(planFor(scene).postponed).toBe(postponed)
+  })
+
   test.each<[string, Scene, readonly Change[]]>([
     ['leaves alone what is as it should be', { held: [a, made], statics: [ssh()] }, []],
     ['removes what a rule denies by now', { held: [a], policy: policy([{ action: 'deny' }]) }, [remove(a)]],
@@ -73,6 +94,20 @@ describe('settle()', () => {
       [remove(a)],
     ],
     ['removes what leads to no host of a LAN any more', { held: [a], around: { barred: () => 'gone' } }, [remove(a)]],
+    [
+      'keeps what may lead to a host whose network is not there, whatever the rules say',
+      { held: [a], around: { ...AWAY, isAway: () => true }, policy: policy([{ action: 'deny' }]) },
+      [],
+    ],
+    [
+      'removes that too when its service may no longer forward',
+      {
+        held: [a],
+        around: { ...AWAY, isAway: () => true },
+        policy: { ...policy(), forwarding: { 'nat-pmp': false, upnp: true } },
+      },
+      [remove(a)],
+    ],
     ['removes what a new redirect takes over', { held: [a], around: { taken: () => 'redirect' } }, [remove(a)]],
     ['keeps what a program of the router seems to use by now', { held: [a], around: { taken: () => 'router' } }, []],
     [
@@ -97,6 +132,11 @@ describe('settle()', () => {
       "a static mapping stands beside a client's to the same port",
       { held: [sshPort], statics: [ssh()], review: false },
       [add(made)],
+    ],
+    [
+      'keeps a pinhole that only a rule for an uplink allows that is gone',
+      { held: [hole], policy: ON_WAN, around: NO_WAY },
+      [],
     ],
     ['moves no pinhole', { held: [hole], uplink: up('198.51.100.9'), review: false }, []],
     ['keeps a pinhole without an IPv4 uplink', { held: [hole], uplink: DOWN }, []],
