@@ -120,6 +120,40 @@ describe('a configuration that cannot be written', () => {
   })
 })
 
+describe('a router that is away for a while', () => {
+  test.each([
+    ['/view/portico/mappings', 'Portico does not answer.', 'The world reaches you'],
+    ['/status/81_portico', 'Portico does not answer.', 'The world reaches you'],
+    ['/view/portico/check', 'Portico does not answer.', 'NAT-PMP and UPnP are on'],
+    ['/view/portico/journal', 'qBittorrent', 'qBittorrent'],
+  ])('%s says so, and goes on when it is back', async (path, meanwhile, afterwards) => {
+    const luci = await openLuci(browser, path)
+    luci.router.away = true
+    await luci.poll()
+    expect(await luci.page.innerText('#view')).toContain(meanwhile)
+    luci.router.away = false
+    await luci.poll()
+    expect(await luci.page.innerText('#view')).toContain(afterwards)
+    // Chromium itself says that an answer was none.
+    expect(luci.errors.filter(error => !error.startsWith('Failed to load resource'))).toEqual([])
+    await luci.close()
+  })
+})
+
+describe('Reset', () => {
+  test.each([
+    ['permissions', '[data-name="default_action"] select', 'deny', 'high_ports'],
+    ['settings', '[data-name="_system_log_level"] select', 'debug', 'info'],
+  ])('on %s takes a choice back', async (page, field, choice, before) => {
+    const luci = await openLuci(browser, `/view/portico/${page}`)
+    await luci.page.locator(field).selectOption(choice, { force: true })
+    await luci.page.click('.cbi-button-reset')
+    await expect.poll(() => luci.page.locator(field).inputValue()).toBe(before)
+    expect(luci.router.changes).toEqual([])
+    await luci.close()
+  })
+})
+
 describe('a page left to itself', () => {
   test.each(['/view/portico/mappings', '/status/81_portico'])('%s follows what changes', async path => {
     const luci = await openLuci(browser, path, { polling: true })

@@ -70,6 +70,8 @@ export class LuciRouter {
   readonly applied: number[] = []
   /** A session that has ended may nothing. */
   expired = false
+  /** A router that is away answers nothing that is of use. */
+  away = false
   /** What rpcd answers to every change of the configuration, such as 9 where the storage is full. */
   refusal = 0
   ubus: Ubus
@@ -107,6 +109,7 @@ export class LuciRouter {
 
   /** Pages are `/view/portico/mappings` and `/status/81_portico`. */
   async answer(path: string, body: string | null): Promise<Answer | undefined> {
+    if (this.away) return { status: 502, type: 'text/html', body: 'Bad Gateway' }
     if (path === '/ubus' || path.startsWith('/ubus/')) return json(await this.#ubusd(JSON.parse(body ?? '{}')))
     if (path.startsWith('/view/')) return html(this.#page({ view: path.slice('/view/'.length) }))
     if (path.startsWith('/status/')) return html(this.#page({ includes: path.slice('/status/'.length) }))

@@ -60,7 +60,7 @@ const STYLE = [
 	'[data-name="default_action"] select { width: auto; max-width: 100% }',
 	/* A row of Networks, which a theme squeezes until nobody can tell internal from external. */
 	'td[data-name="interface"] .cbi-dropdown:not(.btn):not(.cbi-button), td[data-name="service"] .cbi-dropdown:not(.btn):not(.cbi-button) { min-width: 9em }',
-	'.table td[data-name="type"] select, .table td[data-name="forced_ip"] input { min-width: 9em }'
+	'.table .tr td[data-name="type"] select, .table .tr td[data-name="forced_ip"] input[type="text"] { min-width: 9em }'
 ].join('\n');
 
 const SERVICES = {
