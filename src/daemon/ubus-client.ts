@@ -181,6 +181,7 @@ export class UbusClient implements Timed {
       rearm,
       greeted: () => this.#greeted(),
       invoked: (message: UbusMessage) => this.#invoked(message),
+      late: (message: UbusMessage) => this.#late(message),
       unsubscribed: (message: UbusMessage) => this.#lost(message),
       ended: (why: string) => {
         // One that lasted was no failure; one that ends at once must not be tried twice a second for ever.
@@ -282,6 +283,11 @@ export class UbusClient implements Timed {
         resolve(messages.find(message => message.path === path)?.object)
       }),
     )
+  }
+
+  /** Who was too busy to answer has time now, and may have said it to nobody. */
+  #late({ peer }: UbusMessage): void {
+    for (const { target, heard } of this.#subscriptions) if (target === peer) heard()
   }
 
   #lost({ target }: UbusMessage): void {

@@ -23,6 +23,8 @@ export interface UbusLinkParts {
   readonly greeted: () => void
   /** A method of one of our objects is called, or an event or notification has come for it. */
   readonly invoked: (message: UbusMessage) => void
+  /** An answer has come that nobody waits for any more. */
+  readonly late: (message: UbusMessage) => void
   /** What one of our objects had subscribed to is gone. */
   readonly unsubscribed: (message: UbusMessage) => void
   /** Once; not after `close`. */
@@ -148,10 +150,13 @@ export class UbusLink {
   }
 
   #answered(message: UbusMessage): void {
-    const request = this.#requests.get(message.seq)
-    if (request === undefined || request.peer !== message.peer) return
-    if (message.type === UBUS.status) this.#finish(message.seq, request, message.status ?? UBUS_STATUS.unknownError)
-    else if (request.messages.length < MOST_MESSAGES) request.messages.push(message)
+    const { type, seq, peer, status = UBUS_STATUS.unknownError } = message
+    const request = this.#requests.get(seq)
+    const isAsked = request !== undefined && request.peer === peer
+    if (type === UBUS.status) {
+      if (isAsked) this.#finish(seq, request, status)
+      else this.#parts.late(message)
+    } else if (isAsked && request.messages.length < MOST_MESSAGES) request.messages.push(message)
   }
 
   #finish(seq: number, { messages, done }: Request, status: number): void {

@@ -18,11 +18,13 @@ class Wire {
   readonly stream = new MemoryStream()
   now = 0
   why: string | undefined
+  readonly late: number[] = []
   readonly link = new UbusLink(this.stream, {
     now: () => this.now as Instant,
     rearm: () => undefined,
     greeted: () => undefined,
     invoked: message => this.calls.take(message),
+    late: message => this.late.push(message.peer),
     unsubscribed: () => undefined,
     ended: why => (this.why = why),
   })
@@ -77,6 +79,18 @@ describe('a request', () => {
     wire.say({ type: UBUS.status, seq: 1, peer, object: peer, status: 0 })
     expect(replies.map(({ status }) => status)).toEqual(answered ? [UBUS_STATUS.ok] : [])
   })
+})
+
+test('an answer that comes when nobody waits any more is told as late', () => {
+  const wire = new Wire()
+  const replies: UbusReply[] = []
+  wire.link.request(UBUS.invoke, { object: OBJECT, method: 'dump', data: {} }, reply => replies.push(reply))
+  wire.after(3000)
+  expect(replies).toEqual([{ status: UBUS_STATUS.timeout, messages: [] }])
+  wire.say({ type: UBUS.data, seq: 1, peer: OBJECT, object: OBJECT, data: {} })
+  wire.say({ type: UBUS.status, seq: 1, peer: OBJECT, object: OBJECT, status: 0 })
+  expect(wire.late).toEqual([OBJECT])
+  expect(replies).toHaveLength(1)
 })
 
 describe('a connection that ubusd closes', () => {
