@@ -100,8 +100,9 @@ export class UbusClient implements Timed {
     })
   }
 
-  /** Somebody believes that there may be a bus now. */
+  /** Somebody believes that there may be a bus now, or more rights on it. */
   again(): void {
+    if (this.#refusals.size > 0) this.#link?.fail('ubusd may let us do more now')
     if (this.#link === undefined && !this.#connecting) this.#connect()
   }
 

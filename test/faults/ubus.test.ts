@@ -289,7 +289,7 @@ describe.each(ENGINES)('on %s', engine => {
     expect(server.output).not.toContain('fault')
   })
 
-  test('without rights: what ubusd refuses is said once each, and clients are served', async () => {
+  test('without rights: what ubusd refuses is said once each; a reload tries again', async () => {
     bus.publish('network.interface', () => dump('wan0'))
     Object.assign(bus.rights, { publish: false, listen: false, access: false })
     const server = await start()
@@ -305,6 +305,11 @@ describe.each(ENGINES)('on %s', engine => {
       expect(stdout).toContain(each)
       expect(server.output.split(each)).toHaveLength(2)
     }
+    Object.assign(bus.rights, { publish: true, listen: true, access: true })
+    server.process.signal('SIGHUP')
+    await published()
+    await until('subscribed', async () => (bus.subscribers('network.interface') === 1 ? true : undefined))
+    expect(await call('status')).toMatchObject({ ubus: { connected: true } })
   })
 
   test.each<[what: string, args: Uint8Array]>([
