@@ -110,10 +110,10 @@ export class LeaseKeeper implements Timed {
   }
 
   /**
-   * At start, before anybody asks. `kernelKept`: the table in the kernel was whole. Then it knows better than a file of
-   * the same boot what there is, but for what that file has only handed on.
+   * At start, before anybody asks. A table that the kernel has kept knows better than a file of the same boot what there
+   * is, but for what that file has only handed on; `isLost`: and what somebody took out of it.
    */
-  read(kernelKept = false): void {
+  read(isLost: (record: LeaseRecord) => boolean = () => true): void {
     const { platform, log } = this.#parts
     this.#isRead = true
     this.#readAt = this.#now
@@ -128,8 +128,10 @@ export class LeaseKeeper implements Timed {
     const { stamp, records, damaged } = readLeases(bytes)
     const now = stampOf(platform)
     const passed = elapsed(stamp, now)
-    const isKnown = kernelKept && stamp !== undefined && stamp.boot !== '' && stamp.boot === now.boot
-    const lost = records.filter(({ waits }) => waits || !isKnown).flatMap(record => later(record, passed) ?? [])
+    const isKnown = stamp !== undefined && stamp.boot !== '' && stamp.boot === now.boot
+    const lost = records
+      .filter(record => record.waits || !isKnown || isLost(record))
+      .flatMap(record => later(record, passed) ?? [])
     for (const record of lost) if (!this.#isThere(record)) this.#parts.engine.returning.add(record)
     if (damaged.length === 0) return
     const lines = `${damaged.slice(0, NAMED).join(', ')}${damaged.length > NAMED ? ', ...' : ''}`

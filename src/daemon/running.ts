@@ -143,7 +143,10 @@ export class Running {
     else if (!held.intact) await this.#kernel.build(settings, held.mappings, held.epochStart)
     await this.engine.adopt(held?.mappings ?? [], held?.epochStart)
     this.#placeLeases()
-    this.leases.read(held?.intact === true)
+    this.leases.read(
+      ({ transport, external, pinhole }) =>
+        held === undefined || (pinhole === undefined && held.hasLost(transport, external)),
+    )
     await this.#refresher.start()
   }
 

@@ -1,8 +1,10 @@
 /** What a daemon before us left in the kernel: its mappings, its epoch, and whether its rules are ours. */
+
+import type { Port } from '../base/ip.ts'
 import type { Instant } from '../base/time.ts'
-import type { Mapping } from '../core/mapping.ts'
-import { endpointKey } from './elements.ts'
-import { endpointsOf } from './elements-read.ts'
+import type { Mapping, Transport } from '../core/mapping.ts'
+import { endpointKey, portKey } from './elements.ts'
+import { endpointsOf, takenOf } from './elements-read.ts'
 import { keyOf, MappingIndex } from './firewall-index.ts'
 import type { TableReader } from './firewall-read.ts'
 import { isMissing } from './firewall-read.ts'
@@ -17,6 +19,8 @@ export interface Adopted {
   readonly epochStart: Instant
   /** `configure` is enough; otherwise the rules are of another version or incomplete, and `build` is due. */
   readonly intact: boolean
+  /** Whether the kernel has lost the mapping of this external port: others of its elements are still there. */
+  readonly hasLost: (transport: Transport, external: Port) => boolean
 }
 
 /** Nothing else than the outward sets can differ: the index is read from the others. */
@@ -51,7 +55,21 @@ async function adopted(table: KernelTable, { version, epochStart }: TableState) 
   const hasSiblings = complete && unordered.endpoints < mappings.filter(leadsOut).length
   const index = hasSiblings ? await ordered(table.reader, mappings) : unordered
   const clean = complete && foreign === 0 && (await table.mappingDifferences(index, OUTWARD)).length === 0
-  return { mappings, index, epochStart, intact: clean && version === RULES_VERSION }
+  const lost = clean ? new Set<number>() : await orphansIn(table.reader, mappings)
+  const hasLost: Adopted['hasLost'] = (transport, external) => lost.has(portKey(transport, external))
+  return { mappings, index, epochStart, intact: clean && version === RULES_VERSION, hasLost }
+}
+
+/** External ports that are kept for a mapping which is not there. What has no timeout is no client's. */
+async function orphansIn(reader: TableReader, mappings: readonly Mapping[]): Promise<ReadonlySet<number>> {
+  const led = new Set(mappings.map(({ transport, external }) => portKey(transport, external.port)))
+  const orphans = new Set<number>()
+  if (!(await reader.hasShape('taken'))) return orphans
+  await reader.elements('taken', seen => {
+    const port = takenOf(seen)
+    if (port !== undefined && seen.timeout !== 0 && !led.has(port)) orphans.add(port)
+  })
+  return orphans
 }
 
 /** Several mappings of one internal endpoint: the one that `snat4` names is the oldest. */

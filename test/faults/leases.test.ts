@@ -212,6 +212,26 @@ config mapping
     }
   })
 
+  test.each([
+    ['an element of somebody else', 'add element inet portico taken { udp . 9 }'],
+    ['a rule of somebody else', 'add rule inet portico input drop'],
+    ['no mappings any more, and what else they have', 'flush map inet portico dnat4'],
+    ['no way out any more', 'flush map inet portico snat4'],
+  ])('what was closed stays closed when the table of a killed daemon has %s', async (_what, command) => {
+    await (await startDaemon(lab, { engine, uci: uci() })).stop()
+    const before = await startDaemon(lab, { engine, uci: uci() })
+    await map(5000)
+    await map(5001)
+    await before.stop()
+    const killed = await startDaemon(lab, { engine, uci: uci() })
+    await map(5000, 0)
+    await killed.kill()
+    await lab.router.must(['nft', command])
+    const after = await startDaemon(lab, { engine, uci: uci() })
+    expect(await ports(after)).toEqual(['5001'])
+    expect(differences(await tableView(after), await kernelView(lab))).toEqual([])
+  })
+
   test('nor does what a client closed after a reboot come back with the next start', async () => {
     const before = await boot()
     await map(5000)
