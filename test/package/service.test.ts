@@ -37,7 +37,7 @@ const lines = (output: string): readonly string[] => output.split('\n').filter(l
 describe('start', () => {
   test('runs the daemon, which logs under its name and puts its table into the kernel', async () => {
     const output = await router.run(`${START}; told; nft list tables; ${INIT} status; portico status`)
-    expect(output).toMatch(/portico: system,info ready: NAT-PMP on 192\.168\.1\.1 \(lan0\)/)
+    expect(output).toMatch(/portico\[\d+\]: system,info ready: NAT-PMP on 192\.168\.1\.1 \(lan0\)/)
     expect(output).toContain('table inet portico')
     expect(output).toMatch(/^running$/m)
     expect(output).toContain('11.22.33.44')
@@ -183,6 +183,17 @@ describe('reload', () => {
     expect(output).toBe('active with no instances\n')
   })
 
+  test('procd runs the reload of a changed file without standard input, output and errors: it works as by hand', async () => {
+    const trigger = (word: string) => `( exec <&- >&- 2>&-; exec ${INIT} ${word} )`
+    const output = await router.run(`
+      ${trigger('start')}; soon ready; ${REMARK}; ${trigger('reload')}; soon sh -c 'nft list table inet portico | grep -q 0x20000000' && echo reloaded
+      echo "config portico 'nat_pmp" >/etc/config/portico; ${trigger('reload')}; ${INIT} status
+      ${trigger('stop')}; soon over; ${trigger('reload')}; told | grep 'not started'; ${INIT} status`)
+    expect(output).toMatch(
+      /^reloaded\nrunning\ndaemon\.err portico: not started: \/etc\/config\/portico:1:.*\nactive with no instances\n$/,
+    )
+  })
+
   test('an interface that came or went reloads a running service and starts no other', async () => {
     const hotplug = '( ACTION=ifup INTERFACE=wan DEVICE=wan0; . /etc/hotplug.d/iface/95-portico )'
     const output = await router.run(`
@@ -284,8 +295,8 @@ describe('with ujail', () => {
     router.addUjail()
     const output = await router.run(`sed -i 's/^    e)$/    e) continue/' /sbin/ujail
       ip link set wan0 down; ${START}; soon grep -q 'daemon.err' /tmp/log/messages; told`)
-    expect(output).toMatch(/daemon\.err portico: uplink,warning /)
-    expect(output).toMatch(/daemon\.info portico: system,info ready/)
+    expect(output).toMatch(/daemon\.err portico\[\d+\]: uplink,warning /)
+    expect(output).toMatch(/daemon\.info portico\[\d+\]: system,info ready/)
   })
 
   test('reload, stop and restart reach it; the files that it reads are the router’s, replaced or not', async () => {
@@ -506,6 +517,17 @@ describe('install, upgrade, remove', () => {
     expect(output).not.toMatch(/[SK][0-9]+portico/)
     expect(output).not.toContain('table inet portico')
   })
+
+  test.each(['/etc/portico', '/etc', 'none', ''])(
+    'a lease file that is none, %j, takes nothing with it',
+    async path => {
+      router.write('etc/config/portico', `config portico 'system'\n\toption lease_file '${path}'\n`)
+      const output = await router.run(
+        `mkdir /etc/portico; cd /; : >none; ${INFO}.prerm remove; ls -d /etc/config/network /etc/portico /none`,
+      )
+      expect(output).toContain('/etc/config/network\n/etc/portico\n/none\n')
+    },
+  )
 
   /** apk writes its scripts so (include/package-pack.mk): the package's own below the call. */
   const APK = 'export pkgname=portico; . /lib/functions.sh'
