@@ -5,6 +5,7 @@
  * like any client would, for exactly its port, when there is an uplink.
  */
 import { directoryOf, textIn } from '../base/files.ts'
+import type { Ip, Mac } from '../base/ip.ts'
 import type { Log } from '../base/log.ts'
 import type { Instant } from '../base/time.ts'
 import { after, afterMs, earliest, milliseconds, seconds, secondsBetween } from '../base/time.ts'
@@ -35,8 +36,10 @@ export function leasePlace(file: string | undefined, interval: number, runDirect
 export interface LeaseKeeperParts {
   readonly platform: Pick<Platform, 'clock' | 'makeDirectory' | 'readFile' | 'writeFile' | 'wallTime'>
   readonly log: Log
-  readonly engine: Pick<Engine, 'mappings' | 'uplink' | 'returning' | 'bringBack'>
+  readonly engine: Pick<Engine, 'mappings' | 'uplink' | 'returning' | 'bringBack' | 'deviceSeen'>
   readonly surroundings: Pick<Surroundings, 'deviceOf' | 'outward6'>
+  /** The device that the neighbour table shows behind an address inside. */
+  readonly macOf: (host: Ip, device: string) => Mac | undefined
   /** `wakeAt` may have changed. */
   readonly rearm: () => void
 }
@@ -233,11 +236,22 @@ export class LeaseKeeper implements Timed {
       return wishes
     })
     this.#asked = new Set()
+    await this.#seeDevices(part.filter(record => isGranted(outcomes.get(record))))
+  }
+
+  /** Another device may have had the address for long: that it is there is no news any more (docs/decisions/025). */
+  async #seeDevices(back: readonly LeaseRecord[]): Promise<void> {
+    const { engine, surroundings, macOf } = this.#parts
+    for (const ip of new Set(back.map(({ internal }) => internal.ip))) {
+      const device = surroundings.deviceOf(ip)
+      const mac = device === undefined ? undefined : macOf(ip, device)
+      if (mac !== undefined) await engine.deviceSeen(ip, mac)
+    }
   }
 
   #tell(outcomes: ReadonlyMap<LeaseRecord, Outcome>, inTime: boolean): void {
     const { log } = this.#parts
-    const back = [...outcomes.values()].filter(outcome => typeof outcome === 'object' && outcome.ok).length
+    const back = [...outcomes.values()].filter(isGranted).length
     if (back > 0) log('info', 'leases', `${back} mappings of the lease file are back`)
     for (const [record, outcome] of outcomes) {
       if (outcome === 'settled' || (inTime && isPassing(outcome)) || (outcome !== 'early' && outcome.ok)) continue
@@ -267,6 +281,8 @@ export class LeaseKeeper implements Timed {
 
 const nameOf = ({ transport, external, owner, pinhole }: LeaseRecord): string =>
   `${transport} ${pinhole === undefined ? external : `pinhole ${pinhole}`} of ${owner.via} ${owner.client}`
+
+const isGranted = (outcome: Outcome | undefined): boolean => typeof outcome === 'object' && outcome.ok
 
 const isPassing = (outcome: Outcome): boolean =>
   outcome === 'early' || (typeof outcome === 'object' && !outcome.ok && PASSING.has(outcome.why))

@@ -101,7 +101,14 @@ export class Running {
     const returning = new Returning((records, ending) => this.leases.ended(records, ending))
     this.engine = new Engine({ clock, firewall: kernel, surroundings, journal, epoch, policy, returning, settled })
     this.keeper = new Keeper({ clock, log, kernel, rearm })
-    this.leases = new LeaseKeeper({ platform, log, engine: this.engine, surroundings, rearm })
+    this.leases = new LeaseKeeper({
+      platform,
+      log,
+      engine: this.engine,
+      surroundings,
+      macOf: (host, device) => this.neighbourhood.macOf(host, device),
+      rearm,
+    })
     this.neighbourhood = new Neighbourhood({
       platform,
       log,

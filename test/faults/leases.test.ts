@@ -307,6 +307,25 @@ route add default via 11.22.33.1\nroute add default via ${WORLD6}\n`,
     expect(differences(await tableView(after), await kernelView(lab))).toEqual([])
   })
 
+  test('one whose address has passed to another device before the uplink comes leads nowhere', async () => {
+    const before = await boot()
+    await map(5000)
+    await before.stop()
+    await lab.router.must(['ip', '-batch', '-'], { input: 'link set wan0 down\naddress flush dev wan0\n' })
+    const after = await boot()
+    await lab.a.must(['ip', 'link', 'set', 'eth0', 'address', '02:00:00:00:0a:0f'])
+    await until('the router knows the new device', async () => {
+      await lab.a.must(['ip', 'neigh', 'flush', 'dev', 'eth0'])
+      await lab.a.udpAsk([LAN, 9], 'hello', 100)
+      return (await lab.router.must(['ip', 'neigh'])).includes('02:00:00:00:0a:0f') || undefined
+    })
+    await lab.router.must(['ip', '-batch', '-'], {
+      input: `address add ${WAN}/24 dev wan0\nlink set wan0 up\nroute add default via 11.22.33.1\n`,
+    })
+    await after.process.waitFor(/suspended tcp .*:5000 .*02:00:00:00:0a:0f has its address/)
+    expect((await kernelView(lab)).reverse).toEqual([])
+  })
+
   test('one that its client closes with all of its transport, at the moment when the uplink comes', async () => {
     const before = await boot()
     for (const port of [5000, 5001]) await map(port)

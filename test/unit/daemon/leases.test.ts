@@ -77,6 +77,7 @@ class World {
         deviceOf: ip => (/^(192\.168\.88\.|2001:db8:88:)/.test(ip) ? 'br-lan' : undefined),
         outward6: () => this.outward6,
       },
+      macOf: () => undefined,
       rearm: () => {},
     })
     this.keeper.configure({ path: PATH, interval })
