@@ -62,7 +62,7 @@ describe('start', () => {
 
   test('twice is once', async () => {
     const output = await router.run(`
-      ${START}; first=$(pidof portico); ${INIT} start; usleep 500000; echo "same: $([ "$first" = "$(pidof portico)" ] && echo yes)"
+      ${START}; first=$(instance); ${INIT} start; usleep 500000; echo "same: $([ "$first" = "$(instance)" ] && echo yes)"
       told | grep -c ready:`)
     expect(output).toBe('same: yes\n1\n')
   })
@@ -135,18 +135,18 @@ describe('reload', () => {
 
   test('hands the new configuration to the running daemon', async () => {
     const output = await router.run(`
-      ${START}; first=$(pidof portico); ${REMARK}; ${INIT} reload
+      ${START}; first=$(instance); ${REMARK}; ${INIT} reload
       soon grep -q 'reading the configuration again' /tmp/log/messages
       soon sh -c 'nft list table inet portico | grep -q 0x20000000'
-      echo "same: $([ "$first" = "$(pidof portico)" ] && echo yes)"
+      echo "same: $([ "$first" = "$(instance)" ] && echo yes)"
       nft list table inet portico | grep -c 0x20000000; grep mark /tmp/procd/portico/instance-instance1/data`)
     expect(output).toMatch(/^same: yes\n[1-9][0-9]*\nfirewall\.0\.mark\t0x20000000/)
   })
 
   test('restart: procd still runs the daemon of before when it is told to start, and runs it again', async () => {
     const output = await router.run(`
-      ${START}; first=$(pidof portico); ${INIT} restart; soon sh -c '[ "$(grep -c ready: /tmp/log/messages)" = 2 ]'
-      echo "same: $([ "$first" = "$(pidof portico)" ] && echo yes)"; ${INIT} status; told | grep -c 'not started'`)
+      ${START}; first=$(instance); ${INIT} restart; soon sh -c '[ "$(grep -c ready: /tmp/log/messages)" = 2 ]'
+      echo "same: $([ "$first" = "$(instance)" ] && echo yes)"; ${INIT} status; told | grep -c 'not started'`)
     expect(output).toBe('same: \nrunning\n0\n')
   })
 
@@ -159,9 +159,9 @@ describe('reload', () => {
 
   test('a broken file: the daemon goes on with the last good one, and says once what is wrong', async () => {
     const output = await router.run(`
-      ${START}; first=$(pidof portico); echo "config portico 'nat_pmp" >/etc/config/portico; ${INIT} reload
+      ${START}; first=$(instance); echo "config portico 'nat_pmp" >/etc/config/portico; ${INIT} reload
       soon grep -q 'last good' /tmp/log/messages
-      echo "same: $([ "$first" = "$(pidof portico)" ] && echo yes)"; ${INIT} status; grep -c mark /tmp/procd/portico/instance-instance1/data; told`)
+      echo "same: $([ "$first" = "$(instance)" ] && echo yes)"; ${INIT} status; grep -c mark /tmp/procd/portico/instance-instance1/data; told`)
     expect(output).toMatch(/^same: yes\nrunning\n1\n/)
     expect(output).toMatch(/config,error \/etc\/config\/portico:1:/)
     expect(output).not.toContain('not started')
@@ -316,8 +316,8 @@ describe('with ujail', () => {
   test('what dnsmasq makes later does not restart a running daemon', async () => {
     router.addUjail()
     const output = await router.run(`
-      ${START}; first=$(pidof portico); : >/tmp/dhcp.leases; ${INIT} reload; usleep 500000
-      echo "same: $([ "$first" = "$(pidof portico)" ] && echo yes)"`)
+      ${START}; first=$(instance); : >/tmp/dhcp.leases; ${INIT} reload; usleep 500000
+      echo "same: $([ "$first" = "$(instance)" ] && echo yes)"`)
     expect(output).toBe('same: yes\n')
   })
 
@@ -480,6 +480,16 @@ describe('install, upgrade, remove', () => {
     expect(router.read('etc/portico/migrated-from-upnpd.txt')).toMatch(/miniupnpd had on: NAT-PMP and UPnP[\s\S]*uuid/)
   })
 
+  test('an image runs it again after every sysupgrade: the first report stays, and nothing more is logged', async () => {
+    router.write('etc/config/portico', readFileSync(join(root, 'openwrt/portico/files/portico.config'), 'utf8'))
+    router.write('etc/config/upnpd', "config upnpd 'config'\n\toption enabled '1'\n\toption uuid 'abc'\n")
+    const again = '( cd /etc/uci-defaults; . /tmp/60-portico )'
+    const output = await router.run(`cp /etc/uci-defaults/60-portico /tmp; ${INSTALL}
+      sed -i "s/enabled '0'/enabled '1'/" /etc/config/portico; ${again}; told | grep -c 'daemon.notice'`)
+    expect(output).toBe('1\n')
+    expect(router.read('etc/portico/migrated-from-upnpd.txt')).toMatch(/miniupnpd had on: NAT-PMP and UPnP[\s\S]*uuid/)
+  })
+
   test('a full overlay: one line, and the file stays as it was', async () => {
     const shipped = readFileSync(join(root, 'openwrt/portico/files/portico.config'), 'utf8')
     const output = await router.run(`
@@ -544,10 +554,10 @@ describe('install, upgrade, remove', () => {
 
   test('an upgrade by apk stops nothing: the new program is started in place of the old one, and serves the same', async () => {
     const output = await router.run(`
-      ${BY_APK}; ( ${APK}; default_postinst ); soon ready; first=$(pidof portico); ${FLOW}
+      ${BY_APK}; ( ${APK}; default_postinst ); soon ready; first=$(instance); ${FLOW}
       cp /usr/bin/portico /usr/bin/.new; printf '\\n' >>/usr/bin/.new; mv /usr/bin/.new /usr/bin/portico
       ( export PKG_UPGRADE=1; ${APK}; default_postinst ); soon sh -c '[ "$(grep -c ready: /tmp/log/messages)" = 2 ]'
-      echo "same: $([ "$first" = "$(pidof portico)" ] && echo yes)"; nft list table inet portico | grep -c Game`)
+      echo "same: $([ "$first" = "$(instance)" ] && echo yes)"; nft list table inet portico | grep -c Game`)
     expect(output).toMatch(/same: \n[1-9]/)
   })
 })
