@@ -68,6 +68,8 @@ export class LeaseKeeper implements Timed {
   #readAt: Instant
   #isRead = false
   #asking = false
+  /** Something has changed since the answers that are on their way. */
+  #isStale = false
   /** Asked for at this moment: that they make room for themselves is no news. */
   #asked: ReadonlySet<LeaseRecord> = new Set()
   #outdatedAt: Instant | undefined
@@ -144,11 +146,14 @@ export class LeaseKeeper implements Timed {
   /** The uplink, the interfaces or the rules are others now: what can come back does. Returns at once. */
   restore(): void {
     const { log, rearm, engine } = this.#parts
+    if (this.#asking) this.#isStale = true
     if (this.#asking || !engine.returning.all().some(each => this.#hasUplink(each))) return
     this.#asking = true
+    this.#isStale = false
     this.#ask().then(
       () => {
         this.#asking = false
+        if (this.#isStale) this.restore()
         rearm()
       },
       (error: unknown) => {

@@ -319,6 +319,20 @@ describe('what comes back', () => {
     expect(world.wishes).toHaveLength(1)
   })
 
+  test('what changes while they are asked for is heard at once, and not at the next try', async () => {
+    const world = new World()
+    world.put(mapping({ port: 5000 }))
+    world.keeper.read()
+    world.answer = () => {
+      world.answer = () => ({ ok: true, mapping: undefined })
+      world.keeper.restore()
+      return { ok: false, why: 'no-uplink', because: 'so' }
+    }
+    await world.restore()
+    await settle()
+    expect(world.wishes).toHaveLength(2)
+  })
+
   test.each<[why: 'kernel' | 'busy' | 'no-uplink' | 'not-allowed' | 'conflict', again: boolean]>([
     ['kernel', true],
     ['busy', true],
