@@ -1,4 +1,4 @@
-.PHONY: demo dev kernel clients faults setup-lab setup-clients
+.PHONY: demo dev kernel clients faults storm setup-lab setup-clients
 
 setup-lab:
 	@tools/setup.sh npm build lab
@@ -35,3 +35,9 @@ clients: setup-clients ## programs of strangers, and NAT-PMP on the wire (SERVER
 faults: setup-lab ## kill -9, flushed rulesets, floods, and what else routers go through
 	@$(MAKE) --no-print-directory bundle host qjs node
 	npx vitest run --config test/faults/vitest.config.ts
+
+SEED ?= $(shell date +%s)
+ROUNDS ?= 200
+storm: setup-lab ## everything at once by chance, for long (SEED=, ROUNDS=, SERVER=, ONLY=reload,restart,...)
+	@$(MAKE) --no-print-directory bundle host node
+	STORM_SEED=$(SEED) STORM_ROUNDS=$(ROUNDS) $(if $(ONLY),STORM_ONLY=$(ONLY)) npx vitest run --config test/faults/vitest.config.ts --retry 0 test/faults/storm.test.ts

@@ -51,8 +51,8 @@ const BUILT = [
 ]
 /** UPnP's clients search for seconds each: they have a line of their own. */
 const UPNP = ['test/clients/upnp-', 'test/clients/security-']
-/** Faults whose rows last as long as a lease does, and so have a line too: the other ones watch milliseconds. */
-const LASTING = ['clock', 'doors', 'leases', 'ubus'].map(name => `test/faults/${name}.test.ts`)
+/** Faults that last as long as a lease, or wait for states, have a line too: the other ones watch milliseconds. */
+const LASTING = ['clock', 'doors', 'leases', 'storm', 'ubus'].map(name => `test/faults/${name}.test.ts`)
 const without = files => files.flatMap(file => ['--exclude', file])
 /** Those that wait for packets and leases more than they compute. */
 const WAITING = [

@@ -171,6 +171,24 @@ def tcp_ask(to, hex, seconds=2.0, from_port=0):
         return conversation(it, lambda: it.connect(tuple(to)), hex)
 
 
+def fetch(to, hex, seconds=3.0):
+    """All that comes until the other side has said everything; as text, '' when nothing came."""
+    data, end = b'', time.monotonic() + seconds
+    with socket.socket(family_of(to[0]), socket.SOCK_STREAM) as it:
+        try:
+            it.settimeout(seconds)
+            it.connect(tuple(to))
+            it.sendall(bytes.fromhex(hex))
+            while (left := end - time.monotonic()) > 0:
+                it.settimeout(left)
+                if not (part := it.recv(65536)):
+                    break
+                data += part
+        except OSError:
+            pass
+    return data.decode('utf-8', 'replace')
+
+
 def tcp_open(to, seconds=2.0):
     it = socket.socket(family_of(to[0]), socket.SOCK_STREAM)
     it.settimeout(seconds)
@@ -323,6 +341,7 @@ DO = {
     'udp_send': udp_send,
     'udp_receive': lambda handle, seconds=1.0: receive(handles[handle], seconds),
     'tcp_ask': tcp_ask,
+    'fetch': fetch,
     'tcp_open': tcp_open,
     'tcp_say': tcp_say,
     'generations': lambda: keep(Generations()),

@@ -104,6 +104,11 @@ export class Host {
     return this.#call({ do: 'tcp_ask', to, hex: hexOf(payload), seconds: ms / 1000 }) as Promise<Heard>
   }
 
+  /** Sends over TCP; all that came back until the end or for so long, '' when nobody answered. */
+  fetch(to: Address, text: string, ms = 3000): Promise<string> {
+    return this.#call({ do: 'fetch', to, hex: hexOf(text), seconds: ms / 1000 }) as Promise<string>
+  }
+
   async udpFlow(from: From = {}): Promise<UdpFlow> {
     const handle = await this.#call({ do: 'udp_open', ...from })
     const send = (to: Address, text: string) =>

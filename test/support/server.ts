@@ -1,5 +1,5 @@
 /** The daemon under test in the lab's router, and its console. */
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Lab } from './lab.ts'
 import { type Background, type Finished, run } from './process.ts'
@@ -173,7 +173,12 @@ config forwarding
 	option dest 'wan'
 `
 
+/** As `uci commit` does it: a daemon that reads at this moment finds the old file or the new one. */
 function writeUci(directory: string, uci: Uci): void {
   mkdirSync(directory, { recursive: true })
-  for (const [name, text] of Object.entries(uci)) writeFileSync(join(directory, name), text)
+  for (const [name, text] of Object.entries(uci)) {
+    const beside = join(directory, `.${name}.new`)
+    writeFileSync(beside, text)
+    renameSync(beside, join(directory, name))
+  }
 }
