@@ -120,6 +120,17 @@ describe('what the firewall is told', () => {
     expect(output).toBe('1\n0\n')
   })
 
+  test('told while procd still runs the reload of before, which drops that, it is told once more', async () => {
+    router.write('etc/procd-tells-nobody', '')
+    const drops =
+      'procd_set_config_changed() { [ ! -e /tmp/dropped ] && : >/tmp/dropped || /etc/init.d/firewall reload; }'
+    router.write('lib/functions/procd.sh', `${router.read('lib/functions/procd.sh')}\n${drops}\n`)
+    const accepts = "nft list table inet fw4 | grep 'mark.*accept'"
+    const output = await router.run(`mkdir -p /usr/sbin; ln -s /bin/nft /usr/sbin/nft; /etc/init.d/firewall start
+      ${START}; ${accepts}; soon sh -c "${accepts}" && echo accepts; pidof portico | wc -w`)
+    expect(output).toBe('accepts\n1\n')
+  })
+
   test('as shipped it is told nothing, not even at every boot', async () => {
     router.write('etc/config/portico', router.read('etc/config/portico').replace("'1'", "'0'"))
     expect(await router.run(`: >/tmp/changed; ${INIT} boot; cat /tmp/changed`)).toBe('')
