@@ -17,7 +17,7 @@ test('it installs, and as shipped nothing is on', async () => {
 test('its owner switches it on: it serves, and the firewall lets its traffic through', async () => {
   await it.vm.must(SWITCH_ON, 60_000)
   await it.vm.must(SERVES, 60_000)
-  expect(await it.vm.must('nft list chain inet fw4 forward_wan')).toContain('ubus:portico')
+  expect(await it.vm.must('nft list chain inet fw4 forward')).toContain('ubus:portico')
   const { a, world } = it.lab
   await serving(a, 'udp', 6100, async () => {
     await map(a, 'udp', 6100)

@@ -102,6 +102,25 @@ describe('what the firewall is told', () => {
     expect(output).not.toContain('firewall.2.')
   })
 
+  test('firewall4 accepts the mark before any zone decides, and the requests within their zone', async () => {
+    const roles = ['lan', 'guest'].map(
+      name => `config interface\n\toption interface '${name}'\n\toption type 'internal'\n`,
+    )
+    router.write('etc/config/portico', ON + roles.join(''))
+    const output = await router.run(`
+      mkdir -p /usr/sbin; ln -s /bin/nft /usr/sbin/nft; ${START}; /etc/init.d/firewall start
+      for chain in forward forward_wan input_guests; do nft list chain inet fw4 $chain; done`)
+    // As the rules of firewall4 itself stand: `src '*'` is in the base chain, `src 'guests'` in the zone's.
+    const rule = 'ubus:portico\\[instance1\\] rule'
+    expect(output).toMatch(
+      new RegExp(
+        `chain forward \\{\\n[^\\n]*\\n[^\\n]*Handle flows"\\n[^\\n]*mark[^\\n]*accept comment "!fw4: ${rule} 0"\\n[^\\n]*jump`,
+      ),
+    )
+    expect(output).toMatch(new RegExp(`chain input_guests \\{\\n[^\\n]*5351[^\\n]*accept comment "!fw4: ${rule} 1"`))
+    expect(output.match(/rule 0/g)).toHaveLength(1)
+  })
+
   test('up to 23.05 it has to be told, and is told only when the rules are others', async () => {
     router.write('etc/procd-tells-nobody', '')
     const remark = `printf "config portico 'system'\\n\\toption mark '0x20000000'\\n" >>/etc/config/portico`

@@ -56,15 +56,17 @@ function collect(   i, s, n, w, j, name) {
   }
 }
 
+# Those from a zone are in the chain of the zone, those from everywhere (`*`) in the base chain, before any zone.
 function rules(name, chain,   i, id, forward, text) {
   for (i = 1; i <= publishedCount; i++) {
     id = published[i]
     if (pub[id, "type"] != "rule" || pub[id, "target"] != "ACCEPT") continue
-    if (pub[id, "src"] != name && pub[id, "src"] != "*") continue
+    if (pub[id, "src"] != name) continue
     forward = (id SUBSEP "dest") in pub
     if (forward != (chain == "forward")) continue
     text = ""
     if (pub[id, "family"] == "ipv4") text = "meta nfproto ipv4 "
+    if (pub[id, "device"] != "") text = text "iifname " set(pub[id, "device"]) " "
     if (pub[id, "dest_port"] != "") text = text protocols(pub[id, "proto"]) " th dport { " pub[id, "dest_port"] " } "
     if (pub[id, "mark"] != "") text = text marked(pub[id, "mark"]) " "
     line(text "counter accept comment \"!fw4: ubus:" id "\"")
@@ -124,6 +126,7 @@ function base(chain, policy,   i, name) {
   if (chain != "forward") line((chain == "input" ? "iif" : "oif") " \"lo\" accept")
   line("ct state vmap { established : accept, related : accept } comment \"!fw4: Handle flows\"")
   if (chain == "output") { print "\t}"; return }
+  rules("*", chain)
   for (i = 1; i <= zones; i++) {
     name = option[zone[i], "name"]
     line("iifname " set(devices[name]) " jump " chain "_" name)
@@ -136,7 +139,7 @@ function base(chain, policy,   i, name) {
 END {
   collect()
   print "table inet fw4"
-  if (reload) print "flush table inet fw4"
+  print "flush table inet fw4"
   print "table inet fw4 {"
   print "\tchain handle_reject {"
   line("meta l4proto tcp reject with tcp reset comment \"!fw4: Reject TCP traffic\"")
