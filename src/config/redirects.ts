@@ -64,10 +64,15 @@ export function zonesOf(
   const here = (netifd ?? []).filter(({ name, device }) => name === role.name || device === role.device)
   const networks = new Set([role.name, ...here.map(({ name }) => name)])
   const zones = (firewall?.zones ?? []).filter(
-    zone => zone.devices.includes(role.device) || zone.networks.some(name => networks.has(name)),
+    zone =>
+      zone.devices.some(device => isDevice(device, role.device)) || zone.networks.some(name => networks.has(name)),
   )
   return new Set([...zones.map(({ name }) => name), ...here.flatMap(({ zone }) => zone ?? [])])
 }
+
+/** fw4.uc parse_zone: `tun+` is every device whose name begins with `tun`. */
+const isDevice = (pattern: string, device: string): boolean =>
+  pattern.endsWith('+') ? device.startsWith(pattern.slice(0, -1)) : pattern === device
 
 const covers = (ranges: readonly PortRange[], port: Port): boolean =>
   ranges.some(({ first, last }) => first <= port && port <= last)

@@ -3,6 +3,7 @@
  *
  *     mark 0x40000000        forwarded packets with this bit belong to our mappings
  *     input guest udp 5351   a zone that lets nothing in, and what it must let in to us
+ *     input * udp 5351 br-x  a device that no zone names, and what must be let in from it
  *     writes /etc/portico    a folder that the daemon must be able to write to, where it is kept in a jail
  */
 import type { Port } from '../base/ip.ts'
@@ -25,8 +26,9 @@ export interface ServicePlan {
 }
 
 export interface Input {
-  /** Name of a firewall zone. */
+  /** Name of a firewall zone; `*` with a device that no zone names. */
   readonly zone: string
+  readonly device?: string
   readonly transport: 'tcp' | 'udp'
   readonly port: Port
 }
@@ -41,31 +43,34 @@ export function servicePlan(
   netifd: readonly NetifdInterface[] | undefined,
 ): ServicePlan {
   const closed = closedZones(firewall)
+  const isThere = (firewall?.sections.length ?? 0) > 0
   const { internal } = resolveRoles(config, { netifd, defaultRoute: [], defaultRoute6: [], usable: undefined })
   const inputs = new Map<string, Input>()
   for (const role of internal) {
-    const zones = [...zonesOf(config.firewall, netifd, role)].filter(zone => closed.has(zone))
+    const owners = [...zonesOf(config.firewall, netifd, role)]
+    // In no zone, or in one that says so by subnets or by what it leaves out: its packets may well be refused.
+    const nowhere = isThere && owners.length === 0 ? [{ zone: '*', device: role.device }] : []
+    const from = [...owners.filter(zone => closed.has(zone)).map(zone => ({ zone })), ...nowhere]
     const served = role.services.filter(service => isEnabled(config, service))
-    for (const zone of zones) {
-      for (const input of served.flatMap(service => doorsOf(service, config))) {
-        inputs.set(`${zone} ${input.transport} ${input.port}`, { zone, ...input })
-      }
+    for (const input of served.flatMap(service => doorsOf(service, config))) {
+      for (const each of from) inputs.set(inputText({ ...each, ...input }), { ...each, ...input })
     }
   }
   return { mark: config.system.mark, inputs: [...inputs.values()], writes: folderOf(config.system.lease_file) }
 }
 
-/** One fact a line. Names of zones are words: libuci lets nothing else be a zone. */
+/** One fact a line. Names of zones and devices are words: nothing else is handed to a shell. */
 export const planText = ({ mark, inputs, writes }: ServicePlan): string =>
   [
     ...(writes === undefined ? [] : [`writes ${writes}`]),
     `mark 0x${mark.toString(16)}`,
-    ...inputs
-      .filter(({ zone }) => /^[A-Za-z0-9_.-]+$/.test(zone))
-      .map(({ zone, transport, port }) => `input ${zone} ${transport} ${port}`),
+    ...inputs.filter(({ zone, device }) => /^[A-Za-z0-9_.-]+$/.test(device ?? zone)).map(inputText),
   ]
     .map(line => `${line}\n`)
     .join('')
+
+const inputText = ({ zone, device, transport, port }: Input): string =>
+  `input ${zone} ${transport} ${port}${device === undefined ? '' : ` ${device}`}`
 
 /** None for the root, and none for a path that a shell would take apart. */
 function folderOf(path: string | undefined): string | undefined {

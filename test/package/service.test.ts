@@ -102,6 +102,18 @@ describe('what the firewall is told', () => {
     expect(output).not.toContain('firewall.2.')
   })
 
+  test('a way in by its device, where no zone of the firewall has it', async () => {
+    router.write('etc/config/portico', `${ON}config interface\n\toption interface 'guest'\n\toption type 'internal'\n`)
+    router.write('etc/config/firewall', router.read('etc/config/firewall').replace("\tlist network 'guest'\n", ''))
+    const output = await router.run(`
+      mkdir -p /usr/sbin; ln -s /bin/nft /usr/sbin/nft; ${START}; ${DATA}
+      /etc/init.d/firewall start; nft list chain inet fw4 input`)
+    expect(output).toContain(
+      'firewall.1.name\tPortico: requests from guest0\nfirewall.1.src\t*\nfirewall.1.device\tguest0\nfirewall.1.proto\tudp\nfirewall.1.dest_port\t5351\nfirewall.1.target\tACCEPT\n',
+    )
+    expect(output).toMatch(/Handle flows"\n\s*iifname "guest0" [^\n]*5351[^\n]*accept[^\n]*\n\s*iifname "lan0" jump/)
+  })
+
   test('firewall4 accepts the mark before any zone decides, and the requests within their zone', async () => {
     const roles = ['lan', 'guest'].map(
       name => `config interface\n\toption interface '${name}'\n\toption type 'internal'\n`,

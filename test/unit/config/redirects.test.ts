@@ -140,6 +140,12 @@ describe('zonesOf() the external interface', () => {
   test('by its device', () => {
     expect(names('tun0', 'tun0')).toEqual(['vpn'])
   })
+  test('by the beginning of its device', () => {
+    const wide = firewall("config zone\n\toption name 'any'\n\tlist device 'tun+'\n")
+    const of = (device: string) => [...zonesOf(wide, undefined, { name: 'vpn', device })]
+    expect(of('tun12')).toEqual(['any'])
+    expect(of('tap0')).toEqual([])
+  })
   test('by a network of netifd that has the device', () => {
     expect(names('pppoe-wan', 'pppoe-wan')).toEqual(['wan'])
   })

@@ -58,6 +58,30 @@ describe('servicePlan()', () => {
       zone('all', "lan'\n\tlist network 'guest", 'REJECT'),
       'input all udp 5351\n',
     ],
+    [
+      'a zone that names its devices by their beginning',
+      NAT_PMP,
+      "config zone\n\toption name 'bridges'\n\tlist device 'br-+'\n\toption input 'REJECT'\n",
+      'input bridges udp 5351\n',
+    ],
+    [
+      'a device that no zone names, beside one that is in a zone',
+      NAT_PMP + role('guest') + role('lan'),
+      zone('lan', 'lan', 'ACCEPT'),
+      'input * udp 5351 br-guest\n',
+    ],
+    [
+      'a zone by subnets is asked by its device',
+      NAT_PMP + UPNP,
+      "config zone\n\toption name 'lan'\n\tlist subnet '192.168.1.0/24'\n\toption input 'REJECT'\n",
+      'input * udp 1900 br-lan\ninput * tcp 5555 br-lan\ninput * udp 5351 br-lan\n',
+    ],
+    [
+      'a zone that is off is none',
+      NAT_PMP,
+      `${zone('lan', 'lan', 'REJECT')}\toption enabled '0'\n`,
+      'input * udp 5351 br-lan\n',
+    ],
     ['a name that is no word is not handed to a shell', NAT_PMP, zone('a b', 'lan', 'REJECT'), ''],
     ['without a firewall', NAT_PMP, '', ''],
   ])('%s', (_, portico, firewall, expected) => {
