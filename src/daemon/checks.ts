@@ -33,7 +33,8 @@ async function firewallFact(platform: Platform, mark: string): Promise<FirewallF
   if (status !== 0) return { is: 'unknown', why: `nft failed: ${stderr.trim()}` }
   // nft 1.0 and 1.1 write `&`, older ones `and`; a single bit may be compared with itself or with zero.
   const accepts = new RegExp(`mark (?:&|and) ${mark} (?:== ${mark}|!= 0x0+)\\b[^\\n]*\\baccept\\b`)
-  return { is: accepts.test(stdout) ? 'accepts' : 'refuses' }
+  // What a comment says is no verdict.
+  return { is: accepts.test(stdout.replace(/"[^"\n]*"/g, '""')) ? 'accepts' : 'refuses' }
 }
 
 function accounting(platform: Platform): boolean | undefined {

@@ -110,10 +110,13 @@ describe.each(ENGINES)('on %s', engine => {
       })
       expect(await state('firewall')).toBe('green')
     }
-    await lab.router.must(['nft', '-f', '-'], {
-      input: `delete table inet fw4\n${table} meta mark & 0x20000000 == 0x20000000 accept\n }\n}\n`,
-    })
-    expect(await state('firewall')).toBe('red')
+    for (const rule of [
+      'meta mark & 0x20000000 == 0x20000000 accept',
+      'meta mark & 0x40000000 == 0x40000000 drop comment "not to accept"',
+    ]) {
+      await lab.router.must(['nft', '-f', '-'], { input: `delete table inet fw4\n${table} ${rule}\n }\n}\n` })
+      expect(await state('firewall')).toBe('red')
+    }
     await lab.router.must(['nft', 'delete', 'table', 'inet', 'fw4'])
     expect(await state('firewall')).toBe('green')
     const count = (on: number) => lab.router.must(['sysctl', '-w', `net.netfilter.nf_conntrack_acct=${on}`])
