@@ -114,27 +114,35 @@ export function mayRemove(owner: Owner, mapping: Mapping): boolean {
 }
 
 /**
- * The rule or the default that refuses what a mapping already has; `undefined` while it remains allowed. `postpone` is
- * called where that cannot be said before the network of its host is back, or the uplink that a rule may name:
- * nothing leads there until then.
+ * Whether a mapping may stay. `later`: that cannot be said before the network of its host is back, or the uplink that a
+ * rule may name; nothing leads there until then.
  */
-export function noLongerAllowed(mapping: Mapping, world: World, postpone: () => void): string | undefined {
+export type Standing =
+  | { readonly is: 'allowed' }
+  | { readonly is: 'later' }
+  /** The rule or the default that refuses it. */
+  | { readonly is: 'refused'; readonly because: string }
+
+const ALLOWED: Standing = { is: 'allowed' }
+const LATER: Standing = { is: 'later' }
+const refusedBy = (because: string): Standing => ({ is: 'refused', because })
+
+export function standingOf(mapping: Mapping, world: World): Standing {
   const { policy, surroundings, uplink } = world
   const { owner, internal, external, transport, mac, pinhole } = mapping
-  if (owner.via === 'operator') return undefined
-  if (!policy.forwarding[owner.via]) return `${owner.via} is off or may not forward ports`
+  if (owner.via === 'operator') return ALLOWED
+  if (!policy.forwarding[owner.via]) return refusedBy(`${owner.via} is off or may not forward ports`)
   const translates = pinhole === undefined
   if (translates && surroundings.taken(transport, external.port) === 'redirect') {
-    return 'used by a redirect of the firewall'
+    return refusedBy('used by a redirect of the firewall')
   }
   const device = surroundings.deviceOf(internal.ip)
   const barred = surroundings.barred(internal.ip, device)
   const outward = translates ? uplink.device : surroundings.outward6()
   const isUnknown = outward === undefined && policy.rules.some(rule => rule.device !== undefined)
-  if (barred === undefined ? isUnknown : surroundings.isAway(internal.ip)) {
-    postpone()
-    return undefined
-  }
-  if (barred !== undefined) return barred
-  return refused(policy, { service: owner.via, transport, internal, mac, devices: [device, outward] }, external.port)
+  if (barred === undefined ? isUnknown : surroundings.isAway(internal.ip)) return LATER
+  if (barred !== undefined) return refusedBy(barred)
+  const devices = [device, outward]
+  const because = refused(policy, { service: owner.via, transport, internal, mac, devices }, external.port)
+  return because === undefined ? ALLOWED : refusedBy(because)
 }

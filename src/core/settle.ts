@@ -4,7 +4,7 @@
  * `decide`.
  */
 import type { Ip } from '../base/ip.ts'
-import { noLongerAllowed, type World } from './decision.ts'
+import { standingOf, type World } from './decision.ts'
 import { Draft } from './draft.ts'
 import { type Change, type Mapping, ORDINARY, sameEndpoint } from './mapping.ts'
 import type { StaticMapping } from './policy.ts'
@@ -25,18 +25,16 @@ export interface Plan {
 export function settle(table: Table, world: World, statics: readonly StaticMapping[], review: boolean): Plan {
   const because = new Map<Mapping, string>()
   let postponed = false
-  const postpone = () => {
-    postponed = true
-  }
   const wanted = wantedStatics(statics)
   for (const mapping of table.all()) {
-    const reason =
-      mapping.owner.via === 'operator'
-        ? notConfigured(mapping, wanted.byPort)
-        : review
-          ? noLongerAllowed(mapping, world, postpone)
-          : undefined
-    if (reason !== undefined) because.set(mapping, reason)
+    if (mapping.owner.via === 'operator') {
+      const reason = notConfigured(mapping, wanted.byPort)
+      if (reason !== undefined) because.set(mapping, reason)
+    } else if (review) {
+      const standing = standingOf(mapping, world)
+      if (standing.is === 'refused') because.set(mapping, standing.because)
+      else if (standing.is === 'later') postponed = true
+    }
   }
   if (world.uplink.is === 'down') return { changes: removals(because), because, problems: wanted.problems, postponed }
   const { address } = world.uplink
