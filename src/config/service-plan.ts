@@ -53,7 +53,10 @@ export function servicePlan(
     const from = [...owners.filter(zone => closed.has(zone)).map(zone => ({ zone })), ...nowhere]
     const served = role.services.filter(service => isEnabled(config, service))
     for (const input of served.flatMap(service => doorsOf(service, config))) {
-      for (const each of from) inputs.set(inputText({ ...each, ...input }), { ...each, ...input })
+      for (const each of from) {
+        const wanted = { ...each, ...input }
+        inputs.set(inputText(wanted), wanted)
+      }
     }
   }
   return { mark: config.system.mark, inputs: [...inputs.values()], writes: folderOf(config.system.lease_file) }
