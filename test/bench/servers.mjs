@@ -5,6 +5,8 @@ import { existsSync, mkdirSync, openSync, readFileSync, rmSync, statSync, writeF
 import { gzipSync } from 'node:zlib'
 import { inside, LAN, load, ROOT, run, TOOLS } from './lab.mjs'
 
+const QUICK_ONES = { serial: { chunk: 100, repeat: 10 }, many: { chunk: 1000, repeat: 5 } }
+
 /** The program of the package for this machine: what an owner runs. */
 const PROGRAM = `${ROOT}build/package/${process.arch === 'arm64' ? 'aarch64_generic' : 'x86_64'}/porticod`
 const BUNDLE = `${ROOT}build/node/portico.mjs`
@@ -36,8 +38,7 @@ export const FLOOR = {
   title: 'a server that only answers',
   portico: false,
   levels: [0],
-  serial: { chunk: 100, repeat: 10 },
-  many: { chunk: 1000, repeat: 5 },
+  ...QUICK_ONES,
   launch: launchFloor,
 }
 
@@ -48,8 +49,7 @@ function portico(id, title, command, needs) {
     portico: true,
     needs,
     levels: [0, 1000, 2000, 10000, 50000],
-    serial: { chunk: 100, repeat: 10 },
-    many: { chunk: 1000, repeat: 5 },
+    ...QUICK_ONES,
     version: () => run(['git', '-C', ROOT, 'describe', '--always', '--dirty']).trim(),
     launch: lab => launchPortico(lab, command),
     sizes: () => Object.fromEntries(needs.map(file => [file === PROGRAM ? 'program' : 'bundle', sizeOf(file)])),

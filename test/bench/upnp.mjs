@@ -29,19 +29,14 @@ try {
 
 async function main() {
   const servers = SERVERS.filter(({ id }) => ONLY.includes(id) && server(id))
-  const launch = async server => {
-    const lab = makeLab(`ubench${process.pid}-${server.id}`)
+  for (const each of [...servers, FLOOR]) {
+    const lab = makeLab(`ubench${process.pid}-${each.id}`)
     labs.push(lab)
     asDevices(lab, HOSTS)
-    const each = await start(server, lab)
-    running.push(each)
-    return each
+    running.push(await start(each, lab))
   }
-  for (const each of servers) await launch(each)
-  const whole = [...running]
-  await launch(FLOOR)
   const results = Object.fromEntries(running.map(({ server: { id } }) => [id, { levels: {} }]))
-  for (const each of whole) {
+  for (const each of running.filter(({ server }) => server !== FLOOR)) {
     say(`searches and subscriptions: ${each.server.title}`)
     const result = results[each.server.id]
     // All rounds together stay below what all searches at once may earn (`BUDGET.totalBurst`): beyond it is silence.
@@ -85,7 +80,7 @@ async function main() {
       }
     }
   }
-  const all = {
+  const whole = {
     quick: QUICK,
     began: new Date(began).toISOString(),
     load: os.loadavg()[0],
@@ -93,8 +88,8 @@ async function main() {
     results,
   }
   mkdirSync(TOOLS, { recursive: true })
-  writeFileSync(`${TOOLS}upnp.json`, `${JSON.stringify(all, null, 1)}\n`)
-  const text = render(all)
+  writeFileSync(`${TOOLS}upnp.json`, `${JSON.stringify(whole, null, 1)}\n`)
+  const text = render(whole)
   writeFileSync(`${TOOLS}upnp.md`, text)
   process.stdout.write(`${text}\nWritten to ${TOOLS.replace(ROOT, '')}upnp.md and .json\n`)
 }
