@@ -1,5 +1,5 @@
 # Emulated routers: qemu/README.md says what runs on them.
-.PHONY: qemu qemu-ci qemu-breaks qemu-all qemu-bench qemu-shell qemu-standin qemu-program
+.PHONY: qemu qemu-ci qemu-images qemu-breaks qemu-all qemu-bench qemu-shell qemu-standin qemu-program
 
 # Processors and kernels of the default set: the usual one, the router's, the big-endian one.
 QEMU_DEFAULT := x86_64-6.1 mipsel-6.1 s390x-6.12
@@ -12,6 +12,9 @@ qemu: qemu-program ## the package on emulated routers (IMAGE=mipsel-6.1 one of t
 
 qemu-ci: qemu-program ## the files of the suite that `make test` runs, on three processors
 	node build/qemu/main.mjs run $(QEMU_CI)
+
+qemu-images: qemu-program ## builds what they run on, and starts none of them
+	node build/qemu/main.mjs build $(QEMU_CI)
 
 qemu-breaks: qemu-program ## one deliberate fault per file of the suite: each must be seen (FILES=traffic,crash some of them)
 	node qemu/breaks.mjs $(or $(IMAGE),x86_64-6.1)

@@ -4,6 +4,7 @@
  *
  *     node build/qemu/main.mjs run IMAGE...     the suite on these images; JOBS=2 runs two side by side;
  *                                               IMAGE:traffic,upnp runs these files of it only
+ *     node build/qemu/main.mjs build IMAGE...   what these need; nothing is started
  *     node build/qemu/main.mjs standin          the suite on a stand-in for an OpenWrt image (standin.sh)
  *     node build/qemu/main.mjs shell IMAGE      the router with the package, and its neighbours, at a prompt
  *
@@ -34,11 +35,12 @@ const BUILD = join(root, 'build/qemu')
 const [what, ...names] = process.argv.slice(2)
 
 if (what === 'run' && names.length > 0) await run(names)
+else if (what === 'build' && names.length > 0) for (const each of names) prepare(nameOf(each))
 else if (what === 'shell' && names[0] !== undefined) await enterShell(names[0])
 else if (what === 'standin') await standIn(names[0] ?? 'opkg')
 else if (what === 'inside') await shell(givenHere())
 else {
-  console.error('usage: main.mjs run IMAGE... | shell IMAGE | standin [apk]')
+  console.error('usage: main.mjs run IMAGE... | build IMAGE... | shell IMAGE | standin [apk]')
   process.exit(2)
 }
 
@@ -51,8 +53,8 @@ async function run(images: readonly string[]): Promise<void> {
   await Promise.all(Array.from({ length: Math.min(Number(process.env['JOBS'] ?? 1), 4) }, worker))
   report(results)
   if (process.env['BENCH']) writeBenchTable()
-  const first = images[0]?.split(':')[0]
-  if (process.env['KEEP'] && first !== undefined) await enterShell(first)
+  const first = images[0]
+  if (process.env['KEEP'] && first !== undefined) await enterShell(nameOf(first))
   process.exit(results.every(({ failed, passed }) => failed === 0 && passed > 0) ? 0 : 1)
 }
 
@@ -63,6 +65,11 @@ async function standIn(kind: string): Promise<void> {
   execFileSync(join(root, 'qemu/standin.sh'), [directory, file, kind], { stdio: 'inherit', timeout: 300_000 })
   process.env['OPENWRT_IMAGE'] = file
   await run([GIVEN])
+}
+
+/** Of `IMAGE:traffic,upnp`, IMAGE. */
+function nameOf(image: string): string {
+  return image.split(':')[0] as string
 }
 
 /** Everything the suite needs, made outside of its namespace: in there is no way to an archive. */
@@ -79,7 +86,8 @@ function prepare(name: string): Given {
 }
 
 async function suite(image: string): Promise<Result> {
-  const [name = '', only = process.env['FILES'] ?? ''] = image.split(':')
+  const name = nameOf(image)
+  const only = image.split(':')[1] ?? process.env['FILES'] ?? ''
   console.log(`\n=== qemu ${name}`)
   const began = Date.now()
   const given = prepare(name)

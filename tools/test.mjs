@@ -63,16 +63,15 @@ const WAITING = [
 const WAITING_TOO = [vitest('clients-upnp', 'test/clients/vitest.config.ts', ...UPNP)]
 const WAITING_LONG = [vitest('faults-lasting', 'test/faults/vitest.config.ts', ...LASTING)]
 /** Those that compute, meanwhile, with what the others leave of the processors; they show themselves when they end. */
-const BESIDE = [
+const FOREIGN = [plain('unit-cross', 'make', '--no-print-directory', 'unit-cross')]
+const PACKED = [
   vitest('fuzz', 'test/fuzz/vitest.config.ts'),
-  plain('unit-cross', 'make', '--no-print-directory', 'unit-cross'),
-]
-/** These too, when the lasting faults have made room. */
-const BESIDE_LATER = [
-  vitest('web', 'test/web/vitest.config.ts'),
   step('ipk', 'make', '--no-print-directory', 'ipk', 'ARCH=x86_64'),
   vitest('package', 'test/package/vitest.config.ts'),
+  step('qemu-images', 'make', '--no-print-directory', 'qemu-images'),
 ]
+/** This too, when the lasting faults have made room. */
+const PAGES = [vitest('web', 'test/web/vitest.config.ts')]
 
 /** Last and alone: they watch milliseconds, and emulated processors want real ones (all machines: `make qemu-all`). */
 const ALONE = [
@@ -98,8 +97,9 @@ report([
   ...(await together(
     runAll(WAITING, 'shown'),
     runAll(WAITING_TOO, 'kept'),
-    runAll(WAITING_LONG, 'kept').then(async lasting => [...lasting, ...(await runAll(BESIDE_LATER, 'beside'))]),
-    runAll(BESIDE, 'beside'),
+    runAll(WAITING_LONG, 'kept').then(async lasting => [...lasting, ...(await runAll(PAGES, 'beside'))]),
+    runAll(FOREIGN, 'beside'),
+    runAll(PACKED, 'beside'),
   )),
   ...(await runAll(ALONE, 'shown')),
 ])
