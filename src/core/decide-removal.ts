@@ -32,7 +32,7 @@ export function decideRevoke(wish: RevokeWish, world: World): Decision {
   }
   const { external, remote } = which
   const mapping = world.table.at(transport, external)
-  if (mapping === undefined && world.surroundings.taken(transport, external) === 'redirect') {
+  if (mapping === undefined && world.surroundings.hasRedirect(transport, external)) {
     return refuse('not-owner', `${transport} port ${external} is used by a redirect of the firewall`)
   }
   if (mapping === undefined || mapping.remote.ip !== remote) {

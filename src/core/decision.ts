@@ -133,7 +133,7 @@ export function standingOf(mapping: Mapping, world: World): Standing {
   if (owner.via === 'operator') return ALLOWED
   if (!policy.forwarding[owner.via]) return refusedBy(`${owner.via} is off or may not forward ports`)
   const translates = pinhole === undefined
-  if (translates && surroundings.taken(transport, external.port) === 'redirect') {
+  if (translates && surroundings.hasRedirect(transport, external.port)) {
     return refusedBy('used by a redirect of the firewall')
   }
   const device = surroundings.deviceOf(internal.ip)

@@ -8,6 +8,8 @@ export interface Surroundings {
    * of the owner's firewall.
    */
   taken(transport: Transport, external: Port): 'router' | 'redirect' | undefined
+  /** Whether a redirect of the owner's firewall does. The kernel is not asked: a review looks at every mapping. */
+  hasRedirect(transport: Transport, external: Port): boolean
   /** The external port by which a redirect of the owner's firewall already leads to this internal endpoint. */
   redirected(transport: Transport, internal: Endpoint): Port | undefined
   /**

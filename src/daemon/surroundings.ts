@@ -31,12 +31,16 @@ export class RouterSurroundings implements Surroundings {
   }
 
   taken(transport: Transport, external: Port): 'router' | 'redirect' | undefined {
-    const { redirects, uplink, settings } = this.#situation()
-    if (redirects.taken(transport, external) !== undefined) return 'redirect'
+    if (this.hasRedirect(transport, external)) return 'redirect'
+    const { uplink, settings } = this.#situation()
     // Our own servers listen inside only, and yet nobody shall mistake what the world reaches for them.
     if (settings.guarded.some(own => own.port === external && own.transport === transport)) return 'router'
     if (uplink.is === 'down') return undefined
     return routerUses(this.#platform, transport, uplink.address, external) ? 'router' : undefined
+  }
+
+  hasRedirect(transport: Transport, external: Port): boolean {
+    return this.#situation().redirects.taken(transport, external) !== undefined
   }
 
   redirected(transport: Transport, internal: Endpoint): Port | undefined {

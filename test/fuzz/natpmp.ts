@@ -30,6 +30,7 @@ export const seeds: readonly Uint8Array[] = [
 const clock = { now: () => 0 as Instant }
 const surroundings: Surroundings = {
   taken: () => undefined,
+  hasRedirect: () => false,
   redirected: () => undefined,
   barred: () => undefined,
   isAway: () => false,

@@ -21,6 +21,7 @@ test('a full map: the wish is refused as one that the kernel did not accept, the
     firewall,
     surroundings: {
       taken: () => undefined,
+      hasRedirect: () => false,
       redirected: () => undefined,
       barred: () => undefined,
       isAway: () => false,

@@ -158,6 +158,7 @@ export class Router {
   private constructor(options: RouterOptions) {
     const surroundings: Surroundings = {
       taken: () => undefined,
+      hasRedirect: () => false,
       redirected: () => undefined,
       barred: host =>
         OWN.includes(host) || !(inRange(host, LAN) || inRange(host, LAN6))

@@ -25,6 +25,7 @@ function world(scene: Scene): World {
   table.commit((scene.held ?? []).map(each => ({ act: 'add', mapping: each })))
   const surroundings: Surroundings = {
     taken: () => undefined,
+    hasRedirect: () => false,
     redirected: () => undefined,
     barred: () => undefined,
     isAway: () => false,

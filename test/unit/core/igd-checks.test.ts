@@ -181,8 +181,8 @@ describe('port mappings', () => {
   })
 
   test('47: neither a static mapping nor a redirect is deleted', async () => {
-    const taken = (_: unknown, port: Port) => (port === 9000 ? ('redirect' as const) : undefined)
-    const router = await Router.start({ statics: [SSH], surroundings: { taken } })
+    const hasRedirect = (_: unknown, port: Port) => port === 9000
+    const router = await Router.start({ statics: [SSH], surroundings: { hasRedirect } })
     expect(await ask(router, revoke({ transport: 'tcp', external: 2222 }))).toBe('not-owner')
     expect(await ask(router, revoke({ transport: 'tcp', external: 9000 }))).toBe('not-owner')
     expect(router.kernel.shown).toEqual([`tcp 2222 -> ${A}:22`])
