@@ -1,6 +1,6 @@
 /**
  * A thousand and ten thousand mappings: they are granted, packets flow through the last one, they move to a new WAN
- * address, they are taken over; and what each of it costs.
+ * address, they are taken over; and what each of it costs. A router with 64 MB gets as many as it allows as shipped.
  */
 import { beforeAll, expect, test } from 'vitest'
 import { until } from '../../test/support/process.ts'
@@ -9,6 +9,10 @@ import { askMany } from './many.ts'
 import { expectReach, figure, given, map, router, serving, WAN } from './support.ts'
 
 const it = router('ready')
+
+/** Ten thousand that move need 27 MB (measured on mipsel), and a router with 64 MB has 14 left by then. */
+const MOST = given.image.facts.memory < 96 ? 2048 : 10_000
+const LAST = 9_999 + MOST
 
 /** Where the world finds the router: every move gives it another address. */
 let outside = WAN
@@ -40,28 +44,31 @@ test('a new WAN address moves a thousand', async () => {
   expect(before.left - least).toBeLessThan(25_000)
 })
 
-test('ten thousand mappings', () => ask(9000, 11_000, 1000))
+test(`${MOST} mappings`, () => ask(MOST - 1000, 11_000, 1000))
 
-test('a new WAN address moves ten thousand, with little memory', async () => {
-  const before = await memory('10000 mappings before they move')
-  const least = await move('11.22.33.77', 19_999, 10_000)
-  await memory('10000 mappings moved')
+test(`a new WAN address moves ${MOST}, with little memory`, async () => {
+  const before = await memory(`${MOST} mappings before they move`)
+  const least = await move('11.22.33.77', LAST, MOST)
+  await memory(`${MOST} mappings moved`)
   // Measured: 27 MB, 8 of them the daemon's. With an ear on its own batch it was 329.
   expect(before.left - least).toBeLessThan(60_000)
 })
 
-test('killed with ten thousand, it takes all of them over', async () => {
+test(`killed with ${MOST}, it takes all of them over`, async () => {
   const { a, world } = it.lab
   await it.vm.must('kill -9 $(pidof portico)')
   const began = Date.now()
-  await serving(a, 'udp', 15_000, () => expectReach(world, 'udp', 15_000, a, outside))
+  await serving(a, 'udp', LAST, () => expectReach(world, 'udp', LAST, a, outside))
   // Not by its console, which would need the processor that the daemon is short of.
-  await it.vm.must(`until logread | tail -n 20 | grep -q 'ready:.* 10000 mappings'; do sleep 1; done`, 300_000)
-  figure('killed with 10000 mappings: until it is ready again (procd waits 5 s)', (Date.now() - began) / 1000, 's')
-  await memory('10000 mappings taken over')
+  await it.vm.must(`until logread | tail -n 20 | grep -q 'ready:.* ${MOST} mappings'; do sleep 1; done`, 300_000)
+  figure(`killed with ${MOST} mappings: until it is ready again (procd waits 5 s)`, (Date.now() - began) / 1000, 's')
+  const [ready, used] = (await it.vm.must(TIMES)).trim().split(/\s+/)
+  figure(`${MOST} mappings taken over: start of the daemon to ready`, Number(ready), 's')
+  figure(`${MOST} mappings taken over: processor time of the daemon`, Number(used), 's')
+  await memory(`${MOST} mappings taken over`)
   const known = await it.vm.must('portico --json /ip/upnp/mappings/print count-only', 60_000)
-  expect(known).toContain('10000')
-  expect(await map(a, 'udp', 15_000)).toBe(15_000)
+  expect(known).toContain(`${MOST}`)
+  expect(await map(a, 'udp', LAST)).toBe(LAST)
 })
 
 /** Kilobytes: the daemon's own, the most it ever held, and what the router has left. */
@@ -114,6 +121,10 @@ done) >/dev/null 2>&1 &
 echo $! >/tmp/watch`)
   return async () => Number(await it.vm.must('kill $(cat /tmp/watch); cat /tmp/least; rm -f /tmp/watch /tmp/least'))
 }
+
+/** Seconds of wall clock from its start to now, and of processor time: /proc counts both in hundredths (USER_HZ). */
+const TIMES = `set -- $(cut -d' ' -f14,15,22 /proc/$(pidof portico)/stat) $(cut -d' ' -f1 /proc/uptime)
+awk -v u=$1 -v s=$2 -v b=$3 -v now=$4 'BEGIN { printf "%.1f %.2f", now - b / 100, (u + s) / 100 }'`
 
 const heard = async (address: string, port: number) =>
   (await it.lab.world.udpAsk([address, port], 'knock', 200)).got === 'reply' || undefined
