@@ -49,7 +49,8 @@ async function stateIn(reader: TableReader): Promise<TableState | undefined> {
 }
 
 async function adopted(table: KernelTable, { version, epochStart }: TableState) {
-  const { mappings, foreign } = await table.reader.mappings()
+  const { mappings, foreign, lag } = await table.reader.mappings()
+  table.noteLag(lag)
   const complete = await table.isComplete()
   const unordered = new MappingIndex(mappings)
   const hasSiblings = complete && unordered.endpoints < mappings.filter(leadsOut).length

@@ -1,6 +1,7 @@
 /** Reads our table back from the kernel: for adoption after a restart, and to see whether somebody changed it. */
 import { KernelError } from '../base/fail.ts'
 import type { Clock, Instant, Milliseconds } from '../base/time.ts'
+import { between, milliseconds } from '../base/time.ts'
 import type { Lease, Mapping } from '../core/mapping.ts'
 import type { Message } from '../wire/netlink.ts'
 import { FLAG } from '../wire/netlink.ts'
@@ -100,12 +101,17 @@ export class TableReader {
     for (const { payload } of parts) eachElement(payload, littleEndian, keyLength, data?.[1] ?? 0, each)
   }
 
-  /** Our mappings; `foreign` counts elements that somebody else added. */
-  async mappings(): Promise<{ mappings: Mapping[]; foreign: number }> {
+  /**
+   * Our mappings; `foreign` counts elements that somebody else added. `lag`: how long reading took; leases end up to that
+   * much earlier in the kernel.
+   */
+  async mappings(): Promise<{ mappings: Mapping[]; foreign: number; lag: Milliseconds }> {
     const mappings: Mapping[] = []
     let foreign = 0
+    let lag = milliseconds(0)
     for (const set of BODY_SETS) {
       if (set !== 'dnat4' && !(await this.hasShape(set))) continue // a table of an older version
+      const began = this.#clock.now()
       let now: Instant | undefined
       await this.elements(set, seen => {
         now ??= this.#clock.now() // everything has been read: what is a little late ends a little late, never early
@@ -113,8 +119,9 @@ export class TableReader {
         if (mapping === undefined) foreign++
         else mappings.push(mapping)
       })
+      if (now !== undefined && between(began, now) > lag) lag = between(began, now)
     }
-    return { mappings, foreign }
+    return { mappings, foreign, lag }
   }
 
   /** Devices and ports that are not those of the settings. */
@@ -133,7 +140,7 @@ export class TableReader {
 
   /**
    * What the sets of mappings hold that they should not, and the reverse. `lag`: how long the kernel took at most to
-   * learn of a lease; it ends that much later there.
+   * learn of a lease, or we from it; it ends that much later or earlier there.
    */
   async mappingDifferences(
     index: MappingIndex,

@@ -1,6 +1,6 @@
 /** The table as a whole: built, configured, compared, taken away. Knows what it told the kernel, not when to say it. */
 import { KernelError } from '../base/fail.ts'
-import type { Clock, Instant } from '../base/time.ts'
+import type { Clock, Instant, Milliseconds } from '../base/time.ts'
 import { between, milliseconds } from '../base/time.ts'
 import type { Mapping } from '../core/mapping.ts'
 import { Writer } from '../wire/netlink-attributes.ts'
@@ -47,7 +47,11 @@ export class KernelTable {
 
   /** A batch was begun at that time and is committed now: leases in it end that much later in the kernel. */
   noteCommit(begun: Instant): void {
-    const lag = between(begun, this.#parts.clock.now())
+    this.noteLag(between(begun, this.#parts.clock.now()))
+  }
+
+  /** Leases may differ by so much from what the kernel has. */
+  noteLag(lag: Milliseconds): void {
     if (lag > this.#lag) this.#lag = lag
   }
 

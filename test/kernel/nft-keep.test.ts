@@ -9,7 +9,7 @@ import type { ForeignChange } from '../../src/kernel/watch.ts'
 import { openWatch } from '../../src/kernel/watch.ts'
 import { FLAG, messages } from '../../src/wire/netlink.ts'
 import { Writer } from '../../src/wire/netlink-attributes.ts'
-import { Batch, FAMILY } from '../../src/wire/nftables.ts'
+import { Batch, decode, FAMILY, nameOf } from '../../src/wire/nftables.ts'
 import type { Opened } from '../support/nft-kernel.ts'
 import {
   add,
@@ -70,6 +70,20 @@ const kinds = (): Mapping[] => [
   }),
 ]
 
+/** Whether it is a request for the elements of that set. */
+const asksFor = (set: string, datagram: Uint8Array): boolean =>
+  messages(datagram, opened.platform.littleEndian).some(each => {
+    if (nameOf(each.type) !== 'getElements') return false
+    const { body } = decode(each, opened.platform.littleEndian)
+    return 'set' in body && body.set === set
+  })
+
+/** Nothing of this process runs meanwhile. */
+function pause(ms: number): 1 {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms)
+  return 1
+}
+
 const at = (ip: string, port: number) => ({ ip: ip as Ip, port: port as Port })
 
 function pinhole(n: number, changes: Partial<Mapping>): Mapping {
@@ -107,6 +121,25 @@ describe('adoption', () => {
     const next = await opened.another()
     const adopted = await next.firewall.adopt()
     expect(adopted?.mappings.map(({ external }) => external.port)).toEqual([99])
+    next.exchange.close()
+  })
+
+  test('a router that takes its time to read finds the table as it is, and so does its next look', async () => {
+    await opened.firewall.apply(many(opened.platform.clock, 10).map(add))
+    let pauses = 0
+    const next = await openFirewall({}, socket => {
+      const send = socket.send.bind(socket)
+      socket.send = datagram => {
+        send(datagram)
+        // The kernel has answered: what is left of each lease is said, and goes on running.
+        if (pauses === 0 && asksFor('dnat4', datagram)) pauses += pause(2500)
+      }
+      return socket
+    })
+    expect((await next.firewall.adopt())?.intact).toBe(true)
+    expect(pauses).toBe(1)
+    await next.firewall.configure(SETTINGS)
+    expect(await next.firewall.verify()).toEqual([])
     next.exchange.close()
   })
 

@@ -10,7 +10,7 @@ import { KernelFirewall } from '../../src/kernel/firewall.ts'
 import { probe } from '../../src/kernel/probe.ts'
 import type { Features, Settings } from '../../src/kernel/ruleset.ts'
 import { createNodePlatform } from '../../src/platform/node.ts'
-import type { Platform } from '../../src/platform/platform.ts'
+import type { NetlinkSocket, Platform } from '../../src/platform/platform.ts'
 
 export const WAN = '11.22.33.44' as Ip
 
@@ -39,10 +39,13 @@ export interface Opened {
 
 let node: Platform | undefined
 
-export async function openFirewall(forced: Partial<Features> = {}): Promise<Opened> {
+export async function openFirewall(
+  forced: Partial<Features> = {},
+  through: (socket: NetlinkSocket) => NetlinkSocket = socket => socket,
+): Promise<Opened> {
   node ??= await createNodePlatform()
   const platform = node
-  const socket = await platform.netlink({ family: 'netfilter', groups: [], extendedAck: true })
+  const socket = through(await platform.netlink({ family: 'netfilter', groups: [], extendedAck: true }))
   const exchange = new Exchange(socket, platform)
   const features = { ...(await probe(exchange, platform)), ...forced }
   const ended: Mapping[] = []
