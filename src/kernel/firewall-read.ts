@@ -148,7 +148,8 @@ export class TableReader {
     sets: readonly MappingSet[] = [...BODY_SETS, 'snat4', 'taken'],
   ): Promise<Difference[]> {
     const found: Difference[] = []
-    const bodies = new Map<BodySet, Map<number | string, Expected>>(BODY_SETS.map(set => [set, new Map()]))
+    const bodies = new Map<BodySet, Map<number | string, Expected>>()
+    for (const set of BODY_SETS) if (sets.includes(set)) bodies.set(set, new Map())
     const ports = new Map<number | string, Expected>()
     const outbounds = new Map<number | string, Expected>()
     for (const list of index.byEndpoint()) {
@@ -170,7 +171,7 @@ export class TableReader {
       return from === undefined ? undefined : { from, to: 0 }
     }
     for (const [set, expected] of bodies) {
-      if (sets.includes(set)) await this.#compare(set, expected, seen => bodyEndsOf(set, seen), lag, found)
+      await this.#compare(set, expected, seen => bodyEndsOf(set, seen), lag, found)
     }
     if (sets.includes('snat4')) await this.#compare('snat4', outbounds, endpointsOf, lag, found)
     if (sets.includes('taken')) await this.#compare('taken', ports, taken, lag, found)
