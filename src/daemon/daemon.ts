@@ -123,7 +123,7 @@ export class Daemon {
     const counts = this.#kept(await openTraffic(platform, log, kernel))
     traffic.counts = counts
     const links = this.#kept(await openLinks(platform, { log, changed: () => running?.linksChanged() }))
-    running = new Running(this, { kernel, features, links, traffic: counts })
+    running = new Running(this, { kernel, features, links, traffic: counts, conntrack })
     this.#closing.push(() => running?.close())
     const { keeper } = running
     this.#kept(await openWatch(platform, { writers: [exchange], changed: by => keeper.check(by) }))

@@ -40,6 +40,8 @@ export interface LeaseKeeperParts {
   readonly surroundings: Pick<Surroundings, 'deviceOf' | 'outward6'>
   /** The device that the neighbour table shows behind an address inside. */
   readonly macOf: (host: Ip, device: string) => Mac | undefined
+  /** Told at the start: enabled in the file of this boot, and not coming back. */
+  readonly orphaned: (records: readonly LeaseRecord[]) => void
   /** `wakeAt` may have changed. */
   readonly rearm: () => void
 }
@@ -134,10 +136,13 @@ export class LeaseKeeper implements Timed {
     const now = stampOf(platform)
     const passed = elapsed(stamp, now)
     const isKnown = stamp !== undefined && stamp.boot !== '' && stamp.boot === now.boot
-    const lost = records
-      .filter(record => record.waits || !isKnown || isLost(record))
-      .flatMap(record => later(record, passed) ?? [])
-    for (const record of lost) if (!this.#isThere(record)) this.#parts.engine.returning.add(record)
+    const orphans: LeaseRecord[] = []
+    for (const record of records) {
+      const left = record.waits || !isKnown || isLost(record) ? later(record, passed) : undefined
+      if (left === undefined) orphans.push(record)
+      else if (!this.#isThere(left)) this.#parts.engine.returning.add(left)
+    }
+    if (isKnown) this.#parts.orphaned(orphans.filter(({ waits, enabled }) => enabled && !waits))
     if (damaged.length === 0) return
     const lines = `${damaged.slice(0, NAMED).join(', ')}${damaged.length > NAMED ? ', ...' : ''}`
     log('warning', 'leases', `${path}: ${damaged.length} damaged lines are left out (${lines})`)

@@ -11,6 +11,7 @@ import { Noise } from '../core/noise.ts'
 import { Rate } from '../core/rate.ts'
 import { Returning } from '../core/returning.ts'
 import type { Uplink } from '../core/uplink.ts'
+import type { Conntrack } from '../kernel/conntrack.ts'
 import type { KernelFirewall } from '../kernel/firewall.ts'
 import type { LinkView } from '../kernel/link-table.ts'
 import type { Links } from '../kernel/links.ts'
@@ -28,6 +29,7 @@ import { Keeper } from './keeper.ts'
 import { LeaseKeeper, leasePlace } from './leases.ts'
 import { Neighbourhood } from './neighbourhood.ts'
 import { NetifdQuestions } from './netifd-questions.ts'
+import { Orphans } from './orphans.ts'
 import type { Refresh } from './refresher.ts'
 import { Refresher } from './refresher.ts'
 import type { Door, Situation } from './situation.ts'
@@ -41,6 +43,7 @@ export interface Opened {
   readonly features: Features
   readonly links: Links
   readonly traffic: Traffic
+  readonly conntrack: Pick<Conntrack, 'end'>
 }
 
 export class Running {
@@ -51,6 +54,7 @@ export class Running {
   readonly doors: Doors
   readonly keeper: Keeper
   readonly leases: LeaseKeeper
+  readonly #orphans: Orphans
   readonly #kernel: KernelFirewall
   readonly neighbourhood: Neighbourhood
   readonly traffic: Traffic
@@ -73,7 +77,7 @@ export class Running {
 
   constructor(daemon: Daemon, opened: Opened) {
     const { platform, diary, timers } = daemon
-    const { kernel, features, traffic } = opened
+    const { kernel, features, traffic, conntrack } = opened
     const links = opened.links.view
     const { clock } = platform
     const { journal, log } = diary
@@ -101,11 +105,14 @@ export class Running {
     const returning = new Returning((records, ending) => this.leases.ended(records, ending))
     this.engine = new Engine({ clock, firewall: kernel, surroundings, journal, epoch, policy, returning, settled })
     this.keeper = new Keeper({ clock, log, kernel, rearm })
+    const { engine } = this
+    this.#orphans = new Orphans({ engine, surroundings, endFlows: ways => conntrack.end(ways) })
     this.leases = new LeaseKeeper({
       platform,
       log,
-      engine: this.engine,
+      engine,
       surroundings,
+      orphaned: records => this.#orphans.add(records),
       macOf: (host, device) => this.neighbourhood.macOf(host, device),
       rearm,
     })
@@ -251,6 +258,7 @@ export class Running {
     await this.#tell('rules', law, () => this.engine.reconsider(policy, statics))
     this.#placeLeases()
     this.leases.restore()
+    this.#orphans.end()
     // What is open leads to its own devices also where nobody is served any more.
     await this.neighbourhood.want(doors.length > 0 || upnp !== undefined || this.engine.mappings.held > 0)
     await this.doors.set(doors)

@@ -33,7 +33,7 @@ export interface Conntrack {
    */
   endFlows(removed: readonly Mapping[]): Promise<{ readonly ended: number }>
   /** The same for who does not want to know how it went. */
-  end(removed: readonly Mapping[]): void
+  end(removed: readonly Way[]): void
   /** When `wake` should be called next; `undefined` while there is nothing to wait for. */
   readonly wakeAt: Instant | undefined
   wake(now: Instant): void
@@ -110,12 +110,12 @@ class FlowEnder implements Conntrack {
     })
   }
 
-  end(removed: readonly Mapping[]): void {
+  end(removed: readonly Way[]): void {
     if (removed.length === 0) return
     const first = this.#ways.size === 0
     for (let i = 0; i < removed.length; i++) {
-      const mapping = removed[i] as Mapping
-      this.#ways.set(wayKey(mapping), mapping)
+      const way = removed[i] as Way
+      this.#ways.set(wayKey(way), way)
     }
     if (!first) return // a search for them is due already
     const now = this.#clock.now()

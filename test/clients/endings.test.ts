@@ -16,7 +16,7 @@ describe.each(ENGINES)('on %s', engine => {
   beforeAll(async () => {
     lab = await makeLab()
     server = await startUpnp(lab, engine, { upnp: { show_dummy_rule: '0' } })
-    await Promise.all([lab.a.udpEcho(4100), lab.a.tcpEcho(4100)])
+    await Promise.all([lab.a.udpEcho(4100), lab.a.tcpEcho(4100), lab.b.tcpEcho(4101)])
   })
   afterAll(() => lab?.close())
 
@@ -35,6 +35,10 @@ describe.each(ENGINES)('on %s', engine => {
       end: async () => {
         await until('the UDP flow has ended', () => silent(udp.ask([WAN, port], 'two', 200)), 16_000)
         await until('the TCP flow has ended', () => silent(tcp.ask('two', 200)), 16_000)
+      },
+      goOn: async () => {
+        expect(await udp.ask([WAN, port], 'still')).toMatchObject({ got: 'reply' })
+        expect(await tcp.ask('still')).toMatchObject({ got: 'reply' })
       },
       close: () => Promise.all([udp.close(), tcp.close()]),
     }
@@ -93,5 +97,26 @@ describe.each(ENGINES)('on %s', engine => {
     expect((await tableView(server)).map(({ external }) => external)).not.toContain(`${WAN}:4163`)
     await configure({})
     await flow.close()
+  })
+
+  test('a lease that ends while no daemon runs: its flows end with the next start, others go on', async () => {
+    for (const transport of ['udp', 'tcp'] as const) {
+      expect(await askMap(lab.a, { transport, internal: 4100, external: 4164, lifetime: 4 })).toMatchObject({
+        result: 0,
+      })
+    }
+    const longer = { transport: 'tcp', internal: 4101, external: 4165 } as const
+    expect(await askMap(lab.b, longer)).toMatchObject({ external: 4165 })
+    const other = await lab.world.tcpFlow([WAN, 4165])
+    expect(await other.ask('one')).toMatchObject({ got: 'reply' })
+    const running = await flows(4164)
+    await server.stop()
+    const dnat4 = () => lab.router.must(['nft', 'list', 'map', 'inet', 'portico', 'dnat4'])
+    await until('the kernel has closed the port', async () => !(await dnat4()).includes('4164') || undefined)
+    await running.goOn()
+    server = await startUpnp(lab, engine, { upnp: { show_dummy_rule: '0' } })
+    await running.end()
+    expect(await other.ask('two')).toMatchObject({ got: 'reply' })
+    await Promise.all([running.close(), other.close()])
   })
 })

@@ -22,6 +22,7 @@ class World {
   readonly files = new Map<string, Uint8Array>([['/proc/sys/kernel/random/boot_id', utf8Encode('boot\n')]])
   readonly said: string[] = []
   readonly folders: string[] = []
+  readonly orphans: number[] = []
   held: Mapping[] = []
   version = 0
   uplink = up('11.22.33.44') as ReturnType<typeof up> | typeof DOWN
@@ -78,6 +79,7 @@ class World {
         outward6: () => this.outward6,
       },
       macOf: () => undefined,
+      orphaned: records => this.orphans.push(...records.map(({ external }) => external)),
       rearm: () => {},
     })
     this.keeper.configure({ path: PATH, interval })
@@ -288,6 +290,25 @@ describe('what comes back', () => {
     after.keeper.read(() => false)
     await after.restore()
     expect(after.wishes.map(wish => 'external' in wish && wish.external)).toEqual([5000])
+  })
+
+  test('is not what has no flows any more: of this boot, enabled, and neither handed on nor taken away by somebody', () => {
+    const before = new World()
+    before.put(mapping({ port: 5000 }))
+    before.uplink = DOWN
+    before.keeper.read()
+    before.held = [5001, 5002, 5003].map(port => mapping({ port }))
+    before.held.push({ ...mapping({ port: 5004 }), state: 'disabled' })
+    before.keeper.write()
+    const after = new World()
+    after.files.set(PATH, before.files.get(PATH) as Uint8Array)
+    after.keeper.read(({ external }) => external === 5002)
+    expect(after.orphans).toEqual([5001, 5003])
+    const rebooted = new World()
+    rebooted.files.set(PATH, before.files.get(PATH) as Uint8Array)
+    rebooted.files.set('/proc/sys/kernel/random/boot_id', utf8Encode('the next\n'))
+    rebooted.keeper.read()
+    expect(rebooted.orphans).toEqual([])
   })
 
   test('has served when all are answered, and the file says from then on what this boot knows', async () => {
