@@ -154,8 +154,12 @@ export function parseMac(text: string): Mac | undefined {
 }
 
 export function macFrom(bytes: Uint8Array): Mac {
-  return Array.from(bytes, byte => byte.toString(16).padStart(2, '0')).join(':') as Mac
+  let text = HEX[bytes[0] as number] as string
+  for (let i = 1; i < bytes.length; i++) text += `:${HEX[bytes[i] as number]}`
+  return text as Mac
 }
+
+const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
 
 function ipv6Bytes(text: string): Uint8Array | undefined {
   if (!/^[0-9a-fA-F:.]{2,45}$/.test(text)) return undefined

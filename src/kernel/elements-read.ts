@@ -136,22 +136,11 @@ function userdataAt(seen: SeenElement): { comment: string; metadata: Uint8Array 
   for (let at = userdata; at + 2 <= end; ) {
     const last = at + 2 + (bytes[at + 1] as number)
     if (last > end) throw new Malformed(`userdata of an element: ${last - end} bytes too long`)
-    if (bytes[at] === UDATA_COMMENT) comment = ascii(bytes, at + 2, last - 1)
+    if (bytes[at] === UDATA_COMMENT) comment = utf8Decode(bytes.subarray(at + 2, last - 1))
     if (bytes[at] === PRIVATE_TLV) metadata = bytes.subarray(at + 2, last)
     at = last
   }
   return metadata === undefined ? undefined : { comment, metadata }
-}
-
-/** Text between two places; the quick way for what is plain. */
-function ascii(bytes: Uint8Array, start: number, end: number): string {
-  const codes: number[] = []
-  for (let i = start; i < end; i++) {
-    const code = bytes[i] as number
-    if (code >= 0x80) return utf8Decode(bytes.subarray(start, end))
-    codes.push(code)
-  }
-  return String.fromCharCode(...codes)
 }
 
 interface Metadata {
