@@ -98,6 +98,7 @@ async function move(to: string, port: number, total: number): Promise<number> {
   const least = await watchMemory()
   const began = Date.now()
   await it.vm.must(`uci set network.wan.ipaddr=${to}; uci commit network; /sbin/ifup wan`, 60_000)
+  figure(`${total} mappings: new WAN address until ifup has ended`, (Date.now() - began) / 1000, 's')
   outside = to
   await serving(a, 'udp', port, async () => {
     await until('packets flow at the new address', () => heard(to, port), 300_000, 20)
