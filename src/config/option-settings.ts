@@ -35,7 +35,7 @@ export const upnp = {
     example: '0',
   }),
   allow_disable_internal_interface: withDefault(flag, false, {
-    help: 'Accepted, shown and exported, because scripts set it. Nothing acts on it: no action of UPnP that is served takes an internal interface down, with yes as with no.',
+    help: 'Let a UPnP client cut its own network off from the Internet, both ways and at once, and open it again. The router stays reachable, and no other network is touched.',
     since: WITH_UPNP,
     routeros: 'allow-disable-internal-interface',
     extension: true,

@@ -72,6 +72,14 @@ const CHECKS: Readonly<Record<string, (facts: Facts) => Finding>> = {
     if (status.uplink.device === undefined) {
       return ['red', 'there is no external interface', 'Name the WAN as external interface in the settings.']
     }
+    const [cut] = status.closed
+    if (cut !== undefined) {
+      return [
+        'amber',
+        `${cut.device} is cut off from the Internet, as ${cut.by} asked by UPnP`,
+        'Turn allow_disable_internal_interface off in the settings: that opens it again.',
+      ]
+    }
     const inside = [...new Set(status.internal.map(({ device }) => device))].join(', ')
     const outside6 = status.uplink6.is === 'up' ? status.uplink6.device : undefined
     const apart = outside6 === undefined || outside6 === status.uplink.device ? '' : `, of IPv6 ${outside6}`

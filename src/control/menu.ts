@@ -187,7 +187,7 @@ function interfaceProperties(): readonly Property[] {
   return [
     ...propertiesOf('interface'),
     property('device', 'word', 'the device it stands for'),
-    property('comment', 'text', 'why it is not in force'),
+    property('comment', 'text', 'why it is not in force, or who has cut it off from the Internet'),
     property('invalid', 'yes-no', 'configured, but cannot be in force'),
     property('dynamic', 'yes-no', "taken from the system's network and firewall configuration"),
   ]

@@ -142,7 +142,7 @@ function interfaceValues(role: InterfaceRole): Values {
     disabled: role.disabled,
     invalid: role.invalid !== undefined,
     dynamic: role.dynamic,
-    comment: role.invalid,
+    comment: role.invalid ?? (role.closedBy && `cut off from the Internet by ${role.closedBy}`),
     interface: role.interface,
     type: role.type,
     service: role.services.join(','),

@@ -53,6 +53,7 @@ export function statusJson(status: Status): unknown {
         ? { state: 'down', device: uplink6.device, why: uplink6.why }
         : { state: 'up', device: uplink6.device, address: uplink6.address },
     internal: status.internal,
+    closed: status.closed,
     mappings: { held: status.held, total: status.limits.total, 'per-host': status.limits.perHost },
     refused: status.refused,
     problems: status.problems,
@@ -69,6 +70,7 @@ const LONGEST = 512
 function adviceOf(status: Status): readonly string[] {
   return [
     ...uplinkAdvice(status.uplink),
+    ...closedAdvice(status),
     ...serviceAdvice(status),
     ...quotaAdvice(status),
     ...(status.problems.some(({ weight }) => weight === 'error') ? [BROKEN_CONFIG] : []),
@@ -86,6 +88,12 @@ function uplinkAdvice(uplink: Uplink): readonly string[] {
       : 'another router stands between this one and the internet; forward ports there, put it into bridge mode, or ask your provider for a public address'
   return [`The world cannot reach ${uplink.address}: ${where}.`]
 }
+
+const closedAdvice = ({ closed }: Status): readonly string[] =>
+  closed.map(
+    ({ device, by }) =>
+      `${device} is cut off from the Internet, as ${by} asked by UPnP. To open it: uci set portico.upnp.allow_disable_internal_interface=0 && uci commit portico && /etc/init.d/portico reload`,
+  )
 
 function serviceAdvice({ services, internal }: Status): readonly string[] {
   const enabled = services.filter(service => service.enabled)
@@ -126,8 +134,10 @@ const REACH = {
   shared: 'shared by the provider: the world cannot reach this address',
 } as const satisfies Record<(Uplink & { is: 'up' })['reach'], string>
 
-function internalText({ internal }: Status): string {
-  return internal.length === 0 ? 'none' : internal.map(({ device, address }) => `${device} ${address}`).join(', ')
+function internalText({ internal, closed }: Status): string {
+  const state = (device: string) => (closed.some(each => each.device === device) ? ' (cut off from the Internet)' : '')
+  const shown = internal.map(({ device, address }) => `${device} ${address}${state(device)}`)
+  return shown.length === 0 ? 'none' : shown.join(', ')
 }
 
 const ubusText = ({ ubus }: Status): string =>

@@ -102,6 +102,8 @@ export interface InterfaceRole {
   readonly dynamic: boolean
   /** Why the role is not in force although it is configured; a sentence for people. */
   readonly invalid: string | undefined
+  /** Of an internal one: the client that has cut it off from the world. */
+  readonly closedBy: Ip | undefined
 }
 
 export interface JournalLine {
@@ -124,6 +126,8 @@ export interface Status {
   readonly uplink6: Ipv6Uplink
   /** Internal interfaces in force. */
   readonly internal: readonly { readonly device: string; readonly address: Ip }[]
+  /** Internal devices that a client has cut off from the world, and who it was. */
+  readonly closed: readonly ClosedNetwork[]
   readonly held: number
   readonly limits: { readonly total: number; readonly perHost: number }
   /** Refused requests in the time that the journal reaches back, most frequent first. */
@@ -134,6 +138,11 @@ export interface Status {
   readonly ubus: { readonly connected: boolean; readonly trouble: string | undefined }
   /** Where leases are kept over a reboot; `undefined`: nowhere. */
   readonly leaseFile: LeaseFileStatus | undefined
+}
+
+export interface ClosedNetwork {
+  readonly device: string
+  readonly by: Ip
 }
 
 export interface LeaseFileStatus {

@@ -22,6 +22,8 @@ export type Event =
   /** `because`: who or what ended it: `by its client`, `by the operator`, a rule. */
   | { readonly what: 'removed'; readonly mapping: Mapping; readonly because: string }
   | { readonly what: 'uplink'; readonly uplink: Uplink }
+  /** An internal network that a client has cut off from the world, or that is open again; `because`: who or what did it. */
+  | { readonly what: 'network'; readonly device: string; readonly isOpen: boolean; readonly because: string }
   | { readonly what: 'moved'; readonly count: number; readonly to: Ip }
   | { readonly what: 'adopted'; readonly count: number }
   /** A `config mapping` that cannot be made. */
@@ -58,6 +60,7 @@ const SEVERITY: Record<What, Severity> = {
   expired: 'info',
   removed: 'info',
   uplink: 'warning',
+  network: 'info',
   moved: 'info',
   adopted: 'info',
   'static-refused': 'warning',
@@ -96,6 +99,10 @@ const TEXT: { readonly [W in What]: (event: Extract<Event, { readonly what: W }>
       ? `external interface ${uplink.device ?? '(none)'} is down: ${oneLine(uplink.why, 160)}`
       : `external interface ${uplink.device} has ${uplink.address}${REACH[uplink.reach]}` +
         `${uplink.told === uplink.address ? '' : `, clients are told ${uplink.told}`}`,
+  network: ({ device, isOpen, because }) =>
+    isOpen
+      ? `network ${device} reaches the Internet again: ${oneLine(because, 160)}`
+      : `network ${device} is cut off from the Internet: ${oneLine(because, 160)}`,
   moved: ({ count, to }) => `moved ${count} mappings to ${to}`,
   adopted: ({ count }) => `adopted ${count} mappings that the kernel holds`,
   'static-refused': ({ transport, external, because }) =>

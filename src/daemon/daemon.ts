@@ -3,6 +3,7 @@ import type { Instant } from '../base/time.ts'
 import { controlHandler } from '../control/server.ts'
 import type { ControlWorld } from '../control/world.ts'
 import type { Change } from '../core/mapping.ts'
+import { ClosedTable } from '../kernel/closed-table.ts'
 import { openConntrack } from '../kernel/conntrack.ts'
 import { Exchange } from '../kernel/exchange.ts'
 import { KernelFirewall } from '../kernel/firewall.ts'
@@ -47,6 +48,7 @@ export class Daemon {
   readonly bus: Bus
   readonly places: Places
   readonly #closing: (() => void)[] = []
+  #running: Running | undefined
 
   constructor(platform: Platform, places: Places, diary: Diary) {
     this.platform = platform
@@ -83,6 +85,11 @@ export class Daemon {
     this.bus.serve(world, () => running.netifdChanged())
     diary.heard = event => this.bus.tell(event)
     diary.log('info', 'system', running.readyLine())
+  }
+
+  /** Before `close`: what only a living daemon may hold closed is open again. Never rejects. */
+  async end(): Promise<void> {
+    await this.#running?.closedNetworks.end()
   }
 
   /** Ends everything that this process holds; the kernel keeps the mappings. */
@@ -123,7 +130,9 @@ export class Daemon {
     const counts = this.#kept(await openTraffic(platform, log, kernel))
     traffic.counts = counts
     const links = this.#kept(await openLinks(platform, { log, changed: () => running?.linksChanged() }))
-    running = new Running(this, { kernel, features, links, traffic: counts, conntrack })
+    const closedTable = new ClosedTable(exchange, platform)
+    running = new Running(this, { kernel, closedTable, features, links, traffic: counts, conntrack })
+    this.#running = running
     this.#closing.push(() => running?.close())
     const { keeper } = running
     this.#kept(await openWatch(platform, { writers: [exchange], changed: by => keeper.check(by) }))

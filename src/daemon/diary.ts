@@ -89,6 +89,8 @@ function topicsOf(event: Event): readonly string[] {
       return [event.mapping.owner.via]
     case 'refused':
       return [event.wish.owner.via]
+    case 'network':
+      return ['upnp']
     case 'uplink':
     case 'moved':
       return ['uplink']

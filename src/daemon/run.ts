@@ -40,6 +40,7 @@ export async function runDaemon(platform: Platform, places: Places): Promise<num
     return status
   }
   await ended
+  await daemon.end()
   diary.log('info', 'system', 'ends; mappings stay in the kernel until their leases end')
   daemon.close()
   return EXIT.fine

@@ -11,15 +11,19 @@ import { Noise } from '../core/noise.ts'
 import { Rate } from '../core/rate.ts'
 import { Returning } from '../core/returning.ts'
 import type { Uplink } from '../core/uplink.ts'
+import type { ClosedTable } from '../kernel/closed-table.ts'
+import { CLOSED_TABLE } from '../kernel/closed-table.ts'
 import type { Conntrack } from '../kernel/conntrack.ts'
 import type { KernelFirewall } from '../kernel/firewall.ts'
 import type { LinkView } from '../kernel/link-table.ts'
 import type { Links } from '../kernel/links.ts'
 import type { Features, Settings } from '../kernel/ruleset.ts'
+import { TABLE } from '../kernel/ruleset.ts'
 import type { Traffic } from '../kernel/traffic.ts'
 import type { Datagram } from '../platform/platform.ts'
 import { Announcer } from '../protocol/announce.ts'
 import { NatPmp } from '../protocol/natpmp.ts'
+import { ClosedNetworks } from './closed-networks.ts'
 import type { Daemon } from './daemon.ts'
 import type { Visit } from './doors.ts'
 import { Doors } from './doors.ts'
@@ -40,6 +44,7 @@ import { upnpParts } from './upnp-parts.ts'
 
 export interface Opened {
   readonly kernel: KernelFirewall
+  readonly closedTable: ClosedTable
   readonly features: Features
   readonly links: Links
   readonly traffic: Traffic
@@ -53,6 +58,7 @@ export class Running {
   readonly engine: Engine
   readonly doors: Doors
   readonly keeper: Keeper
+  readonly closedNetworks: ClosedNetworks
   readonly leases: LeaseKeeper
   readonly #orphans: Orphans
   readonly #kernel: KernelFirewall
@@ -104,7 +110,19 @@ export class Running {
     }
     const returning = new Returning((records, ending) => this.leases.ended(records, ending))
     this.engine = new Engine({ clock, firewall: kernel, surroundings, journal, epoch, policy, returning, settled })
-    this.keeper = new Keeper({ clock, log, kernel, rearm })
+    this.closedNetworks = new ClosedNetworks({
+      clock,
+      log,
+      journal,
+      table: opened.closedTable,
+      doubt: () => this.keeper.check('unknown'),
+      changed: () => this.upnp.changed(),
+    })
+    const tables = [
+      { name: TABLE, restore: () => kernel.restore() },
+      { name: CLOSED_TABLE, restore: () => this.closedNetworks.restore() },
+    ]
+    this.keeper = new Keeper({ clock, log, tables, rearm })
     const { engine } = this
     this.#orphans = new Orphans({ engine, surroundings, endFlows: ways => conntrack.end(ways) })
     this.leases = new LeaseKeeper({
@@ -156,6 +174,7 @@ export class Running {
     if (held === undefined) await this.#kernel.build(settings, [], now)
     else if (!held.intact) await this.#kernel.build(settings, held.mappings, held.epochStart)
     await this.engine.adopt(held?.mappings ?? [], held?.epochStart)
+    await this.closedNetworks.begin()
     this.#placeLeases()
     this.leases.read(
       ({ transport, external, pinhole }) =>
@@ -252,6 +271,7 @@ export class Running {
     this.#situation = next
     this.#tellProblems(next)
     this.surroundings.refresh()
+    await this.closedNetworks.follow(next.closing)
     await this.#tell('settings', settings, () => this.#configure(settings))
     await this.#tell('uplink', uplink, () => this.#move(uplink))
     const law = this.engine.isPostponed ? [lawOf(next), this.#around(next)] : lawOf(next)

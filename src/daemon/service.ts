@@ -11,11 +11,13 @@ import { isEnabled } from '../config/config.ts'
 import { describe } from '../config/problems.ts'
 import { planText, servicePlan } from '../config/service-plan.ts'
 import type { Mapping } from '../core/mapping.ts'
+import { CLOSED_TABLE } from '../kernel/closed-table.ts'
 import { openConntrack } from '../kernel/conntrack.ts'
 import { Exchange } from '../kernel/exchange.ts'
 import { isMissing, TableReader } from '../kernel/firewall-read.ts'
 import { removeTable } from '../kernel/firewall-table.ts'
 import { probe, probeConntrack } from '../kernel/probe.ts'
+import { TABLE } from '../kernel/ruleset.ts'
 import type { Platform } from '../platform/platform.ts'
 import { SystemError } from '../platform/platform.ts'
 import type { UciFile } from '../wire/uci.ts'
@@ -93,7 +95,8 @@ async function purge(platform: Platform): Promise<void> {
   let mappings: readonly Mapping[] = []
   await withKernel(platform, async exchange => {
     mappings = await mappingsIn(platform, new TableReader(exchange, platform, platform.clock))
-    await removeTable(exchange, platform)
+    await removeTable(exchange, platform, TABLE)
+    await removeTable(exchange, platform, CLOSED_TABLE)
   })
   if (mappings.length === 0) return
   const conntrack = await openConntrack(platform, (_severity, _topic, text) => platform.stderr(`purge: ${text}`))

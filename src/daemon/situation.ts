@@ -40,7 +40,15 @@ export interface Situation {
   readonly upnp: UpnpPlan | undefined
   /** What the kernel's rules must know. */
   readonly settings: Settings
+  readonly closing: ClosingPlan
   readonly problems: readonly Problem[]
+}
+
+export interface ClosingPlan {
+  /** Internal devices that a client of UPnP may cut off from the world (`allow_disable_internal_interface`). */
+  readonly closable: readonly string[]
+  /** Devices by which the world is reached, of either family. */
+  readonly outside: readonly string[]
 }
 
 export interface UpnpPlan {
@@ -97,6 +105,10 @@ export function situationOf(
       markBit: config.system.mark,
       guarded: guardedPorts(config),
       capacity: 'unbounded',
+    },
+    closing: {
+      closable: config.upnp.enabled && config.upnp.allow_disable_internal_interface ? served(roles, 'upnp') : [],
+      outside: [...new Set([external, external6].flatMap(role => role?.device ?? []))],
     },
     problems: [...found, ...roles.problems, ...problems],
   }

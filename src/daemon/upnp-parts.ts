@@ -57,6 +57,7 @@ export function upnpParts(running: Running, { noise, rate }: Shared): UpnpParts 
       situation: () => running.situation,
       connectedSince: () => running.connectedSince,
       link: device => readLink(running, device),
+      closedNetworks: running.closedNetworks,
       setLinkUp: (device, up) => running.linkControl.setLinkUp(device, up),
       isAlsoAt: ({ mac, device }, host) => running.neighbourhood.isAt(mac, host, device),
       traffic: async mapping => (await counted([mapping])).get(mapping),

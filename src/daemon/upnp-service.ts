@@ -20,7 +20,7 @@ import type { EventedService } from '../protocol/igd/evented.ts'
 import { EVENTED } from '../protocol/igd/evented.ts'
 import { Eventing } from '../protocol/igd/eventing.ts'
 import { Gateway } from '../protocol/igd/gateway.ts'
-import { currentValues } from '../protocol/igd/gateway-events.ts'
+import { currentValues, networkValues } from '../protocol/igd/gateway-events.ts'
 import type { Caller, GatewayWorld } from '../protocol/igd/gateway-world.ts'
 import { DESCRIPTION } from '../protocol/igd/personality.ts'
 import type { IgdVersion, Personality } from '../protocol/igd/tree.ts'
@@ -59,6 +59,14 @@ export interface UpnpParts {
   readonly rearm: () => void
 }
 
+/** What the values that subscribers were told were worked out from. */
+interface Published {
+  readonly version: number
+  readonly uplink: unknown
+  readonly closed: unknown
+  readonly isLinkUp: boolean
+}
+
 /** Connections: a LAN has more programs than devices, and a device speaks by IPv4 and IPv6. */
 const CONNECTIONS = { connections: 64, perPeer: 16 }
 
@@ -88,7 +96,7 @@ export class UpnpService implements Timed {
   readonly #world: GatewayWorld
   readonly #readers = new Rate(READING)
   readonly #timed: readonly Timed[]
-  #published: { readonly version: number; readonly uplink: unknown; readonly isLinkUp: boolean } | undefined
+  #published: Published | undefined
   #publishAt: Instant | undefined
   #notedBootId: number | undefined
   /** What is announced, as text. */
@@ -285,20 +293,25 @@ export class UpnpService implements Timed {
   }
 
   #differs(): boolean {
-    const { engine } = this.#world
+    const { engine, closed } = this.#world
     const last = this.#published
     if (last === undefined || last.version !== engine.mappings.version || last.uplink !== engine.uplink) return true
-    return last.isLinkUp !== this.#parts.isLinkUp()
+    return last.isLinkUp !== this.#parts.isLinkUp() || last.closed !== closed()
   }
 
   #publish(): void {
-    const { engine } = this.#world
+    const { engine, closed } = this.#world
     const isLinkUp = this.#parts.isLinkUp()
     this.#publishAt = undefined
-    this.#published = { version: engine.mappings.version, uplink: engine.uplink, isLinkUp }
+    this.#published = { version: engine.mappings.version, uplink: engine.uplink, closed: closed(), isLinkUp }
     const now = this.#now()
     const values = currentValues(this.#world, isLinkUp)
     for (const service of Object.keys(values) as EventedService[]) this.#eventing.publish(service, values[service], now)
+    for (const device of new Set(this.#plan.doors.map(door => door.device))) {
+      const own = networkValues(this.#world, device)
+      for (const service of Object.keys(own) as (keyof typeof own)[])
+        this.#eventing.publish(service, own[service], now, device)
+    }
   }
 
   #addressFor(host: Ip, device: string): Ip | undefined {

@@ -8,6 +8,7 @@ import type { Rate } from '../core/rate.ts'
 import type { Counted } from '../kernel/traffic.ts'
 import type { Platform } from '../platform/platform.ts'
 import type { GatewayWorld, LinkReading, Traffic } from '../protocol/igd/gateway-world.ts'
+import type { ClosedNetworks } from './closed-networks.ts'
 import type { Situation } from './situation.ts'
 
 export interface UpnpWorldParts {
@@ -20,6 +21,7 @@ export interface UpnpWorldParts {
   readonly link: (device: string) => Promise<LinkReading | undefined>
   /** Rejects when the kernel refuses. */
   readonly setLinkUp: (device: string, up: boolean) => Promise<void>
+  readonly closedNetworks: Pick<ClosedNetworks, 'closed' | 'switch'>
   readonly traffic: (mapping: Mapping) => Promise<Counted | undefined>
   readonly isAlsoAt: GatewayWorld['isAlsoAt']
 }
@@ -42,7 +44,7 @@ const TIMEOUTS: Readonly<Record<Transport, { readonly file: string; readonly oth
 }
 
 export function upnpWorld(parts: UpnpWorldParts): Omit<GatewayWorld, 'defaultConnection'> {
-  const { platform, engine, noise, rate, situation, connectedSince, link } = parts
+  const { platform, engine, noise, rate, situation, connectedSince, link, closedNetworks } = parts
   return {
     clock: platform.clock,
     engine,
@@ -61,6 +63,7 @@ export function upnpWorld(parts: UpnpWorldParts): Omit<GatewayWorld, 'defaultCon
       const { upnp } = situation().config
       return {
         allowDisableExternalInterface: upnp.allow_disable_external_interface,
+        allowDisableInternalInterface: upnp.allow_disable_internal_interface,
         showDummyRule: upnp.show_dummy_rule,
         showAllMappings: upnp.show_all_mappings,
       }
@@ -70,6 +73,8 @@ export function upnpWorld(parts: UpnpWorldParts): Omit<GatewayWorld, 'defaultCon
       return (device === undefined ? undefined : await link(device)) ?? NO_LINK
     },
     setUplink: up => setUplink(parts, up),
+    closed: () => closedNetworks.closed,
+    setEnabled: (from, enabled) => closedNetworks.switch(from.device, enabled, from),
     redirects: () => situation().redirects.listed,
     isFirewallEnabled: () => situation().isFirewallEnabled,
     outboundTimeout: transport => outboundTimeout(platform, transport),

@@ -31,7 +31,7 @@ export function controlWorld(running: Running): ControlWorld {
     now: () => platform.clock.now(),
     status: () => statusOf(running),
     settings: section => ({ ...running.situation.config[section] }),
-    interfaces: () => interfacesOf(running.situation),
+    interfaces: () => interfacesOf(running),
     permissions: () => running.situation.config.permissions,
     mappings: () => engine.mappings.all(),
     journal: () => diary.lines(platform.clock.now()),
@@ -56,7 +56,8 @@ export function controlWorld(running: Running): ControlWorld {
   }
 }
 
-function statusOf({ daemon, engine, situation, doors, upnp, leases, links, features }: Running): Status {
+function statusOf(running: Running): Status {
+  const { daemon, engine, situation, doors, upnp, leases, links, features, closedNetworks } = running
   const { platform, diary, started } = daemon
   const { config, roles, uplink, uplink6, problems } = situation
   const { limits } = engine.policy
@@ -81,6 +82,7 @@ function statusOf({ daemon, engine, situation, doors, upnp, leases, links, featu
         .filter(({ ip }) => isIpv4(ip))
         .map(({ ip }) => ({ device, address: ip })),
     ),
+    closed: Array.from(closedNetworks.closed, ([device, by]) => ({ device, by })),
     held: engine.mappings.size,
     limits: { total: limits.total, perHost: limits.perHost },
     refused: refusedLately(diary),
@@ -159,7 +161,8 @@ function refusedLately({ journal }: Diary): readonly RefusedLately[] {
 }
 
 /** Roles in force, then configured ones that are not. */
-function interfacesOf({ config, roles, problems }: Situation): readonly InterfaceRole[] {
+function interfacesOf({ situation, closedNetworks }: Running): readonly InterfaceRole[] {
+  const { config, roles, problems } = situation
   const configured = new Map(config.interfaces.map(row => [row.interface, row]))
   const shown = new Set<string>()
   const { external, external6 } = roles
@@ -170,7 +173,8 @@ function interfacesOf({ config, roles, problems }: Situation): readonly Interfac
   ].map(({ name, device, type, services, forcedIp }): InterfaceRole => {
     shown.add(name)
     const dynamic = !configured.has(name)
-    return { interface: name, device, type, services, forcedIp, disabled: false, dynamic, invalid: undefined }
+    const closedBy = closedNetworks.closed.get(device)
+    return { interface: name, device, type, services, forcedIp, disabled: false, dynamic, invalid: undefined, closedBy }
   })
   const idle = config.interfaces
     .filter(row => !shown.has(row.interface) || row.disabled)
@@ -184,6 +188,7 @@ function interfacesOf({ config, roles, problems }: Situation): readonly Interfac
         disabled: row.disabled,
         dynamic: false,
         invalid: row.disabled ? undefined : reasonOf(row.interface, problems),
+        closedBy: undefined,
       }),
     )
   return [...inForce, ...idle]

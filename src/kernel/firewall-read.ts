@@ -206,12 +206,24 @@ export class TableReader {
     }
   }
 
-  async #objects(name: 'getChain' | 'getRule' | 'getSet'): Promise<Message[]> {
-    const parts = await this.#exchange.dump(`reading ${TABLE}`, sequence =>
-      request(name, FLAG.dump, sequence, FAMILY.inet, { table: TABLE }, this.#littleEndian),
-    )
-    return parts.filter(part => tableOf(decode(part, this.#littleEndian)) === TABLE)
+  #objects(name: ObjectRequest): Promise<Message[]> {
+    return objectsOf(this.#exchange, this.#littleEndian, TABLE, name)
   }
+}
+
+type ObjectRequest = 'getChain' | 'getRule' | 'getSet'
+
+/** All of one kind in a table of ours, none when it is not there. Rejects with `KernelError`. */
+export async function objectsOf(
+  exchange: Exchange,
+  littleEndian: boolean,
+  table: string,
+  name: ObjectRequest,
+): Promise<Message[]> {
+  const parts = await exchange.dump(`reading ${table}`, sequence =>
+    request(name, FLAG.dump, sequence, FAMILY.inet, { table }, littleEndian),
+  )
+  return parts.filter(part => tableOf(decode(part, littleEndian)) === table)
 }
 
 interface Expected {

@@ -83,7 +83,7 @@ export class KernelTable {
   }
 
   async remove(): Promise<void> {
-    await removeTable(this.#parts.exchange, this.#parts.machine)
+    await removeTable(this.#parts.exchange, this.#parts.machine, TABLE)
     this.#settings = undefined
     this.#structure = undefined
   }
@@ -132,15 +132,21 @@ export class KernelTable {
   }
 }
 
-/** Mappings and rules go; rejects with `KernelError`. */
-export async function removeTable(exchange: Exchange, { littleEndian }: Machine): Promise<void> {
+/** A table of ours with all that is in it; rejects with `KernelError`. */
+export async function removeTable(exchange: Exchange, { littleEndian }: Machine, name: string): Promise<void> {
   const batch = new Batch(new Writer(littleEndian))
-  batch.add('newTable', 0, FAMILY.inet, { name: TABLE, flags: 0 }) // deleting what is not there would fail
-  batch.add('deleteTable', 0, FAMILY.inet, { name: TABLE })
+  addRemoval(batch, name)
   await commit(exchange, 'removing the table', batch)
 }
 
-async function commit(exchange: Exchange, doing: string, batch: Batch): Promise<void> {
+/** Whether it is there or not. */
+export function addRemoval(batch: Batch, name: string): void {
+  batch.add('newTable', 0, FAMILY.inet, { name, flags: 0 }) // deleting what is not there would fail
+  batch.add('deleteTable', 0, FAMILY.inet, { name })
+}
+
+/** All of it or nothing; rejects with `KernelError`. */
+export async function commit(exchange: Exchange, doing: string, batch: Batch): Promise<void> {
   const [failure] = await exchange.batch(doing, batch)
   if (failure !== undefined) throw new KernelError(`${doing} (message ${failure.message})`, failure.code, failure.said)
 }

@@ -128,7 +128,7 @@ const PINHOLE_KEYS = [
   { ip: 'one', port: 'one' },
 ] as const
 
-const meta = (key: number, dreg: number): Expression => ({ name: 'meta', data: { key, dreg } })
+export const meta = (key: number, dreg: number): Expression => ({ name: 'meta', data: { key, dreg } })
 
 /** linux/rtnetlink.h */
 const RTN_LOCAL = 2
@@ -233,7 +233,7 @@ function bitwise(mask: Uint8Array, xor: Uint8Array): Expression {
   }
 }
 
-const compare = (op: number, value: Uint8Array): Expression => ({
+export const compare = (op: number, value: Uint8Array): Expression => ({
   name: 'cmp',
   data: { sreg: REGISTER.first, op, data: { value } },
 })

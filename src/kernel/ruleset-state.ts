@@ -78,7 +78,7 @@ export function addSettings(batch: Batch, act: 'add' | 'replace', settings: Sett
 const IFNAMSIZ = 16 // linux/if.h
 
 /** A device name as it lies in a register: 16 bytes, filled with NUL. */
-function deviceKey(name: string): Uint8Array {
+export function deviceKey(name: string): Uint8Array {
   const key = new Uint8Array(IFNAMSIZ)
   key.set(utf8Encode(name).subarray(0, IFNAMSIZ - 1))
   return key

@@ -1,5 +1,5 @@
 /**
- * Hears of every commit to nf_tables and picks out those that touch our table and are not our own: `nft flush
+ * Hears of every commit to nf_tables and picks out those that touch our tables and are not our own: `nft flush
  * ruleset`, a hand at work. A reload of the firewall leaves our table alone, and costs us a look at each message.
  */
 import { oneLine } from '../base/text.ts'
@@ -8,6 +8,7 @@ import { HEADER_SIZE } from '../wire/netlink.ts'
 import type { Source } from '../wire/netlink-attributes.ts'
 import { attempt, source } from '../wire/netlink-attributes.ts'
 import { FAMILY, GENERIC_SIZE, generation, nameOf } from '../wire/nftables.ts'
+import { CLOSED_TABLE } from './closed-table.ts'
 import type { Exchange } from './exchange.ts'
 import { TABLE } from './ruleset.ts'
 
@@ -22,10 +23,10 @@ export interface ForeignChange {
 }
 
 export interface WatchParts {
-  /** By which we change the table ourselves; of what they do nothing is told. */
+  /** By which we change our tables ourselves; of what they do nothing is told. */
   readonly writers: readonly Pick<Exchange, 'portId' | 'sparing'>[]
   /**
-   * A foreign commit touched our table: called once a commit, from within the delivery of its notice. `unknown` when
+   * A foreign commit touched a table of ours: called once a commit, from within the delivery of its notice. `unknown` when
    * notices were lost, and with them the knowledge of what happened.
    */
   readonly changed: (by: ForeignChange | 'unknown') => void
@@ -102,17 +103,22 @@ function eachForeign(
   }
 }
 
+const OURS: readonly string[] = [TABLE, CLOSED_TABLE]
+
 /**
- * Whether a notice is about the table `inet portico`. In every message of nf_tables that belongs to a table, the
+ * Whether a notice is about a table of ours. In every message of nf_tables that belongs to a table, the
  * table's name is attribute 1, and the kernel writes it first (nf_tables_api.c, nf_tables_fill_*).
  */
 function concernsUs({ view, bytes, littleEndian }: Source, at: number, end: number): boolean {
   const first = at + HEADER_SIZE + GENERIC_SIZE
   if (view.getUint8(at + HEADER_SIZE) !== FAMILY.inet || first + 4 > end) return false
   const length = view.getUint16(first, littleEndian)
-  if ((view.getUint16(first + 2, littleEndian) & 0x3fff) !== 1 || length !== 4 + TABLE.length + 1) return false
-  if (first + length > end) return false
-  for (let i = 0; i < TABLE.length; i++) if (bytes[first + 4 + i] !== TABLE.charCodeAt(i)) return false
+  if ((view.getUint16(first + 2, littleEndian) & 0x3fff) !== 1 || first + length > end) return false
+  return OURS.some(name => length === 4 + name.length + 1 && isAt(bytes, first + 4, name))
+}
+
+function isAt(bytes: Uint8Array, at: number, name: string): boolean {
+  for (let i = 0; i < name.length; i++) if (bytes[at + i] !== name.charCodeAt(i)) return false
   return true
 }
 

@@ -147,6 +147,7 @@ export const healthy: Status = {
   uplink: { is: 'up', device: 'ether1', address: '11.22.33.44' as Ip, told: '11.22.33.44' as Ip, reach: 'public' },
   uplink6: { is: 'up', device: 'ether1', address: undefined },
   internal: [{ device: 'br-lan', address: '192.168.88.1' as Ip }],
+  closed: [],
   held: 2,
   limits: { total: 2048, perHost: 64 },
   refused: [],

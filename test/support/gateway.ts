@@ -47,6 +47,10 @@ export class Igd {
   /** What the uplink was told. */
   readonly told: ('up' | 'down')[] = []
   uplinkAnswers: () => Promise<'done' | 'failed'> = async () => 'done'
+  closed: ReadonlyMap<string, Ip> = new Map()
+  /** What the networks were told. */
+  readonly switched: string[] = []
+  networkAnswers: () => Promise<'done' | 'failed'> = async () => 'done'
   link: LinkReading = {
     isUp: true,
     upstream: 40_000_000,
@@ -67,6 +71,7 @@ export class Igd {
     this.router = router
     this.options = {
       allowDisableExternalInterface: false,
+      allowDisableInternalInterface: false,
       showDummyRule: false,
       showAllMappings: false,
       ...given.options,
@@ -84,6 +89,11 @@ export class Igd {
       setUplink: isUp => {
         this.told.push(isUp ? 'up' : 'down')
         return this.uplinkAnswers()
+      },
+      closed: () => this.closed,
+      setEnabled: ({ ip, device }, enabled) => {
+        this.switched.push(`${ip} ${device} ${enabled}`)
+        return this.networkAnswers()
       },
       redirects: () => this.redirects,
       traffic: async () => this.traffic,

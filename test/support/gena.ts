@@ -59,6 +59,8 @@ export class Teller {
   /** Link addresses, where they are known. */
   readonly devices = new Map<Ip, Mac>()
   readonly abandoned: number[] = []
+  /** Devices that are internal. */
+  readonly networks = ['br-lan']
   deliveries: Delivery[] = []
   /** Deliveries of hosts that take their time, until `finish`. */
   open: Delivery[] = []
@@ -69,7 +71,7 @@ export class Teller {
     const parts = {
       random: dice(7),
       onLink: (host: Ip, device: string) =>
-        device === 'br-lan' && (host.startsWith('192.168.1.') || host.startsWith('fe80:')) && host !== OWN,
+        this.networks.includes(device) && (host.startsWith('192.168.1.') || host.startsWith('fe80:')) && host !== OWN,
       macOf: (host: Ip) => this.devices.get(host),
       ownPorts: () => [5000 as Port],
       deliver: (delivery: Delivery) => this.#deliver(delivery),
@@ -93,8 +95,8 @@ export class Teller {
     this.#slow = true
   }
 
-  publish(service: EventedService, values: Record<string, string>): void {
-    this.eventing.publish(service, values, this.now)
+  publish(service: EventedService, values: Record<string, string>, network?: string): void {
+    this.eventing.publish(service, values, this.now, network)
   }
 
   ask(fields: Fields, from: Ip = HOST, service: EventedService = 'WANIPConnection:2', device = 'br-lan') {

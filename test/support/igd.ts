@@ -37,6 +37,7 @@ export const SENSIBLE: Given = {
   NewManage: '0',
   NewNumberOfPorts: '0',
   NewConnectionType: 'IP_Routed',
+  NewEnabledForInternet: '0',
   NewDefaultConnectionService: 'uuid:x:WANConnectionDevice:1,urn:upnp-org:serviceId:WANIPConn1',
   RemoteHost: '2001:db8::1',
   RemotePort: '0',

@@ -159,6 +159,9 @@ const INSIDE = [
   '%s is off, or may not map (%s)',
   'too many requests are waiting',
   'not known yet',
+  'asked by %s',
+  'no device may cut it off any more',
+  'the service ends',
   'anybody',
   'others',
 ]

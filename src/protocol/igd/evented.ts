@@ -15,6 +15,7 @@ export type EventedService =
 
 const AT_ONCE = milliseconds(0)
 const MAPPINGS = milliseconds(500)
+const NETWORK = milliseconds(500)
 const CONNECTION = ['PossibleConnectionTypes', 'ConnectionStatus', 'ExternalIPAddress'] as const
 
 export const EVENTED: EventedServices<EventedService> = {
@@ -27,7 +28,11 @@ export const EVENTED: EventedServices<EventedService> = {
     // §2.4.4 and §2.4.5: both in the same event.
     { variables: ['PortMappingNumberOfEntries', 'SystemUpdateID'], interval: MAPPINGS },
   ],
-  'WANCommonInterfaceConfig:1': [{ variables: ['PhysicalLinkStatus'], interval: AT_ONCE }],
+  'WANCommonInterfaceConfig:1': [
+    { variables: ['PhysicalLinkStatus'], interval: AT_ONCE },
+    // Told to each subscriber of its own network.
+    { variables: ['EnabledForInternet'], interval: NETWORK },
+  ],
   'Layer3Forwarding:1': [{ variables: ['DefaultConnectionService'], interval: AT_ONCE }],
   'WANIPv6FirewallControl:1': [{ variables: ['FirewallEnabled', 'InboundPinholeAllowed'], interval: AT_ONCE }],
 }

@@ -76,7 +76,8 @@ export class Eventing<Service extends string> {
   readonly #parts: EventingParts
   readonly #services: EventedServices<Service>
   readonly #parallel: number
-  readonly #values = new Map<Service, Map<string, string>>()
+  /** By service, and by device where only the subscribers behind it are told. */
+  readonly #values = new Map<string, Map<string, string>>()
   readonly #subscriptions: Subscriptions<Service>
   readonly #accounts = new Map<string, Account>()
   /** Devices to which an event is on its way; one at a time for each. */
@@ -131,15 +132,18 @@ export class Eventing<Service extends string> {
     this.#start(now)
   }
 
-  /** The values of a service as they are now; what is not named stays, what did not change is not told. */
-  publish(service: Service, values: Readonly<Record<string, string>>, now: Instant): void {
-    const held = this.#valuesOf(service)
+  /**
+   * The values of a service as they are now; what is not named stays, what did not change is not told. `network`: the
+   * device behind which they are so; elsewhere they are others.
+   */
+  publish(service: Service, values: Readonly<Record<string, string>>, now: Instant, network?: string): void {
+    const held = this.#valuesOf(service, network)
     const changed = Object.entries(values).filter(([name, value]) => held.get(name) !== value)
     for (const [name, value] of changed) held.set(name, value)
     if (changed.length === 0) return
     const evented = new Set(this.#services[service].flatMap(({ variables }) => variables))
-    for (const { sid, service: of } of this.#subscriptions) {
-      if (of !== service) continue
+    for (const { sid, service: of, device } of this.#subscriptions) {
+      if (of !== service || (network !== undefined && device !== network)) continue
       for (const [name] of changed) if (evented.has(name)) this.#accounts.get(sid)?.pending.add(name)
     }
     this.#start(now)
@@ -222,8 +226,10 @@ export class Eventing<Service extends string> {
       for (const name of ready) names.add(name)
     }
     for (const name of names) account.pending.delete(name)
-    const values = this.#valuesOf(service)
-    const body = encodePropertySet(Array.from(names, name => ({ name, value: values.get(name) ?? '' })))
+    const common = this.#valuesOf(service)
+    const own = this.#valuesOf(service, device)
+    const textOf = (name: string) => own.get(name) ?? common.get(name) ?? ''
+    const body = encodePropertySet(Array.from(names, name => ({ name, value: textOf(name) })))
     const id = this.#nextId++
     account.flight = { id, holder, begun: now, names, isConnected: false }
     this.#busy.add(holder)
@@ -301,11 +307,12 @@ export class Eventing<Service extends string> {
     return undefined
   }
 
-  #valuesOf(service: Service): Map<string, string> {
-    let values = this.#values.get(service)
+  #valuesOf(service: Service, network = ''): Map<string, string> {
+    const key = `${service} ${network}`
+    let values = this.#values.get(key)
     if (values === undefined) {
       values = new Map()
-      this.#values.set(service, values)
+      this.#values.set(key, values)
     }
     return values
   }

@@ -6,7 +6,7 @@ import { bitRate, counter32 } from './call.ts'
 import type { MappingCall } from './gateway-mappings.ts'
 import type { Out } from './gateway-out.ts'
 import { later } from './gateway-out.ts'
-import type { GatewayWorld, LinkReading } from './gateway-world.ts'
+import type { Caller, GatewayWorld, LinkReading } from './gateway-world.ts'
 
 export type StateCall = Exclude<ConnectionCall, MappingCall>
 export type CommonCall = Extract<Call, { service: 'WANCommonInterfaceConfig' }>
@@ -34,7 +34,7 @@ export class ConnectionActions {
     this.#world = world
   }
 
-  answer(call: StateCall, out: Out): void {
+  answer(call: StateCall, from: Caller, out: Out): void {
     switch (call.action) {
       case 'SetConnectionType':
         this.#setType(call, out)
@@ -43,7 +43,7 @@ export class ConnectionActions {
         out.result(call, { NewConnectionType: 'IP_Routed', NewPossibleConnectionTypes: 'IP_Routed' })
         return
       case 'RequestConnection':
-        this.#request(call, out)
+        this.#request(call, from, out)
         return
       case 'ForceTermination':
         this.#terminate(call, out)
@@ -73,9 +73,10 @@ export class ConnectionActions {
   }
 
   /** §2.5.3, in the order of its states. */
-  #request(call: Extract<StateCall, { action: 'RequestConnection' }>, out: Out): void {
+  #request(call: Extract<StateCall, { action: 'RequestConnection' }>, from: Caller, out: Out): void {
     const status = this.#status()
-    if (!this.#world.options().allowDisableExternalInterface) out.error(call, 606)
+    if (!isEnabled(this.#world, from.device)) out.error(call, 709)
+    else if (!this.#world.options().allowDisableExternalInterface) out.error(call, 606)
     else if (status === 'Unconfigured') out.error(call, 706)
     else if (status === 'Connecting') out.error(call, 705)
     else if (status === 'Disconnecting') out.error(call, 707)
@@ -147,7 +148,38 @@ export class ConnectionActions {
 /** §2.3.13: empty while there is none. */
 export const externalAddress = ({ uplink }: GatewayWorld['engine']): string => (uplink.is === 'up' ? uplink.told : '')
 
-export function answerCommon(call: CommonCall, world: GatewayWorld, out: Out): void {
+/** Whether the hosts behind an internal device may reach the world: EnabledForInternet, of each network for itself. */
+export const isEnabled = (world: Pick<GatewayWorld, 'closed'>, device: string): boolean => !world.closed().has(device)
+
+export function answerCommon(call: CommonCall, from: Caller, world: GatewayWorld, out: Out): void {
+  switch (call.action) {
+    case 'SetEnabledForInternet':
+      setEnabled(call, from, world, out)
+      return
+    case 'GetEnabledForInternet':
+      out.result(call, { NewEnabledForInternet: isEnabled(world, from.device) })
+      return
+    default:
+      answerLink(call, world, out)
+  }
+}
+
+type EnableCall = Extract<CommonCall, { action: 'SetEnabledForInternet' }>
+type LinkCall = Exclude<CommonCall, { action: 'SetEnabledForInternet' | 'GetEnabledForInternet' }>
+
+/** Of the caller's own network, and of no other. */
+function setEnabled(call: EnableCall, from: Caller, world: GatewayWorld, out: Out): void {
+  if (!world.options().allowDisableInternalInterface) {
+    out.error(call, 606)
+    return
+  }
+  later(world.setEnabled(from, call.args.NewEnabledForInternet), call, out, outcome => {
+    if (outcome === 'done') out.result(call, {})
+    else out.error(call, 501)
+  })
+}
+
+function answerLink(call: LinkCall, world: GatewayWorld, out: Out): void {
   later(world.link(), call, out, link => {
     switch (call.action) {
       case 'GetCommonLinkProperties': {

@@ -1,6 +1,6 @@
 /** What the evented variables of all services are at this moment: for `Eventing.publish`, after every change. */
 import type { EventedService } from './evented.ts'
-import { connectionStatus, externalAddress } from './gateway-connection.ts'
+import { connectionStatus, externalAddress, isEnabled } from './gateway-connection.ts'
 import { arePinholesAllowed } from './gateway-pinholes.ts'
 import type { GatewayWorld } from './gateway-world.ts'
 
@@ -29,6 +29,12 @@ export function currentValues(world: Parts, isLinkUp: boolean): EventedValues {
     },
   }
 }
+
+/** Those that each internal network has for itself; subscribers there hear of them beside the others. */
+export const networkValues = (world: Pick<GatewayWorld, 'closed'>, device: string) =>
+  ({
+    'WANCommonInterfaceConfig:1': { EnabledForInternet: bit(isEnabled(world, device)) },
+  }) as const satisfies Partial<EventedValues>
 
 /** Of all hosts: one event goes to all subscribers, and how many there are is no secret. */
 function numberOfEntries({ engine, redirects, options }: Parts): number {

@@ -23,6 +23,10 @@ export interface GatewayWorld {
   link(): Promise<LinkReading>
   /** Takes the uplink down or up; resolves when the interface has been told, not when it has an address. */
   setUplink(up: boolean): Promise<'done' | 'failed'>
+  /** Internal devices that a client has cut off from the world, and who it was: another map after each change. */
+  closed(): ReadonlyMap<string, Ip>
+  /** Cuts the caller's device off from the world, or no longer; `done` when the kernel has confirmed. */
+  setEnabled(from: Caller, enabled: boolean): Promise<'done' | 'failed'>
   /** Redirects of the owner's firewall that lead everybody to a host: the same array until they change. */
   redirects(): readonly ListedRedirect[]
   /** Of one mapping, since it was granted; `undefined` where it is not known. */
@@ -43,6 +47,7 @@ export interface GatewayWorld {
 /** `config portico 'upnp'`; whether clients may map at all (`nat_traversal`) is `policy.forwarding.upnp`. */
 export interface GatewayOptions {
   readonly allowDisableExternalInterface: boolean
+  readonly allowDisableInternalInterface: boolean
   readonly showDummyRule: boolean
   /** Every client sees all mappings; otherwise those that lead to it. */
   readonly showAllMappings: boolean

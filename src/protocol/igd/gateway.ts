@@ -75,13 +75,13 @@ export class Gateway {
         case 'WANIPConnection':
         case 'WANPPPConnection':
           if (isOfMappings(call)) this.#mappings.answer(call, from, out)
-          else this.#connection.answer(call, out)
+          else this.#connection.answer(call, from, out)
           return
         case 'WANIPv6FirewallControl':
           this.#pinholes.answer(call, from, out)
           return
         case 'WANCommonInterfaceConfig':
-          answerCommon(call, this.#world, out)
+          answerCommon(call, from, this.#world, out)
           return
         case 'Layer3Forwarding':
           answerLayer3(call, this.#world, out)

@@ -43,6 +43,7 @@ describe('checksOf()', () => {
     ['a note', 'configuration', 'green', state({ problems: [{ weight: 'note', ...problem }] })],
     ['no LAN', 'roles', 'red', state({ internal: [] })],
     ['no WAN', 'roles', 'red', state({ uplink: { is: 'down', device: undefined, why: 'none' } })],
+    ['a network that is cut off', 'roles', 'amber', state({ closed: [{ device: 'br-lan', by: '10.0.0.2' as Ip }] })],
     ['WAN without an address', 'uplink', 'red', state({ uplink: { is: 'down', device: 'wan', why: 'no address' } })],
     ['a private address', 'uplink', 'amber', state({ uplink: up('private') })],
     ['carrier-grade NAT', 'uplink', 'amber', state({ uplink: up('shared') })],

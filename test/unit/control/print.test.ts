@@ -31,6 +31,7 @@ const role = (over: Partial<InterfaceRole>): InterfaceRole => ({
   disabled: false,
   dynamic: false,
   invalid: undefined,
+  closedBy: undefined,
   ...over,
 })
 
@@ -458,6 +459,11 @@ What to do
     ['no internal interface', { internal: [] }, 'No internal interface'],
     ['a full table', { held: 2048 }, 'All 2048 mappings are taken'],
     [
+      'a network that a client has cut off',
+      { closed: [{ device: 'br-lan', by: '192.168.88.10' as Ip }] },
+      'br-lan is cut off from the Internet, as 192.168.88.10 asked by UPnP. To open it: uci set portico.upnp.allow_disable_internal_interface=0',
+    ],
+    [
       'a port that is taken',
       { services: [{ service: 'nat-pmp', enabled: true, listening: [], trouble: 'udp 5351 is taken' }] },
       'nat-pmp: udp 5351 is taken',
@@ -470,6 +476,14 @@ What to do
       expect(JSON.parse(await shown('status', on(state), { json: true })).advice[0]).toContain(expected)
     })
   }
+
+  test('says so beside the network as well', async () => {
+    const closed = [{ device: 'br-lan', by: '192.168.88.10' as Ip }]
+    expect(await shown('status', on({ closed }))).toContain(
+      'internal: br-lan 192.168.88.1 (cut off from the Internet)\n',
+    )
+    expect(JSON.parse(await shown('status', on({ closed }), { json: true })).closed).toEqual(closed)
+  })
 
   test('is content with a private address when the owner forces the one before it', async () => {
     const out = await shown('status', on({ uplink: up('192.168.1.2', 'private', '11.22.33.44') }))
@@ -489,6 +503,7 @@ What to do
       uplink: { state: 'up', device: 'ether1', address: '11.22.33.44', told: '11.22.33.44', reach: 'public' },
       uplink6: { state: 'up', device: 'ether1' },
       internal: [{ device: 'br-lan', address: '192.168.88.1' }],
+      closed: [],
       mappings: { held: 2, total: 2048, 'per-host': 64 },
       refused: [],
       problems: [],

@@ -130,6 +130,16 @@ describe('textOf()', () => {
         'clients are told 203.0.113.7',
     ],
     ['an uplink that is down', { what: 'uplink', uplink: DOWN }, 'warning external interface wan is down: no carrier'],
+    [
+      'a network that is closed',
+      { what: 'network', device: 'br-lan', isOpen: false, because: 'asked by 192.168.1.100' },
+      'info network br-lan is cut off from the Internet: asked by 192.168.1.100',
+    ],
+    [
+      'a network that is open again',
+      { what: 'network', device: 'br-lan', isOpen: true, because: 'the service ends' },
+      'info network br-lan reaches the Internet again: the service ends',
+    ],
     ['a move', { what: 'moved', count: 3, to: '198.51.100.9' as Ip }, 'info moved 3 mappings to 198.51.100.9'],
     ['an adoption', { what: 'adopted', count: 3 }, 'info adopted 3 mappings that the kernel holds'],
     [

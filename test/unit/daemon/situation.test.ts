@@ -127,6 +127,29 @@ describe('situationOf() knows both ways out', () => {
   })
 })
 
+describe('situationOf() says which networks a client may cut off, and from what', () => {
+  const closing = (...options: readonly string[]) => situationOf(upnp(...options), undefined, links(), []).closing
+  const YES = "allow_disable_internal_interface '1'"
+
+  test.each([
+    ['those that UPnP serves', ["enabled '1'", YES], ['br-lan']],
+    ['none while the owner does not let them', ["enabled '1'"], []],
+    ['none while UPnP is off', ["enabled '0'", YES], []],
+  ] as const)('%s', (_, options, expected) => {
+    expect(closing(...options)).toEqual({ closable: expected, outside: ['wan'] })
+  })
+
+  test('both ways out, where there are two', () => {
+    const tunnel = "config interface\n\toption interface '6in4-wan6'\n\toption type 'external'\n"
+    const table = links(address(2, '11.22.33.44', 24))
+    const mac = undefined
+    table.setLink({ index: 9, name: '6in4-wan6', up: true, carrier: true, loopback: false, pointToPoint: true, mac })
+    table.setRoutes([{ family: 6, index: 9, metric: 1024, gateway: undefined }])
+    const { outside } = situationOf(configOf(INTERFACES + tunnel), undefined, table, []).closing
+    expect(outside).toEqual(['wan', '6in4-wan6'])
+  })
+})
+
 describe('situationOf() looks at the firewall', () => {
   const zone = (name: string, device: string) =>
     `config zone\n\toption name '${name}'\n\tlist device '${device}'\nconfig forwarding\n\toption src '${name}'\n\toption dest 'lan'\n`

@@ -126,6 +126,7 @@ export const STATUS = {
   ],
   uplink: { state: 'up', device: 'eth1', address: '11.22.33.44', told: '11.22.33.44', reach: 'public' },
   internal: [{ device: 'br-lan', address: '192.168.1.1' }],
+  closed: [],
   mappings: { held: 5, total: 2048, 'per-host': 64 },
   refused: [],
   problems: [],

@@ -12,6 +12,7 @@ export const COMMON1 = {
     Layer1UpstreamMaxBitRate: { type: 'ui4' },
     Layer1DownstreamMaxBitRate: { type: 'ui4' },
     PhysicalLinkStatus: { type: 'string', values: ['Up', 'Down', 'Initializing', 'Unavailable'], evented: true },
+    EnabledForInternet: { type: 'boolean', evented: true },
     // 32 bits that wrap; clients count on it (counter32() in call.ts).
     TotalBytesSent: { type: 'ui4' },
     TotalBytesReceived: { type: 'ui4' },
@@ -32,5 +33,7 @@ export const COMMON1 = {
     GetTotalBytesReceived: { in: NONE, out: { NewTotalBytesReceived: 'TotalBytesReceived' } },
     GetTotalPacketsSent: { in: NONE, out: { NewTotalPacketsSent: 'TotalPacketsSent' } },
     GetTotalPacketsReceived: { in: NONE, out: { NewTotalPacketsReceived: 'TotalPacketsReceived' } },
+    SetEnabledForInternet: { in: { NewEnabledForInternet: 'EnabledForInternet' }, out: NONE },
+    GetEnabledForInternet: { in: NONE, out: { NewEnabledForInternet: 'EnabledForInternet' } },
   },
 } as const satisfies ServiceTable

@@ -194,7 +194,7 @@ describe('the service descriptions', () => {
         'SystemUpdateID',
       ],
     ],
-    ['/WANCfg.xml', ['PhysicalLinkStatus']],
+    ['/WANCfg.xml', ['PhysicalLinkStatus', 'EnabledForInternet']],
     ['/L3F.xml', ['DefaultConnectionService']],
     ['/WANIP6FC.xml', ['FirewallEnabled', 'InboundPinholeAllowed']],
   ]

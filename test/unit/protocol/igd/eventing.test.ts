@@ -50,6 +50,36 @@ describe('the initial event', () => {
   })
 })
 
+describe('a value of one network', () => {
+  const COMMON = 'WANCommonInterfaceConfig:1'
+  const join = (teller: Teller, device: string, from: Ip) => {
+    const answer = teller.ask(wish({ callback: `<http://${from}:49152/evt>` }), from, COMMON, device)
+    if (answer.status !== 200) throw new Error(answer.why)
+    teller.eventing.opened(answer.sid, teller.now)
+  }
+  const heard = (teller: Teller) => teller.events().map(({ to, says }) => `${to.replace(/:.*/, '')} ${says.join()}`)
+
+  test('is told behind its device, beside what all hear', () => {
+    const teller = new Teller()
+    teller.networks.push('br-guest')
+    teller.publish(COMMON, { PhysicalLinkStatus: 'Up' })
+    teller.publish(COMMON, { EnabledForInternet: '1' }, 'br-lan')
+    teller.publish(COMMON, { EnabledForInternet: '0' }, 'br-guest')
+    join(teller, 'br-lan', HOST)
+    join(teller, 'br-guest', OTHER)
+    expect(heard(teller)).toEqual([
+      `${HOST} PhysicalLinkStatus=Up,EnabledForInternet=1`,
+      `${OTHER} PhysicalLinkStatus=Up,EnabledForInternet=0`,
+    ])
+    teller.pass(1)
+    teller.publish(COMMON, { EnabledForInternet: '0' }, 'br-lan')
+    teller.publish(COMMON, { EnabledForInternet: '0' }, 'br-guest')
+    expect(heard(teller)).toEqual([`${HOST} EnabledForInternet=0`])
+    teller.publish(COMMON, { PhysicalLinkStatus: 'Down' })
+    expect(heard(teller)).toEqual([`${HOST} PhysicalLinkStatus=Down`, `${OTHER} PhysicalLinkStatus=Down`])
+  })
+})
+
 describe('a change', () => {
   test('check 62: is told with the next number, alone', () => {
     const teller = new Teller()

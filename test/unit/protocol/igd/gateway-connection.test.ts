@@ -4,7 +4,7 @@ import type { Ip, Mac } from '../../../../src/base/ip.ts'
 import { CONTROL } from '../../../../src/protocol/igd/call.ts'
 import { documentAt } from '../../../../src/protocol/igd/description.ts'
 import { errorText } from '../../../../src/protocol/igd/errors.ts'
-import { currentValues } from '../../../../src/protocol/igd/gateway-events.ts'
+import { currentValues, networkValues } from '../../../../src/protocol/igd/gateway-events.ts'
 import type { ServiceTable } from '../../../../src/protocol/igd/service.ts'
 import { typeOf } from '../../../../src/protocol/igd/service.ts'
 import { COMMON1 } from '../../../../src/protocol/igd/services/common.ts'
@@ -65,7 +65,8 @@ describe('calls', () => {
   test('check 6: every action that is listed is answered', async () => {
     for (const [table] of TABLES) {
       for (const action of Object.keys(table.actions)) {
-        const igd = await Igd.start({ options: { allowDisableExternalInterface: true } })
+        const options = { allowDisableExternalInterface: true, allowDisableInternalInterface: true }
+        const igd = await Igd.start({ options })
         const { status, code } = await igd.from(table === PINHOLE ? A6 : A).call(table, action)
         expect([
           action,
@@ -360,6 +361,71 @@ describe('the link', () => {
       service: 'urn:schemas-upnp-org:service:WANPPPConnection:1',
     })
     expect(await igd.from(A).code(WANIP2, 'GetSpecificPortMappingEntry')).toBe(0)
+  })
+})
+
+describe('the network of the caller', () => {
+  const set = (igd: Igd, to: string) =>
+    igd.from(A).code(COMMON1, 'SetEnabledForInternet', { NewEnabledForInternet: to })
+  const get = async (igd: Igd) =>
+    (await igd.from(A).call(COMMON1, 'GetEnabledForInternet')).values['NewEnabledForInternet']
+  const ALLOWED = { options: { allowDisableInternalInterface: true } }
+
+  test.each(['0', '1'])('asked for %s, stays as it is unless the owner allows it', async to => {
+    const igd = await Igd.start({ options: { allowDisableExternalInterface: true } })
+    expect([await set(igd, to), igd.switched]).toEqual([606, []])
+    expect(await get(igd)).toBe('1')
+  })
+
+  test('is cut off, and no longer: the one that the call came in by', async () => {
+    const igd = await Igd.start(ALLOWED)
+    expect([await set(igd, '0'), await set(igd, 'true')]).toEqual([0, 0])
+    expect(igd.switched).toEqual([`${A} br-lan false`, `${A} br-lan true`])
+  })
+
+  test('is answered when the kernel has spoken: its refusal is 501', async () => {
+    const igd = await Igd.start(ALLOWED)
+    igd.networkAnswers = async () => 'failed'
+    expect(await set(igd, '0')).toBe(501)
+    igd.networkAnswers = () => Promise.reject(new Error('gone'))
+    expect(await set(igd, '0')).toBe(501)
+  })
+
+  test.each(['', '2', 'no way'])('is not what %j says: 402', async to => {
+    const igd = await Igd.start(ALLOWED)
+    expect([await set(igd, to), igd.switched]).toEqual([402, []])
+  })
+
+  test('is told without the option too, each its own, and in its event', async () => {
+    const igd = await Igd.start()
+    const told = (device: string) => networkValues(igd.world, device)['WANCommonInterfaceConfig:1'].EnabledForInternet
+    igd.closed = new Map([['br-guest', A]])
+    expect([await get(igd), told('br-lan'), told('br-guest')]).toEqual(['1', '1', '0'])
+    igd.closed = new Map([['br-lan', A]])
+    expect([await get(igd), told('br-lan'), told('br-guest')]).toEqual(['0', '0', '1'])
+  })
+
+  test.each([true, false])('while it is cut off, no connection may be asked for: 709', async allow => {
+    const igd = await Igd.start({ options: { allowDisableExternalInterface: allow }, uplink: DOWN })
+    igd.closed = new Map([['br-guest', A]])
+    expect(await igd.from(A).code(WANIP2, 'RequestConnection')).toBe(allow ? 0 : 606)
+    igd.closed = new Map([['br-lan', A]])
+    for (const table of [WANIP1, WANIP2, WANPPP1]) expect(await igd.from(A).code(table, 'RequestConnection')).toBe(709)
+  })
+
+  test('keeps its mappings, and may ask for more', async () => {
+    const igd = await Igd.start()
+    igd.closed = new Map([['br-lan', A]])
+    expect(await igd.from(A).code(WANIP2, 'AddPortMapping')).toBe(0)
+  })
+
+  test('the description shows both actions and the event, to version 1 too', () => {
+    const shown = document('/WANCfg.xml', 'Microsoft-Windows/10.0 UPnP/1.0')
+    for (const name of ['SetEnabledForInternet', 'GetEnabledForInternet'])
+      expect(shown).toContain(`<action><name>${name}</name>`)
+    expect(shown).toContain(
+      '<stateVariable sendEvents="yes"><name>EnabledForInternet</name><dataType>boolean</dataType>',
+    )
   })
 })
 

@@ -25,6 +25,7 @@ const WORDS = {
 	'refused': _('refused'),
 	'static-refused': _('fixed port refused'),
 	'uplink': _('connection'),
+	'network': _('network'),
 	'moved': _('moved'),
 	'adopted': _('taken over'),
 	'kernel': _('kernel'),

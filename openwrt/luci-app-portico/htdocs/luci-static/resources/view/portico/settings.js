@@ -142,7 +142,7 @@ return view.extend({
 		flag('upnp', 'show_all_mappings', '0', _('Show devices the ports of others'), _('Off: a UPnP client sees those that lead to it.'));
 		flag('upnp', 'show_dummy_rule', '1', _('Placeholder for empty lists'), _('Shows UPnP clients one placeholder while no port is open, as some of them expect.'));
 		flag('upnp', 'allow_disable_external_interface', '0', _('Devices may disconnect the internet'), _('Lets a UPnP client take the external interface down. Rarely wanted.'));
-		flag('upnp', 'allow_disable_internal_interface', '0', _('Devices may disconnect a network'), _('Kept because RouterOS scripts set it. No call of UPnP takes an internal interface down, with yes as with no.'));
+		flag('upnp', 'allow_disable_internal_interface', '0', _('Devices may disconnect a network'), _('Lets a UPnP client cut its own network off from the internet. Rarely wanted. Off: what was cut off is open again.'));
 
 		o = this.put(s, 'services', form.Value, 'upnp', 'http_port', _('UPnP port'), _('TCP port of the UPnP pages, on the internal networks only.'));
 		o.datatype = PORT;
