@@ -481,8 +481,8 @@ describe('DeletePortMapping', () => {
     const statics = [
       { transport: 'tcp' as const, external: 4001 as Port, internal: { ip: A, port: 80 as Port }, label: '' },
     ]
-    const taken = (_transport: string, port: number) => (port === 443 ? ('redirect' as const) : undefined)
-    const igd = await Igd.start({ statics, redirects: [redirect(443, A)], surroundings: { taken } })
+    const hasRedirect = (_transport: string, port: number) => port === 443
+    const igd = await Igd.start({ statics, redirects: [redirect(443, A)], surroundings: { hasRedirect } })
     expect(await igd.from(A).code(WANIP2, DELETE)).toBe(606)
     expect(await igd.from(A).code(WANIP2, DELETE, at(443))).toBe(606)
     expect(igd.kernel).toEqual([`tcp 4001 -> ${A}:80`])
