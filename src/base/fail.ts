@@ -4,13 +4,19 @@
  * beside it.
  */
 
+/** What happens on routers, and is no fault of this program: the message says all. */
+export class Expected extends Error {}
+
+/** Why something did not work, for people; what nobody expected keeps its kind, `TypeError: ...`. */
+export const reasonOf = (error: unknown): string => (error instanceof Expected ? error.message : String(error))
+
 /** The sender's fault: bytes or text that no reading of the standard allows. */
-export class Malformed extends Error {
+export class Malformed extends Expected {
   override name = 'Malformed'
 }
 
 /** What the kernel refused, in words: what we were doing, its errno, the text of its extended acknowledgement. */
-export class KernelError extends Error {
+export class KernelError extends Expected {
   override name = 'KernelError'
   readonly doing: string
   /** The symbolic name, `ENOENT`; numbers differ between processors (MIPS), names do not. */

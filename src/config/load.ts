@@ -4,6 +4,7 @@
  * leaves out what stands in them.
  */
 
+import { reasonOf } from '../base/fail.ts'
 import type { UciFile, UciSection } from '../wire/uci.ts'
 import { parseUci, UciError } from '../wire/uci.ts'
 import type { Read } from './checks.ts'
@@ -82,7 +83,7 @@ function parsed(bytes: FileBytes, name: string, problems: Problem[]): UciFile | 
     return parseUci(bytes, name)
   } catch (error) {
     const at = error instanceof UciError ? { line: error.place.line, column: error.place.column } : {}
-    const message = error instanceof UciError ? error.problem : `cannot be read: ${error}`
+    const message = error instanceof UciError ? error.problem : `cannot be read: ${reasonOf(error)}`
     report(problems, { weight: 'error', file: name, ...at, message, hint: 'the whole file is refused' })
     return 'broken'
   }

@@ -4,6 +4,7 @@
  *
  *     POST /leases   { "lines": ["TCP:4000:192.168.1.7:4000:0:Game"], "now": 1795265002 }   ->   a line for each refusal
  */
+import { reasonOf } from '../base/fail.ts'
 import { oneLine, utf8Decode, utf8Encode } from '../base/text.ts'
 import type { Platform } from '../platform/platform.ts'
 import type { HttpResponse } from '../wire/http.ts'
@@ -110,7 +111,7 @@ function textOf(platform: ImportPlatform, path: string): Text {
     const lines = utf8Decode(bytes).split('\n', MOST_LINES)
     return { is: 'lines', lines: lines.map(line => line.slice(0, LONGEST_LINE)) }
   } catch (error) {
-    return { is: 'trouble', trouble: `${path} cannot be read: ${error}` }
+    return { is: 'trouble', trouble: `${path} cannot be read: ${reasonOf(error)}` }
   }
 }
 

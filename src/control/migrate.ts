@@ -3,6 +3,7 @@
  * configuration is shown and nothing is changed; with it, `/etc/config/portico` is replaced if it still is as shipped.
  * The services stay off unless `--enable` asks for those that miniupnpd had on. Needs no daemon.
  */
+import { reasonOf } from '../base/fail.ts'
 import { oneLine, utf8Encode } from '../base/text.ts'
 import { defaultConfig } from '../config/config.ts'
 import { firewallFile } from '../config/firewall-file.ts'
@@ -43,7 +44,7 @@ export function runMigrate(platform: MigratePlatform, words: readonly string[], 
   try {
     platform.writeFile(target, utf8Encode(migration.config))
   } catch (error) {
-    return refuse(platform, `${target} cannot be written: ${error}`)
+    return refuse(platform, `${target} cannot be written: ${reasonOf(error)}`)
   }
   platform.stdout(reportText(migration, target, flags.includes('--enable')))
   return 0
@@ -66,7 +67,7 @@ function read(platform: MigratePlatform, path: string): UciFile | string {
     const bytes = platform.readFile(path)
     return bytes === undefined ? `there is no ${path}` : parseUci(bytes, path)
   } catch (error) {
-    return error instanceof UciError ? error.message : `${path} cannot be read: ${error}`
+    return error instanceof UciError ? error.message : `${path} cannot be read: ${reasonOf(error)}`
   }
 }
 

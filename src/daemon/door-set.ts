@@ -2,7 +2,9 @@
  * Sockets that should be open, and are tried again when they will not open: another program may let its port go, an
  * address may come back. One set for each kind of socket.
  */
+
 import { Backoff } from '../base/backoff.ts'
+import { reasonOf } from '../base/fail.ts'
 import type { Log } from '../base/log.ts'
 import type { Clock, Instant } from '../base/time.ts'
 import { milliseconds } from '../base/time.ts'
@@ -130,9 +132,8 @@ export class DoorSet<D, O extends { close(): void }> implements Timed {
     } catch (error) {
       if (!isWanted()) return undefined
       const code = error instanceof SystemError ? error.code : ''
-      const reason = error instanceof SystemError ? error.message : String(error)
       const hint = code === 'EADDRINUSE' ? `; ${whenTaken}` : ''
-      return { text: explain(door, `${reason}${hint}`), passes: PASSING.includes(code) }
+      return { text: explain(door, `${reasonOf(error)}${hint}`), passes: PASSING.includes(code) }
     }
   }
 }

@@ -2,7 +2,9 @@
  * The start of the epoch, kept where a restarted daemon finds it: in the kernel, beside the mappings. A kernel that
  * does not take it at this moment is asked again; a client that saw the epoch fall back would renew for nothing.
  */
+
 import { Backoff } from '../base/backoff.ts'
+import { reasonOf } from '../base/fail.ts'
 import type { Log } from '../base/log.ts'
 import type { Clock, Instant } from '../base/time.ts'
 import { milliseconds } from '../base/time.ts'
@@ -46,7 +48,7 @@ export class EpochKeeper implements Timed {
       () => this.#backoff.reset(),
       (error: unknown) => {
         if (this.#start !== start) return
-        log('error', 'kernel', `the epoch's start cannot be stored, trying again: ${error}`)
+        log('error', 'kernel', `the epoch's start cannot be stored, trying again: ${reasonOf(error)}`)
         this.#backoff.failed(clock.now())
         rearm()
       },

@@ -2,7 +2,9 @@
  * Keeps the kernel's tables what the daemon was told they are, whatever others do to them: `nft flush ruleset`, a reload
  * of the firewall, a hand that deletes an element. A notice leads to a comparison, a difference to a table built anew.
  */
+
 import { Backoff } from '../base/backoff.ts'
+import { reasonOf } from '../base/fail.ts'
 import type { Log } from '../base/log.ts'
 import type { Clock, Instant } from '../base/time.ts'
 import { between, milliseconds } from '../base/time.ts'
@@ -77,7 +79,7 @@ export class Keeper implements Timed {
 
   #later(error: unknown): void {
     const { clock, log, rearm } = this.#parts
-    log('error', 'kernel', `a table cannot be compared or built, trying again: ${error}`)
+    log('error', 'kernel', `a table cannot be compared or built, trying again: ${reasonOf(error)}`)
     this.#backoff.failed(clock.now())
     rearm()
   }

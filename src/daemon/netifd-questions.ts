@@ -1,4 +1,5 @@
 /** Asks netifd beside the refreshes, one question at a time; an answer that differs is a reason for another refresh. */
+import { reasonOf } from '../base/fail.ts'
 import type { Log } from '../base/log.ts'
 import type { Configuration } from './configuration.ts'
 
@@ -31,7 +32,7 @@ export class NetifdQuestions {
       },
       (error: unknown) => {
         this.#asking = undefined
-        this.#log('error', 'config', `netifd could not be asked: ${error}`)
+        this.#log('error', 'config', `netifd could not be asked: ${reasonOf(error)}`)
       },
     )
   }

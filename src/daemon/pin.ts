@@ -2,7 +2,9 @@
  * A client's mapping becomes the owner's: a `config mapping` at the end of `/etc/config/portico`. Whatever stands in
  * the file stays as it is, byte for byte, with the owner's comments and order.
  */
+
 import { joined } from '../base/bytes.ts'
+import { reasonOf } from '../base/fail.ts'
 import { utf8Encode } from '../base/text.ts'
 import { load } from '../config/load.ts'
 import { describe } from '../config/problems.ts'
@@ -43,7 +45,7 @@ export function pinTo(
     platform.writeFile(path, after)
     return { ok: true, section }
   } catch (error) {
-    return no('write', `${path} cannot be written: ${error}`)
+    return no('write', `${path} cannot be written: ${reasonOf(error)}`)
   }
 }
 

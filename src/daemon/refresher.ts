@@ -2,7 +2,9 @@
  * One refresh at a time. Wishes that come during one become one more after it, and a refresh that fails is tried
  * again, later each time: what the owner or the network changed must not be forgotten because the kernel was busy.
  */
+
 import { Backoff } from '../base/backoff.ts'
+import { reasonOf } from '../base/fail.ts'
 import type { Log } from '../base/log.ts'
 import type { Clock, Instant } from '../base/time.ts'
 import { milliseconds } from '../base/time.ts'
@@ -79,7 +81,7 @@ export class Refresher implements Timed {
       await carryOut(what)
       this.#backoff.reset()
     } catch (error) {
-      log('error', 'system', `a change could not be carried out, trying again: ${error}`)
+      log('error', 'system', `a change could not be carried out, trying again: ${reasonOf(error)}`)
       this.#wanted ??= 'links' // the files have been read; what they said is compared again
       this.#backoff.failed(clock.now())
     }

@@ -2,7 +2,7 @@
  * `portico daemon`, from the first line of the log to the exit status. Mappings stay in the kernel when it ends: their
  * leases run out there on time, and the next start adopts what is left, so a restart or an upgrade costs nobody a port.
  */
-import { KernelError } from '../base/fail.ts'
+import { Expected, KernelError, reasonOf } from '../base/fail.ts'
 import type { Platform } from '../platform/platform.ts'
 import { SystemError } from '../platform/platform.ts'
 import type { Places } from './daemon.ts'
@@ -59,13 +59,13 @@ export function explain(error: unknown): { readonly status: number; readonly mes
   if (error instanceof OtherInstance) return { status: EXIT.otherInstance, message: error.message }
   if (code === 'EPERM' || code === 'EACCES') {
     const hint = 'run it as root, or with CAP_NET_ADMIN, CAP_NET_RAW and CAP_NET_BIND_SERVICE'
-    return { status: EXIT.permission, message: `cannot start: not permitted (${error}); ${hint}` }
+    return { status: EXIT.permission, message: `cannot start: not permitted (${reasonOf(error)}); ${hint}` }
   }
   if (error instanceof KernelError || NO_NETLINK.includes(code)) {
     const hint = 'are kmod-nft-core, kmod-nft-nat and kmod-nf-conntrack-netlink installed?'
-    return { status: EXIT.kernel, message: `cannot start: ${(error as Error).message}; ${hint}` }
+    return { status: EXIT.kernel, message: `cannot start: ${reasonOf(error)}; ${hint}` }
   }
-  const reason = error instanceof SystemError ? error.message : faultText(error)
+  const reason = error instanceof Expected ? error.message : faultText(error)
   return { status: EXIT.fault, message: `cannot start: ${reason}` }
 }
 

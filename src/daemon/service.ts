@@ -5,7 +5,7 @@
  * `portico service purge`: nothing of ours shall be in the kernel any more, nor a flow through a mapping; it needs no
  * `nft` and no daemon, since apk ends the service before the package's own script may speak.
  */
-import { KernelError, Malformed } from '../base/fail.ts'
+import { KernelError, Malformed, reasonOf } from '../base/fail.ts'
 import { oneLine } from '../base/text.ts'
 import { isEnabled } from '../config/config.ts'
 import { describe } from '../config/problems.ts'
@@ -113,7 +113,7 @@ async function mappingsIn(platform: Platform, reader: TableReader): Promise<read
     return (await reader.mappings()).mappings
   } catch (error) {
     if (!(error instanceof KernelError || error instanceof Malformed)) throw error
-    if (!isMissing(error)) platform.stderr(`purge: flows go on: ${error}`)
+    if (!isMissing(error)) platform.stderr(`purge: flows go on: ${reasonOf(error)}`)
     return []
   }
 }

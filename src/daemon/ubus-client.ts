@@ -3,7 +3,9 @@
  * connection that breaks is made anew, later each time; where there is no ubusd at all nobody is asked again until
  * `again`, so that a machine without OpenWrt is not woken for it.
  */
+
 import { Backoff } from '../base/backoff.ts'
+import { reasonOf } from '../base/fail.ts'
 import type { Log } from '../base/log.ts'
 import type { Instant } from '../base/time.ts'
 import { between, earliest, milliseconds } from '../base/time.ts'
@@ -170,7 +172,10 @@ export class UbusClient implements Timed {
       (error: unknown) => {
         this.#connecting = false
         const code = error instanceof SystemError ? error.code : ''
-        this.#failed(code === 'ENOENT' ? `there is no ubusd at ${path}` : `ubusd cannot be reached: ${error}`, code)
+        this.#failed(
+          code === 'ENOENT' ? `there is no ubusd at ${path}` : `ubusd cannot be reached: ${reasonOf(error)}`,
+          code,
+        )
       },
     )
   }

@@ -2,6 +2,7 @@
  * One connection to ubusd: who asked what under which number, and what comes unasked. It ends by itself when the other
  * side does, sends what cannot be read, or stops taking; then every open request is answered `connectionFailed`.
  */
+import { reasonOf } from '../base/fail.ts'
 import type { Instant } from '../base/time.ts'
 import { afterMs, earliest, milliseconds } from '../base/time.ts'
 import type { Stream } from '../platform/platform.ts'
@@ -130,7 +131,7 @@ export class UbusLink {
     try {
       for (const message of this.#reader.push(bytes)) if (this.#isOpen) this.#dispatch(decodeUbus(message))
     } catch (error) {
-      this.fail(`what came cannot be read: ${error}`)
+      this.fail(`what came cannot be read: ${reasonOf(error)}`)
     }
   }
 

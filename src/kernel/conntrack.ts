@@ -8,6 +8,7 @@
  * What cannot be ended from here: an internal host that goes on sending after its mapping went begins a new outbound
  * flow, as any host may; and before Linux 6.4 an entry that a flow table has taken over stays until it goes idle.
  */
+import { reasonOf } from '../base/fail.ts'
 import type { Endpoint, Ip } from '../base/ip.ts'
 import { ipv4Number, isIpv4 } from '../base/ip.ts'
 import type { Log } from '../base/log.ts'
@@ -149,7 +150,7 @@ class FlowEnder implements Conntrack {
     try {
       await this.#end(ways, ended)
     } catch (error) {
-      this.#log('warning', 'conntrack', 'flows of removed mappings could not be ended', { why: String(error) })
+      this.#log('warning', 'conntrack', 'flows of removed mappings could not be ended', { why: reasonOf(error) })
     }
     for (const { keys, done } of waiting) done({ ended: keys.reduce((sum, key) => sum + (ended.get(key) ?? 0), 0) })
     this.#busy = false

@@ -1,5 +1,5 @@
 /** Hears of flows that end (NFNLGRP_CONNTRACK_DESTROY), of those alone that a socket filter lets through. */
-import { Malformed } from '../base/fail.ts'
+import { Malformed, reasonOf } from '../base/fail.ts'
 import type { Log } from '../base/log.ts'
 import type { BpfInstruction, NetlinkSocket, Platform } from '../platform/platform.ts'
 import { CONNTRACK_DESTROY } from '../wire/conntrack.ts'
@@ -61,7 +61,7 @@ export class FlowEndListener {
         this.#opening = false
         this.#impossible = true
         const expected = error instanceof Error && 'code' in error && error.code === 'EOPNOTSUPP'
-        if (!expected) this.#log('warning', 'traffic', 'the end of flows cannot be heard', { why: String(error) })
+        if (!expected) this.#log('warning', 'traffic', 'the end of flows cannot be heard', { why: reasonOf(error) })
       })
   }
 

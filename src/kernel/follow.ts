@@ -4,7 +4,7 @@
  * the truth about it, so the copy ends up right. After an overrun all is read again: what is told then is newer than
  * the gap (`NetlinkSocket.take`).
  */
-import { KernelError, Malformed } from '../base/fail.ts'
+import { KernelError, Malformed, reasonOf } from '../base/fail.ts'
 import type { Log } from '../base/log.ts'
 import type { NetlinkFilter, NetlinkSocket, Platform } from '../platform/platform.ts'
 import type { Message } from '../wire/netlink.ts'
@@ -142,7 +142,7 @@ export class Follower {
     this.#read().catch((error: unknown) => {
       if (this.#closed) return
       // Still stale: the next notice makes us try again, and there will be one, since changes are what made it fail.
-      this.#log('warning', this.#followed.name, 'the state could not be read', { why: String(error) })
+      this.#log('warning', this.#followed.name, 'the state could not be read', { why: reasonOf(error) })
     })
   }
 

@@ -3,7 +3,7 @@
  * once; then the default routes are read anew (the kernel does not tell of routes that go with a link or an address,
  * fib_frontend.c), and when they are there `changed` is called once for all that happened meanwhile.
  */
-import { KernelError, Malformed } from '../base/fail.ts'
+import { KernelError, Malformed, reasonOf } from '../base/fail.ts'
 import type { Log } from '../base/log.ts'
 import type { Platform } from '../platform/platform.ts'
 import type { Message } from '../wire/netlink.ts'
@@ -142,7 +142,7 @@ class LinkWatch implements Links {
     this.#settleAll()
       .catch((error: unknown) => {
         if (this.#follower === undefined) return
-        this.#options.log('warning', 'links', 'default routes could not be read', { why: String(error) })
+        this.#options.log('warning', 'links', 'default routes could not be read', { why: reasonOf(error) })
         this.#tell()
       })
       .then(() => {

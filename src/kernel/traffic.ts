@@ -14,6 +14,7 @@
  * that end, through a socket filter, so that others do not wake us. Where there is no filter (Node without its addon),
  * or the notice was lost, a flow that is gone counts with what it had when it was last seen.
  */
+import { reasonOf } from '../base/fail.ts'
 import { ipv4Number, isIpv4 } from '../base/ip.ts'
 import type { Log } from '../base/log.ts'
 import { utf8Decode } from '../base/text.ts'
@@ -176,7 +177,7 @@ class FlowCounter implements Traffic {
     if (this.#readAt !== undefined && now < afterMs(this.#readAt, FRESH)) return Promise.resolve()
     this.#reading = this.#readRunning()
       .catch((error: unknown) => {
-        this.#log('warning', 'traffic', 'running flows could not be read', { why: String(error) })
+        this.#log('warning', 'traffic', 'running flows could not be read', { why: reasonOf(error) })
       })
       .then(() => {
         this.#readAt = this.#platform.clock.now()

@@ -5,11 +5,12 @@
  * Common rules: handlers are called one at a time and never from inside the call that installs them; received bytes
  * are copies that the handler may keep; `close()` twice is harmless, and after it no handler is called again.
  */
+import { Expected } from '../base/fail.ts'
 import type { Ip, Port } from '../base/ip.ts'
 import type { Clock, Instant, Milliseconds } from '../base/time.ts'
 
 /** A system call that failed; `code` is the symbolic errno (`EADDRINUSE`), since numbers differ between processors. */
-export class SystemError extends Error {
+export class SystemError extends Expected {
   override name = 'SystemError'
   readonly code: string
   constructor(doing: string, code: string) {
