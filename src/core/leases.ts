@@ -50,6 +50,8 @@ export interface LeaseRecord {
 export interface Leases {
   /** `undefined` when the first line is damaged: then the least that can have passed is assumed. */
   readonly stamp: Stamp | undefined
+  /** External address under which the translated ones were reached. */
+  readonly address: Ip | undefined
   readonly records: readonly LeaseRecord[]
   /** Numbers of the lines, from 1, that cannot be used. */
   readonly damaged: readonly number[]
@@ -89,8 +91,8 @@ export function recordsOf(mappings: Iterable<Mapping>, now: Instant): readonly L
   return records
 }
 
-export function writeLeases(records: readonly LeaseRecord[], stamp: Stamp): Uint8Array {
-  const lines = [line({ portico: 1, ...stamp }), ...records.map(record => line(rawOf(record)))]
+export function writeLeases(records: readonly LeaseRecord[], stamp: Stamp, address?: Ip): Uint8Array {
+  const lines = [line({ portico: 1, ...stamp, address }), ...records.map(record => line(rawOf(record)))]
   return utf8Encode(lines.join(''))
 }
 
@@ -99,16 +101,18 @@ export function readLeases(bytes: Uint8Array): Leases {
   const records: LeaseRecord[] = []
   const damaged: number[] = []
   let stamp: Stamp | undefined
+  let address: Ip | undefined
   const lines = utf8Decode(bytes).split('\n')
   if (lines.at(-1) === '') lines.pop()
   for (const [index, text] of lines.entries()) {
     const value = contentOf(text)
     if (index === 0) stamp = stampOf(value)
+    if (index === 0 && stamp !== undefined) address = addressOf(value?.['address'])
     const record = index === 0 ? undefined : recordOf(value)
     if (record !== undefined && records.length < MOST_RECORDS) records.push(record)
     else if (index > 0 || stamp === undefined) damaged.push(index + 1)
   }
-  return { stamp, records, damaged }
+  return { stamp, address, records, damaged }
 }
 
 /** How much of each lease has passed since then; see above. */
@@ -246,6 +250,11 @@ function endpointOf(value: unknown): Endpoint | undefined {
   const [ip, port] = value as readonly unknown[]
   const address = typeof ip === 'string' ? parseIp(ip) : undefined
   return address !== undefined && isPort(port) ? { ip: address, port } : undefined
+}
+
+function addressOf(value: unknown): Ip | undefined {
+  const address = typeof value === 'string' ? parseIp(value) : undefined
+  return address !== undefined && isIpv4(address) ? address : undefined
 }
 
 function remoteOf(value: unknown): readonly [Ip | 'any', Port | 'any'] | undefined {

@@ -4,6 +4,7 @@
  * restart nothing, however old the file is: what was removed since it was written stays removed. What comes back asks
  * like any client would, for exactly its port, when there is an uplink.
  */
+import { reasonOf } from '../base/fail.ts'
 import { directoryOf, textIn } from '../base/files.ts'
 import type { Ip, Mac } from '../base/ip.ts'
 import type { Log } from '../base/log.ts'
@@ -13,7 +14,7 @@ import type { LeaseFileStatus } from '../control/world.ts'
 import type { Engine } from '../core/engine.ts'
 import type { LeaseRecord, Stamp } from '../core/leases.ts'
 import { elapsed, LEASES_MOST_BYTES, later, readLeases, recordsOf, wishOf, writeLeases } from '../core/leases.ts'
-import type { Answer, MapWish, PinholeWish, Refusal } from '../core/mapping.ts'
+import type { Answer, Mapping, MapWish, PinholeWish, Refusal } from '../core/mapping.ts'
 import { sameRemote } from '../core/mapping.ts'
 import type { Waiting } from '../core/queue.ts'
 import type { Ending } from '../core/returning.ts'
@@ -40,8 +41,8 @@ export interface LeaseKeeperParts {
   readonly surroundings: Pick<Surroundings, 'deviceOf' | 'outward6'>
   /** The device that the neighbour table shows behind an address inside. */
   readonly macOf: (host: Ip, device: string) => Mac | undefined
-  /** Told at the start: enabled in the file of this boot, and not coming back. */
-  readonly orphaned: (records: readonly LeaseRecord[]) => void
+  /** Told of what does not come back, or is gone again; `address`: what it was reached under. */
+  readonly orphaned: (records: readonly LeaseRecord[], address: Ip | undefined) => void
   /** `wakeAt` may have changed. */
   readonly rearm: () => void
 }
@@ -69,6 +70,8 @@ export class LeaseKeeper implements Timed {
   /** What `engine.returning` holds is as it was at that moment. */
   #readAt: Instant
   #isRead = false
+  /** External address of what the file had. */
+  #address: Ip | undefined
   #asking = false
   /** Something has changed since the answers that are on their way. */
   #isStale = false
@@ -132,17 +135,19 @@ export class LeaseKeeper implements Timed {
       log('warning', 'leases', `${path} has ${bytes.length} bytes and is left aside`)
       return
     }
-    const { stamp, records, damaged } = readLeases(bytes)
+    const { stamp, address, records, damaged } = readLeases(bytes)
     const now = stampOf(platform)
     const passed = elapsed(stamp, now)
     const isKnown = stamp !== undefined && stamp.boot !== '' && stamp.boot === now.boot
     const orphans: LeaseRecord[] = []
+    this.#address = address
     for (const record of records) {
       const left = record.waits || !isKnown || isLost(record) ? later(record, passed) : undefined
       if (left === undefined) orphans.push(record)
       else if (!this.#isThere(left)) this.#parts.engine.returning.add(left)
     }
-    if (isKnown) this.#parts.orphaned(orphans.filter(({ waits, enabled }) => enabled && !waits))
+    // After a reboot there are no flows.
+    if (isKnown) this.#parts.orphaned(orphans, address)
     if (damaged.length === 0) return
     const lines = `${damaged.slice(0, NAMED).join(', ')}${damaged.length > NAMED ? ', ...' : ''}`
     log('warning', 'leases', `${path}: ${damaged.length} damaged lines are left out (${lines})`)
@@ -172,6 +177,7 @@ export class LeaseKeeper implements Timed {
   ended(records: readonly LeaseRecord[], ending: Ending): void {
     if (ending === 'replaced' && records.every(record => this.#asked.has(record))) return
     this.#outdatedAt ??= this.#now
+    this.#parts.orphaned(records, this.#address)
     if (ending === 'replaced') return
     for (const record of records)
       this.#parts.log('info', 'leases', `${nameOf(record)} was removed by its client before it was back`)
@@ -193,11 +199,12 @@ export class LeaseKeeper implements Timed {
     this.#writtenRevision = engine.mappings.revision
     try {
       const records = [...recordsOf(engine.mappings.all(), now), ...waiting]
+      const address = addressOf(engine.mappings.all()) ?? this.#address
       platform.makeDirectory(directoryOf(this.#place.path))
-      platform.writeFile(this.#place.path, writeLeases(records, stampOf(platform)))
+      platform.writeFile(this.#place.path, writeLeases(records, stampOf(platform), address))
       this.#trouble = undefined
     } catch (error) {
-      const trouble = `cannot be written: ${error}`
+      const trouble = `cannot be written: ${reasonOf(error)}`
       if (trouble !== this.#trouble) log('warning', 'leases', `${this.#place.path} ${trouble}`)
       this.#trouble = trouble
     }
@@ -211,7 +218,7 @@ export class LeaseKeeper implements Timed {
     try {
       return this.#parts.platform.readFile(path)
     } catch (error) {
-      this.#parts.log('warning', 'leases', `${path} cannot be read: ${error}`)
+      this.#parts.log('warning', 'leases', `${path} cannot be read: ${reasonOf(error)}`)
       return undefined
     }
   }
@@ -224,7 +231,9 @@ export class LeaseKeeper implements Timed {
     const outcomes = new Map<LeaseRecord, Outcome>()
     for (let at = 0; at < asked.length; at += ONE_TIME) await this.#askFor(asked.slice(at, at + ONE_TIME), outcomes)
     const inTime = this.#now < after(this.#readAt, PATIENCE)
-    for (const [record, outcome] of outcomes) if (!inTime || !isPassing(outcome)) returning.drop(record)
+    const over = [...outcomes].filter(([, outcome]) => !inTime || !isPassing(outcome)).map(([record]) => record)
+    for (const record of over) returning.drop(record)
+    this.#parts.orphaned(over, this.#address)
     const again = asked.filter(record => returning.has(record))
     this.#retryAt = again.length > 0 ? afterMs(this.#now, RETRY) : undefined
     // The file of the boot before has served: a restart from now on goes by the kernel.
@@ -287,6 +296,12 @@ export class LeaseKeeper implements Timed {
     const device = this.#parts.surroundings.deviceOf(record.internal.ip)
     return device === undefined ? 'early' : wishOf(left, device)
   }
+}
+
+/** One for all that are translated. */
+function addressOf(mappings: Iterable<Mapping>): Ip | undefined {
+  for (const { external, pinhole } of mappings) if (pinhole === undefined) return external.ip
+  return undefined
 }
 
 const nameOf = ({ transport, external, owner, pinhole }: LeaseRecord): string =>

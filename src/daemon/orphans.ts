@@ -11,35 +11,41 @@ import type { Surroundings } from '../core/surroundings.ts'
 import type { Way } from '../kernel/conntrack.ts'
 
 export interface OrphansParts {
-  readonly engine: Pick<Engine, 'mappings' | 'uplink'>
-  readonly surroundings: Pick<Surroundings, 'taken'>
+  readonly engine: Pick<Engine, 'mappings'>
+  readonly surroundings: Pick<Surroundings, 'hasRedirect'>
   readonly endFlows: (ways: readonly Way[]) => void
 }
 
 export class Orphans {
   readonly #parts: OrphansParts
-  #records: readonly LeaseRecord[] = []
+  #waiting: (readonly [record: LeaseRecord, way: Way])[] = []
+  #hasBegun = false
 
   constructor(parts: OrphansParts) {
     this.#parts = parts
   }
 
-  /** Mappings of this boot that the kernel has no more, and that do not come back either. */
-  add(records: readonly LeaseRecord[]): void {
-    this.#records = records
+  /** Mappings that are no more. `address`: what they were reached under; without it only pinholes can be found. */
+  add(records: readonly LeaseRecord[], address: Ip | undefined): void {
+    for (const record of records) {
+      const way = wayOf(record, address)
+      if (way !== undefined) this.#waiting.push([record, way])
+    }
+    if (this.#hasBegun) this.#end()
   }
 
-  /**
-   * As soon as the external address is known, which a flow carries; call it when uplink and configuration may have come.
-   * Under another address than before there is none.
-   */
-  end(): void {
-    const { engine, endFlows } = this.#parts
-    const { uplink } = engine
-    if (uplink.is === 'down' || this.#records.length === 0) return
-    const ways = this.#records.filter(record => !this.#isOpen(record)).map(record => wayOf(record, uplink.address))
-    this.#records = []
-    endFlows(ways)
+  /** What the owner has configured is in force: it may lead the same way. */
+  begin(): void {
+    if (this.#hasBegun) return
+    this.#hasBegun = true
+    this.#end()
+  }
+
+  #end(): void {
+    const waiting = this.#waiting
+    this.#waiting = []
+    const ways = waiting.filter(([record]) => !this.#isOpen(record)).map(([, way]) => way)
+    if (ways.length > 0) this.#parts.endFlows(ways)
   }
 
   /** The same way leads there again: a mapping does, or a redirect of the owner's firewall. */
@@ -50,14 +56,11 @@ export class Orphans {
     }
     const present = engine.mappings.at(transport, external)
     if (present !== undefined && sameEndpoint(present.internal, internal)) return true
-    return surroundings.taken(transport, external) === 'redirect'
+    return surroundings.hasRedirect(transport, external)
   }
 }
 
-const wayOf = ({ transport, external, internal, remote, pinhole }: LeaseRecord, address: Ip): Way => ({
-  transport,
-  external: { ip: address, port: external },
-  internal,
-  remote,
-  pinhole,
-})
+function wayOf({ transport, external, internal, remote, pinhole }: LeaseRecord, address: Ip | undefined) {
+  const ip = pinhole === undefined ? address : internal.ip
+  return ip === undefined ? undefined : { transport, external: { ip, port: external }, internal, remote, pinhole }
+}

@@ -2,6 +2,7 @@
  * The parts of a daemon that has its sockets, and the events between them. It decides nothing itself: links and files
  * become a `Situation`, and what differs between two situations becomes calls to the parts, one refresh at a time.
  */
+import { reasonOf } from '../base/fail.ts'
 import type { Instant } from '../base/time.ts'
 import { isEnabled } from '../config/config.ts'
 import { describe } from '../config/problems.ts'
@@ -130,7 +131,7 @@ export class Running {
       log,
       engine,
       surroundings,
-      orphaned: records => this.#orphans.add(records),
+      orphaned: (records, address) => this.#orphans.add(records, address),
       macOf: (host, device) => this.neighbourhood.macOf(host, device),
       rearm,
     })
@@ -278,7 +279,7 @@ export class Running {
     await this.#tell('rules', law, () => this.engine.reconsider(policy, statics))
     this.#placeLeases()
     this.leases.restore()
-    this.#orphans.end()
+    this.#orphans.begin()
     // What is open leads to its own devices also where nobody is served any more.
     await this.neighbourhood.want(doors.length > 0 || upnp !== undefined || this.engine.mappings.held > 0)
     await this.doors.set(doors)
@@ -321,7 +322,7 @@ export class Running {
       await this.#kernel.configure(settings)
     } catch (error) {
       // Somebody took the table away at this moment: the comparison builds it with what it was told last.
-      this.daemon.diary.log('warning', 'kernel', `roles could not be set, building anew: ${error}`)
+      this.daemon.diary.log('warning', 'kernel', `roles could not be set, building anew: ${reasonOf(error)}`)
       await this.#kernel.build(settings, [...this.#kernel.mappings()], this.#epoch.start)
     }
   }

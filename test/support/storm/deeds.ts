@@ -24,6 +24,7 @@ export class Router {
   /** The epoch may have begun anew since the last look. */
   epochMayFall = false
   restarts = 0
+  kills = 0
   /** What earlier daemons wrote. */
   log = ''
   deeds = 0
@@ -193,6 +194,7 @@ export class Router {
     const kill = dice.chance(0.5)
     const lose = dice.chance(0.35)
     const nap = dice.chance(0.3) ? dice.between(500, 3000) : 0
+    if (kill) this.kills++
     if (kill) await this.server.kill()
     else if ((await this.server.stop()) !== 0)
       throw new Error(`it did not end well:\n${this.server.output.slice(-2000)}`)

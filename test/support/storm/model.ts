@@ -77,9 +77,12 @@ export class Model {
     }
     const key = keyOf(told)
     const before = this.held.get(key)
-    // What another service of the host was promised for longer is not cut short (docs/decisions/024).
-    const mixed = before !== undefined && (before.mixed || before.via !== told.via)
-    const latest = mixed ? Math.max(before.latest, told.latest) : told.latest
+    // What another service of the host was promised for longer is not cut short (docs/decisions/024); what came back
+    // from the lease file meanwhile was promised when nobody remembers.
+    const isBack = [...this.#returning].some(text => keyOf(JSON.parse(text) as Spot) === key)
+    const mixed = isBack || (before !== undefined && (before.mixed || before.via !== told.via))
+    const promised = isBack ? Number.POSITIVE_INFINITY : (before?.latest ?? 0)
+    const latest = mixed ? Math.max(promised, told.latest) : told.latest
     this.held.set(key, { ...told, mixed, latest })
     this.#ever.add(everOf(told))
   }

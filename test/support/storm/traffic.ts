@@ -29,7 +29,7 @@ const sameWay = (a: Row, b: Row): boolean =>
 export class Traffic {
   readonly #router: Router
   readonly #dice: Dice
-  #flows: { readonly row: Row; readonly flow: UdpFlow; readonly restarts: number }[] = []
+  #flows: { readonly row: Row; readonly flow: UdpFlow; readonly kills: number }[] = []
   knocks = 0
 
   constructor(router: Router, dice: Dice) {
@@ -85,15 +85,15 @@ export class Traffic {
 
   /** Flows that began when they were allowed must not go on when they are not. */
   async #flowsOf(view: View, open: readonly Row[]): Promise<string[]> {
-    const { lab, restarts } = this.#router
+    const { lab, kills } = this.#router
     const wrong: string[] = []
     for (const each of [...this.#flows]) {
       const now = view.rows.find(row => sameWay(row, each.row))
       const goesOn = now !== undefined && isOpen(now) && now.ip === each.row.ip && now.address === each.row.address
-      if (goesOn && now.internalPort === each.row.internalPort && restarts === each.restarts) continue
+      if (goesOn && now.internalPort === each.row.internalPort) continue
       this.#flows = this.#flows.filter(other => other !== each)
-      // What ended while no daemon ran goes on until it is over (docs/decisions/008).
-      if (restarts === each.restarts && !goesOn && now?.ip !== each.row.ip)
+      // Of what ended while a killed daemon was away nobody knows (docs/decisions/008).
+      if (kills === each.kills && !goesOn && now?.ip !== each.row.ip)
         wrong.push(...(await this.#ends(each.row, each.flow)))
       await each.flow.close()
     }
@@ -102,7 +102,7 @@ export class Traffic {
     if (row === undefined || this.#flows.some(each => sameWay(each.row, row))) return wrong
     const flow = await lab.world.udpFlow()
     const heard = await flow.ask(dialled(row), 'flow', 1000)
-    if (heard.got === 'reply') this.#flows.push({ row, flow, restarts })
+    if (heard.got === 'reply') this.#flows.push({ row, flow, kills })
     else await flow.close()
     return wrong
   }

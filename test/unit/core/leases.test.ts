@@ -42,6 +42,15 @@ describe('what is written', () => {
     expect(second).toMatchObject({ enabled: false, remote: { ip: '203.0.113.5', port: 'any' }, left: 60 })
   })
 
+  test('is under which address it was reached, and no other word in its place', () => {
+    const address = '203.0.113.9' as Ip
+    expect(readLeases(writeLeases([first], stamp, address))).toMatchObject({ stamp, address, damaged: [] })
+    for (const word of ['2001:db8::1', '1.2.3', 7, null]) {
+      const read = readLeases(writeLeases([first], stamp, word as Ip))
+      expect([read.address, read.damaged, read.records]).toEqual([undefined, [], [first]])
+    }
+  })
+
   test('are no static mappings, no suspended ones, and none that have ended', () => {
     const left: readonly Mapping[] = [
       mapping({ port: 1, via: 'operator' }),

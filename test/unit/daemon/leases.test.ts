@@ -22,7 +22,7 @@ class World {
   readonly files = new Map<string, Uint8Array>([['/proc/sys/kernel/random/boot_id', utf8Encode('boot\n')]])
   readonly said: string[] = []
   readonly folders: string[] = []
-  readonly orphans: number[] = []
+  readonly orphans: string[] = []
   held: Mapping[] = []
   version = 0
   uplink = up('11.22.33.44') as ReturnType<typeof up> | typeof DOWN
@@ -79,7 +79,9 @@ class World {
         outward6: () => this.outward6,
       },
       macOf: () => undefined,
-      orphaned: records => this.orphans.push(...records.map(({ external }) => external)),
+      orphaned: (records, address) => {
+        for (const { external } of records) this.orphans.push(`${address} ${external}`)
+      },
       rearm: () => {},
     })
     this.keeper.configure({ path: PATH, interval })
@@ -292,20 +294,21 @@ describe('what comes back', () => {
     expect(after.wishes.map(wish => 'external' in wish && wish.external)).toEqual([5000])
   })
 
-  test('is not what has no flows any more: of this boot, enabled, and neither handed on nor taken away by somebody', () => {
+  test('is not what has ended: its flows do, unless there was a reboot, and those of what is refused', async () => {
     const before = new World()
-    before.put(mapping({ port: 5000 }))
-    before.uplink = DOWN
     before.keeper.read()
     before.held = [5001, 5002, 5003].map(port => mapping({ port }))
-    before.held.push({ ...mapping({ port: 5004 }), state: 'disabled' })
     before.keeper.write()
+    const file = before.files.get(PATH) as Uint8Array
     const after = new World()
-    after.files.set(PATH, before.files.get(PATH) as Uint8Array)
+    after.files.set(PATH, file)
     after.keeper.read(({ external }) => external === 5002)
-    expect(after.orphans).toEqual([5001, 5003])
+    expect(after.orphans).toEqual(['11.22.33.44 5001', '11.22.33.44 5003'])
+    after.answer = () => ({ ok: false, why: 'not-allowed', because: 'so' })
+    await after.restore()
+    expect(after.orphans.slice(2)).toEqual(['11.22.33.44 5002'])
     const rebooted = new World()
-    rebooted.files.set(PATH, before.files.get(PATH) as Uint8Array)
+    rebooted.files.set(PATH, file)
     rebooted.files.set('/proc/sys/kernel/random/boot_id', utf8Encode('the next\n'))
     rebooted.keeper.read()
     expect(rebooted.orphans).toEqual([])

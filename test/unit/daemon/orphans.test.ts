@@ -7,7 +7,6 @@ import type { Mapping } from '../../../src/core/mapping.ts'
 import { Orphans } from '../../../src/daemon/orphans.ts'
 import { wayKey } from '../../../src/kernel/conntrack.ts'
 import { mapping } from '../../support/control-world.ts'
-import { DOWN, up } from '../../support/router.ts'
 
 const NOW = 1_000_000 as Instant
 const B = '192.168.88.11' as Ip
@@ -18,14 +17,12 @@ const HOLE: Mapping = {
 
 class World {
   held: readonly Mapping[] = []
-  uplink = up('11.22.33.44') as ReturnType<typeof up> | typeof DOWN
   redirect: number | undefined
   readonly ended: string[][] = []
   readonly orphans: Orphans
 
-  constructor(...before: readonly Mapping[]) {
+  constructor() {
     const held = () => this.held
-    const uplink = () => this.uplink
     const mappings = {
       at: (transport: string, port: number) =>
         held().find(each => each.transport === transport && each.external.port === port && each.pinhole === undefined),
@@ -33,52 +30,57 @@ class World {
         held().filter(each => each.transport === transport && each.internal.ip === ip && each.internal.port === port),
     }
     this.orphans = new Orphans({
-      engine: {
-        mappings,
-        get uplink() {
-          return uplink()
-        },
-      } as unknown as ConstructorParameters<typeof Orphans>[0]['engine'],
-      surroundings: { taken: (_transport, port) => (port === this.redirect ? 'redirect' : undefined) },
+      engine: { mappings } as unknown as ConstructorParameters<typeof Orphans>[0]['engine'],
+      surroundings: { hasRedirect: (_transport, port) => port === this.redirect },
       endFlows: ways => this.ended.push(ways.map(wayKey)),
     })
-    this.orphans.add(recordsOf(before, NOW))
+  }
+
+  add(...before: readonly Mapping[]): void {
+    this.orphans.add(recordsOf(before, NOW), before.find(({ pinhole }) => pinhole === undefined)?.external.ip)
   }
 }
 
-describe('what ended while no daemon ran', () => {
-  test('its flows end, once, under the address that the uplink has', () => {
-    const before = mapping({ port: 5000, to: 80 })
-    const world = new World(before, HOLE)
-    world.orphans.end()
-    world.orphans.end()
+describe('what is no more since a daemon ran', () => {
+  const before = mapping({ port: 5000, to: 80 })
+
+  test('its flows end, once the configuration is in force', () => {
+    const world = new World()
+    world.add(before, HOLE)
+    expect(world.ended).toEqual([])
+    world.orphans.begin()
+    world.orphans.begin()
     expect(world.ended).toEqual([[wayKey(before), wayKey(HOLE)]])
   })
 
-  test('as soon as there is an uplink', () => {
-    const before = mapping({ port: 5000 })
-    const world = new World(before)
-    world.uplink = DOWN
-    world.orphans.end()
-    expect(world.ended).toEqual([])
-    world.uplink = up('11.22.33.44')
-    world.orphans.end()
+  test('what turns out later not to come back: at once', () => {
+    const world = new World()
+    world.orphans.begin()
+    world.add(before)
     expect(world.ended).toEqual([[wayKey(before)]])
   })
 
   test('not those of a way that leads there again: a mapping, a pinhole, a redirect', () => {
-    const world = new World(mapping({ port: 5000 }), mapping({ port: 5001 }), HOLE)
-    world.held = [mapping({ port: 5000, via: 'upnp' }), HOLE]
+    const world = new World()
+    world.held = [mapping({ port: 5000, to: 80, via: 'upnp' }), HOLE]
     world.redirect = 5001
-    world.orphans.end()
-    expect(world.ended.flat()).toEqual([])
+    world.orphans.begin()
+    world.add(before, mapping({ port: 5001 }), HOLE)
+    expect(world.ended).toEqual([])
   })
 
   test('those to the host before, where the port is another one’s now', () => {
-    const before = mapping({ port: 5000 })
-    const world = new World(before)
-    world.held = [mapping({ port: 5000, host: B })]
-    world.orphans.end()
+    const world = new World()
+    world.held = [mapping({ port: 5000, to: 80, host: B })]
+    world.orphans.begin()
+    world.add(before)
     expect(world.ended).toEqual([[wayKey(before)]])
+  })
+
+  test('of a file that does not say under which address, those of pinholes', () => {
+    const world = new World()
+    world.orphans.begin()
+    world.orphans.add(recordsOf([before, HOLE], NOW), undefined)
+    expect(world.ended).toEqual([[wayKey(HOLE)]])
   })
 })
