@@ -3,6 +3,7 @@
  * so while this process lives and the owner's configuration lets clients do it, and no longer: nothing is kept for the
  * next start. What is said of them is what the kernel has confirmed.
  */
+import { reasonOf } from '../base/fail.ts'
 import type { Ip, Mac } from '../base/ip.ts'
 import type { Log } from '../base/log.ts'
 import type { Clock } from '../base/time.ts'
@@ -66,7 +67,7 @@ export class ClosedNetworks {
         await this.#write(next)
       } catch (error) {
         const what = open ? `network ${device} stays cut off` : `network ${device} could not be cut off`
-        this.#parts.log('error', 'kernel', `${what}, as ${by.ip} asked: ${error}`)
+        this.#parts.log('error', 'kernel', `${what}, as ${by.ip} asked: ${reasonOf(error)}`)
         this.#parts.doubt()
         return 'failed'
       }
@@ -83,7 +84,7 @@ export class ClosedNetworks {
   /** Opens everything, and closes nothing any more. Never rejects. */
   end(): Promise<void> {
     return this.#inTurn(() => this.#follow(NO_PLAN, 'the service ends')).catch((error: unknown) => {
-      this.#parts.log('error', 'kernel', `networks stay cut off: ${error}`)
+      this.#parts.log('error', 'kernel', `networks stay cut off: ${reasonOf(error)}`)
     })
   }
 
