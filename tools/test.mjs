@@ -62,7 +62,10 @@ const WAITING = [
 ]
 const WAITING_TOO = [vitest('clients-upnp', 'test/clients/vitest.config.ts', ...UPNP)]
 const WAITING_LONG = [vitest('faults-lasting', 'test/faults/vitest.config.ts', ...LASTING)]
-/** Those that compute, meanwhile, with what the others leave of the processors; they show themselves when they end. */
+/**
+ * Those that compute, meanwhile, with what the others leave of the processors; they show themselves when they end. The
+ * foreign processors are the longest line of all, and come before the rest of them.
+ */
 const FOREIGN = [plain('unit-cross', 'make', '--no-print-directory', 'unit-cross')]
 const PACKED = [
   vitest('fuzz', 'test/fuzz/vitest.config.ts'),
@@ -81,6 +84,9 @@ const ALONE = [
   plain('qemu', 'make', '--no-print-directory', 'qemu-ci', 'JOBS=2'),
 ]
 
+/** Of suites that run beside others. */
+const NICENESS = { before: '10', beside: '19' }
+
 // Who compares with another server, or runs one engine, does so by hand.
 delete process.env.SERVER
 delete process.env.ENGINE
@@ -98,7 +104,7 @@ report([
     runAll(WAITING, 'shown'),
     runAll(WAITING_TOO, 'kept'),
     runAll(WAITING_LONG, 'kept').then(async lasting => [...lasting, ...(await runAll(PAGES, 'beside'))]),
-    runAll(FOREIGN, 'beside'),
+    runAll(FOREIGN, 'before'),
     runAll(PACKED, 'beside'),
   )),
   ...(await runAll(ALONE, 'shown')),
@@ -124,8 +130,9 @@ async function run(suite, how) {
   const heading = `\n=== ${suite.name}`
   if (how === 'shown') console.log(heading)
   const started = process.hrtime.bigint()
+  const nice = NICENESS[how]
   const { status, output } = await execute(
-    how === 'beside' ? ['nice', '-n', '19', ...suite.command] : suite.command,
+    nice === undefined ? suite.command : ['nice', '-n', nice, ...suite.command],
     how,
   )
   if (how !== 'shown') console.log(`${heading}\n${output}`)

@@ -221,7 +221,7 @@ describe('reload', () => {
   test('switched off: the daemon ends, and nothing of it is left in the kernel', async () => {
     const output = await router.run(`
       ${START}; echo "config portico 'nat_pmp'" >/etc/config/portico; ${INIT} reload
-      nft list tables | grep portico; soon over; ${INIT} status; pidof portico`)
+      nft list tables | grep portico; soon over; soon gone; ${INIT} status; pidof portico`)
     expect(output).toBe('active with no instances\n')
   })
 
@@ -351,8 +351,8 @@ describe('with ujail', () => {
       rm /var/run/ubus/ubus.sock; echo new >/var/run/ubus/ubus.sock; cat /proc/$first/root/var/run/ubus/ubus.sock
       echo "same: $([ "$first" = "$(pidof portico)" ] && echo yes)"
       ${INIT} restart; soon sh -c '[ "$(grep -c ready: /tmp/log/messages)" = 2 ]'; ${INIT} status
-      ${INIT} stop; soon over && pidof portico; told | grep -c 'not started'`)
-    expect(output).toBe('reloaded\nnew\nsame: yes\nrunning\n0\n')
+      ${INIT} stop; soon over && soon gone && echo gone; told | grep -c 'not started'`)
+    expect(output).toBe('reloaded\nnew\nsame: yes\nrunning\ngone\n0\n')
   })
 
   test('what dnsmasq makes later does not restart a running daemon', async () => {

@@ -100,6 +100,8 @@ ip route add default via 11.22.33.1
 soon() { n=0; until "$@" >/dev/null 2>&1; do n=$((n + 1)); [ $n -lt 200 ] || return 1; usleep 100000; done; }
 # The instances that procd runs have ended.
 over() { ! ls -d /tmp/procd/*/instance-* >/dev/null 2>&1; }
+# No process of ours is left: what its hooks start ends a moment later.
+gone() { ! pidof portico >/dev/null; }
 # The number that procd holds for the instance; pidof may see a child of it that has not become another program yet.
 instance() { cat /tmp/procd/portico/instance-*/pid; }
 # What Portico and procd have logged, without the time.
