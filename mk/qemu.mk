@@ -1,8 +1,8 @@
 # Emulated routers: qemu/README.md says what runs on them.
 .PHONY: qemu qemu-ci qemu-images qemu-breaks qemu-all qemu-bench qemu-shell qemu-standin qemu-program
 
-# Processors and kernels of the default set: the usual one, the router's, the big-endian one.
-QEMU_DEFAULT := x86_64-6.1 mipsel-6.1 s390x-6.12
+# Processors and kernels of the default set: the router's, the big-endian one, the usual one. The slowest first.
+QEMU_DEFAULT := mipsel-6.1 s390x-6.12 x86_64-6.1
 # What `make test` has time for, on the same three.
 QEMU_CI := x86_64-6.1:install,traffic,upnp,firewall mipsel-6.1:install,traffic,upnp s390x-6.12:traffic,upnp,firewall
 QEMU_ALL = $(shell sed -n 's/^ *"\([a-z0-9_.-]*\)": {.*/\1/p' qemu/images.json)
@@ -30,7 +30,7 @@ qemu-standin: qemu-program ## how a given OpenWrt image is driven, on one that o
 	node build/qemu/main.mjs standin $(KIND)
 
 qemu-bench: qemu-program ## Portico beside miniupnpd on an emulated router (IMAGE=x86_64-6.1), about a minute each
-	BENCH=1 node build/qemu/main.mjs run $(or $(IMAGE),$(QEMU_DEFAULT))
+	BENCH=1 JOBS=1 node build/qemu/main.mjs run $(or $(IMAGE),$(QEMU_DEFAULT))
 
 qemu-program:
 	@tools/setup.sh npm build qemu

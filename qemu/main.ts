@@ -2,7 +2,7 @@
  * `make qemu`: builds what is missing, then runs the suite on one emulated router after the other, each in a private
  * network namespace.
  *
- *     node build/qemu/main.mjs run IMAGE...     the suite on these images; JOBS=2 runs two side by side;
+ *     node build/qemu/main.mjs run IMAGE...     the suite on these images, JOBS of them side by side (one for each processor);
  *                                               IMAGE:traffic,upnp runs these files of it only
  *     node build/qemu/main.mjs build IMAGE...   what these need; nothing is started
  *     node build/qemu/main.mjs standin          the suite on a stand-in for an OpenWrt image (standin.sh)
@@ -14,6 +14,7 @@
  */
 import { execFileSync, spawn } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { root } from '../test/support/root.ts'
 import { buildImage, type Image } from './image.ts'
@@ -50,7 +51,8 @@ async function run(images: readonly string[]): Promise<void> {
   const worker = async () => {
     for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) results.push(await suite(next))
   }
-  await Promise.all(Array.from({ length: Math.min(Number(process.env['JOBS'] ?? 1), 4) }, worker))
+  const jobs = Number(process.env['JOBS'] ?? availableParallelism())
+  await Promise.all(Array.from({ length: Math.min(jobs, 4) }, worker))
   report(results)
   if (process.env['BENCH']) writeBenchTable()
   const first = images[0]

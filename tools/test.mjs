@@ -81,7 +81,7 @@ const ALONE = [
   vitest('faults', 'test/faults/vitest.config.ts', ...without(LASTING)),
   step('demo', 'make', '--no-print-directory', 'demo'),
   step('demo-node', 'make', '--no-print-directory', 'demo', 'ENGINE=node'),
-  plain('qemu', 'make', '--no-print-directory', 'qemu-ci', 'JOBS=2'),
+  plain('qemu', 'make', '--no-print-directory', 'qemu-ci'),
 ]
 
 /** Of suites that run beside others. */
