@@ -20,6 +20,8 @@ import type { Instant, Seconds } from '../base/time.ts'
 import { seconds, secondsBetween } from '../base/time.ts'
 import { LONGEST_PINHOLE } from './decide-pinhole.ts'
 import type { Mapping, MapWish, Owner, PinholeWish, Service, Transport } from './mapping.ts'
+import { sameRemote } from './mapping.ts'
+import type { Mappings } from './table.ts'
 
 /** When something was written, or is read. */
 export interface Stamp {
@@ -106,8 +108,10 @@ export function readLeases(bytes: Uint8Array): Leases {
   if (lines.at(-1) === '') lines.pop()
   for (const [index, text] of lines.entries()) {
     const value = contentOf(text)
-    if (index === 0) stamp = stampOf(value)
-    if (index === 0 && stamp !== undefined) address = addressOf(value?.['address'])
+    if (index === 0) {
+      stamp = stampOf(value)
+      address = stamp && addressOf(value?.['address'])
+    }
     const record = index === 0 ? undefined : recordOf(value)
     if (record !== undefined && records.length < MOST_RECORDS) records.push(record)
     else if (index > 0 || stamp === undefined) damaged.push(index + 1)
@@ -130,6 +134,10 @@ export function later(record: LeaseRecord, passed: Seconds): LeaseRecord | undef
   if (record.left === 'forever') return record
   return record.left <= passed ? undefined : { ...record, left: seconds(record.left - passed) }
 }
+
+/** Whether the pinhole of a record is there, by whatever number. */
+export const hasPinhole = (mappings: Pick<Mappings, 'allOf'>, { transport, internal, remote }: LeaseRecord): boolean =>
+  mappings.allOf(transport, internal).some(each => sameRemote(each.remote, remote))
 
 /** Asks for exactly what the client had, in its name. */
 export function wishOf(record: LeaseRecord, device: string): MapWish | PinholeWish {

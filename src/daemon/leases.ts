@@ -13,9 +13,17 @@ import { after, afterMs, earliest, milliseconds, seconds, secondsBetween } from 
 import type { LeaseFileStatus } from '../control/world.ts'
 import type { Engine } from '../core/engine.ts'
 import type { LeaseRecord, Stamp } from '../core/leases.ts'
-import { elapsed, LEASES_MOST_BYTES, later, readLeases, recordsOf, wishOf, writeLeases } from '../core/leases.ts'
+import {
+  elapsed,
+  hasPinhole,
+  LEASES_MOST_BYTES,
+  later,
+  readLeases,
+  recordsOf,
+  wishOf,
+  writeLeases,
+} from '../core/leases.ts'
 import type { Answer, Mapping, MapWish, PinholeWish, Refusal } from '../core/mapping.ts'
-import { sameRemote } from '../core/mapping.ts'
 import type { Waiting } from '../core/queue.ts'
 import type { Ending } from '../core/returning.ts'
 import type { Surroundings } from '../core/surroundings.ts'
@@ -279,10 +287,10 @@ export class LeaseKeeper implements Timed {
     }
   }
 
-  #isThere({ transport, external, internal, remote, pinhole }: LeaseRecord): boolean {
+  #isThere(record: LeaseRecord): boolean {
     const { mappings } = this.#parts.engine
-    if (pinhole === undefined) return mappings.at(transport, external) !== undefined
-    return mappings.allOf(transport, internal).some(each => sameRemote(each.remote, remote))
+    if (record.pinhole !== undefined) return hasPinhole(mappings, record)
+    return mappings.at(record.transport, record.external) !== undefined
   }
 
   #hasUplink({ pinhole }: LeaseRecord): boolean {

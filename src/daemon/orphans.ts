@@ -6,7 +6,8 @@
 import type { Ip } from '../base/ip.ts'
 import type { Engine } from '../core/engine.ts'
 import type { LeaseRecord } from '../core/leases.ts'
-import { sameEndpoint, sameRemote } from '../core/mapping.ts'
+import { hasPinhole } from '../core/leases.ts'
+import { sameEndpoint } from '../core/mapping.ts'
 import type { Surroundings } from '../core/surroundings.ts'
 import type { Way } from '../kernel/conntrack.ts'
 
@@ -49,11 +50,10 @@ export class Orphans {
   }
 
   /** The same way leads there again: a mapping does, or a redirect of the owner's firewall. */
-  #isOpen({ transport, external, internal, remote, pinhole }: LeaseRecord): boolean {
+  #isOpen(record: LeaseRecord): boolean {
     const { engine, surroundings } = this.#parts
-    if (pinhole !== undefined) {
-      return engine.mappings.allOf(transport, internal).some(each => sameRemote(each.remote, remote))
-    }
+    if (record.pinhole !== undefined) return hasPinhole(engine.mappings, record)
+    const { transport, external, internal } = record
     const present = engine.mappings.at(transport, external)
     if (present !== undefined && sameEndpoint(present.internal, internal)) return true
     return surroundings.hasRedirect(transport, external)
