@@ -101,7 +101,7 @@ export class ClosedNetworks {
   }
 
   #write(closed: ReadonlyMap<string, Ip>): Promise<void> {
-    return this.#parts.table.set({ closed: [...closed.keys()], outside: this.#plan.outside })
+    return this.#parts.table.set({ closed: [...closed.keys()], near: this.#plan.near })
   }
 
   #become(next: ReadonlyMap<string, Ip>, because: string): void {
@@ -122,6 +122,6 @@ export class ClosedNetworks {
   }
 }
 
-const NO_PLAN: ClosingPlan = { closable: [], outside: [] }
+const NO_PLAN: ClosingPlan = { closable: [], near: [] }
 
 const nothing = () => undefined

@@ -21,7 +21,7 @@ import type { LinkView } from '../kernel/link-table.ts'
 import type { Settings } from '../kernel/ruleset.ts'
 import { ipv6Uplink, uplinkOf } from '../kernel/uplink.ts'
 import { SERVER_PORT } from '../wire/natpmp.ts'
-import type { LinkAddress } from '../wire/rtnetlink.ts'
+import type { Link, LinkAddress } from '../wire/rtnetlink.ts'
 import { SSDP_PORT } from '../wire/ssdp.ts'
 
 export interface Situation {
@@ -47,8 +47,8 @@ export interface Situation {
 export interface ClosingPlan {
   /** Internal devices that a client of UPnP may cut off from the world (`allow_disable_internal_interface`). */
   readonly closable: readonly string[]
-  /** Devices by which the world is reached, of either family. */
-  readonly outside: readonly string[]
+  /** Devices whose networks a closed one reaches all the same; every other device is a way out. */
+  readonly near: readonly string[]
 }
 
 export interface UpnpPlan {
@@ -108,7 +108,7 @@ export function situationOf(
     },
     closing: {
       closable: config.upnp.enabled && config.upnp.allow_disable_internal_interface ? served(roles, 'upnp') : [],
-      outside: [...new Set([external, external6].flatMap(role => role?.device ?? []))],
+      near: nearDevices(roles, links),
     },
     problems: [...found, ...roles.problems, ...problems],
   }
@@ -117,6 +117,22 @@ export function situationOf(
 /** Devices that carry a default route, the best first. */
 const routed = (family: 4 | 6, links: LinkView): readonly string[] =>
   links.defaultRoutes(family).flatMap(({ index }) => links.device(index) ?? [])
+
+/**
+ * Internal devices, and every other that has an address and no way to the world, such as that of a guest network which
+ * is not served. A VPN that takes the place of the uplink is none of them, nor is a device that nobody has seen yet: by
+ * what comes up nothing leaves before it is known for what it is.
+ */
+function nearDevices({ internal, externals }: Roles, links: LinkView): readonly string[] {
+  const outside = new Set(externals.map(({ device }) => device))
+  const isNear = ({ name, loopback }: Link): boolean =>
+    !loopback &&
+    !outside.has(name) &&
+    !links.leadsToWorld(name) &&
+    links.addresses(name).some(({ scope }) => scope === 'universe')
+  const others = links.links().filter(isNear)
+  return [...new Set([...internal.map(({ device }) => device), ...others.map(({ name }) => name)])]
+}
 
 const served = ({ internal }: Roles, service: Service): readonly string[] =>
   internal.filter(({ services }) => services.includes(service)).map(({ device }: Role) => device)

@@ -5,19 +5,22 @@
  *
  *   forward   filter - 2. What any base chain drops is dropped, whatever others accept, a flow that runs as well as a
  *             new one. Whoever is inside is told; the world is not.
+ *   closed    the devices that are cut off.
+ *   near      the devices that they reach all the same. Not the ways out are named but these, so that a way out which
+ *             nobody knows yet is closed too.
  */
 
 import { FLAG } from '../wire/netlink.ts'
 import { hex, Writer } from '../wire/netlink-attributes.ts'
-import { Batch, FAMILY, GENERIC_SIZE, HOOK } from '../wire/nftables.ts'
+import { Batch, FAMILY, GENERIC_SIZE, HOOK, SET_FLAG } from '../wire/nftables.ts'
 import type { Expression } from '../wire/nftables-expressions.ts'
-import { COMPARE, META, REGISTER, VERDICT } from '../wire/nftables-expressions.ts'
+import { META, REGISTER, VERDICT } from '../wire/nftables-expressions.ts'
 import type { Exchange, Machine } from './exchange.ts'
 import type { Difference } from './firewall-read.ts'
 import { objectsOf } from './firewall-read.ts'
 import { addRemoval, commit } from './firewall-table.ts'
-import { text, tlv, UDATA_COMMENT } from './ruleset.ts'
-import { compare, meta } from './ruleset-rules.ts'
+import { deviceSet, text, tlv, UDATA_COMMENT } from './ruleset.ts'
+import { meta, NFT_LOOKUP_F_INV } from './ruleset-rules.ts'
 import { deviceKey } from './ruleset-state.ts'
 
 export const CLOSED_TABLE = 'portico_closed'
@@ -25,8 +28,8 @@ export const CLOSED_TABLE = 'portico_closed'
 export interface Closing {
   /** Internal devices that are cut off. */
   readonly closed: readonly string[]
-  /** Devices by which the world is reached, of either family. */
-  readonly outside: readonly string[]
+  /** Devices whose networks they reach all the same, themselves among them. */
+  readonly near: readonly string[]
 }
 
 /** One call at a time: the caller sees to it. */
@@ -76,7 +79,7 @@ export class ClosedTable {
     this.#shown = undefined
     const batch = new Batch(new Writer(littleEndian))
     addRemoval(batch, CLOSED_TABLE)
-    if (closing.closed.length > 0) addClosing(batch, closing)
+    if (closing.closed.length > 0) addClosing(batch, closing, littleEndian)
     await commit(this.#exchange, 'closing networks', batch)
     this.#told = closing
     // It is committed: what cannot be read now is compared, and written once more, when somebody asks.
@@ -92,12 +95,12 @@ export class ClosedTable {
   }
 }
 
-const OPEN: Closing = { closed: [], outside: [] }
+const OPEN: Closing = { closed: [], near: [] }
 
 const isSame = (one: Closing, other: Closing): boolean => JSON.stringify(one) === JSON.stringify(other)
 
 /** The table, as nft itself would send it. */
-export function addClosing(batch: Batch, { closed, outside }: Closing): void {
+export function addClosing(batch: Batch, closing: Closing, littleEndian: boolean): void {
   const table = CLOSED_TABLE
   batch.add('newTable', 0, FAMILY.inet, { name: table, flags: 0, userdata: tlv(UDATA_COMMENT, text(COMMENT)) })
   batch.add('newChain', FLAG.create, FAMILY.inet, {
@@ -107,27 +110,39 @@ export function addClosing(batch: Batch, { closed, outside }: Closing): void {
     policy: VERDICT.accept,
     hook: { number: HOOK.forward, priority: -2 },
   })
-  for (const inner of closed) {
-    for (const outer of outside) {
-      addRule(batch, [...between(inner, outer), REFUSAL])
-      addRule(batch, [...between(outer, inner), DROP])
-    }
-  }
+  addDevices(batch, 'closed', closing.closed, littleEndian)
+  addDevices(batch, 'near', closing.near, littleEndian)
+  addRule(batch, [...among('iifname', 'closed'), ...among('oifname', 'near', 'not'), REFUSAL])
+  addRule(batch, [...among('oifname', 'closed'), ...among('iifname', 'near', 'not'), DROP])
 }
 
+const SET_ID = { closed: 1, near: 2 } as const
+
 const COMMENT = 'Portico: networks that a device has cut off from the world'
+
+/** Constant: once a rule looks at it, nobody changes what is in it. */
+function addDevices(batch: Batch, set: keyof typeof SET_ID, devices: readonly string[], littleEndian: boolean): void {
+  const table = CLOSED_TABLE
+  batch.add('newSet', FLAG.create, FAMILY.inet, {
+    table,
+    name: set,
+    flags: SET_FLAG.constant,
+    ...deviceSet(SET_ID[set], devices.length, littleEndian),
+  })
+  const elements = devices.map(device => ({ key: { value: deviceKey(device) } }))
+  batch.add('newElements', FLAG.create, FAMILY.inet, { table, set, setId: SET_ID[set], elements })
+}
 
 function addRule(batch: Batch, expressions: readonly Expression[]): void {
   const body = { table: CLOSED_TABLE, chain: 'forward', expressions: [...expressions] }
   batch.add('newRule', FLAG.create | FLAG.append, FAMILY.inet, body)
 }
 
-const between = (from: string, to: string): readonly Expression[] => [
-  meta(META.iifname, REGISTER.first),
-  compare(COMPARE.equal, deviceKey(from)),
-  meta(META.oifname, REGISTER.first),
-  compare(COMPARE.equal, deviceKey(to)),
-]
+function among(which: 'iifname' | 'oifname', set: keyof typeof SET_ID, not?: 'not'): readonly Expression[] {
+  const inverted = not === undefined ? {} : { flags: NFT_LOOKUP_F_INV }
+  const data = { sreg: REGISTER.first, set, setId: SET_ID[set], ...inverted }
+  return [meta(META[which], REGISTER.first), { name: 'lookup', data }]
+}
 
 const NFT_REJECT_ICMPX_UNREACH = 2 // linux/netfilter/nf_tables.h
 const NFT_REJECT_ICMPX_ADMIN_PROHIBITED = 3

@@ -1,12 +1,12 @@
 /**
- * What the router's links, addresses and default routes are, as far as the notices told: a value store without
+ * What the router's links, addresses and routes to the world are, as far as the notices told: a value store without
  * sockets. `links.ts` keeps it true; everybody else asks through `LinkView`, which costs no system call.
  */
 import type { Ip, IpRange } from '../base/ip.ts'
 import { inRange, isIpv4, prefixRange } from '../base/ip.ts'
 import { Memo } from '../base/memo.ts'
-import type { DefaultRoute, Link, LinkAddress } from '../wire/rtnetlink.ts'
-import { isUnicast } from './special.ts'
+import type { DefaultRoute, Link, LinkAddress, WideRoute } from '../wire/rtnetlink.ts'
+import { isUnicast, reachesWorld } from './special.ts'
 
 export interface LinkView {
   /** All links, in the order of their index. */
@@ -29,6 +29,11 @@ export interface LinkView {
   /** Default routes of the main table, best (smallest metric) first. */
   defaultRoutes(family: 4 | 6): readonly DefaultRoute[]
   carriesDefaultRoute(device: string, family: 4 | 6): boolean
+  /**
+   * Whether a route of any table, of either family, leads by the device to the world, or to a part of it as large as no
+   * single network is: an uplink, and a VPN that takes the place of one.
+   */
+  leadsToWorld(device: string): boolean
 }
 
 /** Bounds what a flood of events could make us keep; a router with more links or addresses than this is not one. */
@@ -38,6 +43,8 @@ export class LinkTable implements LinkView {
   #links = new Map<number, Link>()
   #addresses = new Map<string, LinkAddress>()
   #routes: readonly DefaultRoute[] = []
+  /** Indices of the devices that lead to the world, sorted. */
+  #outward: readonly number[] = []
   /** Built when asked after a change. */
   #asked: Answers | undefined
 
@@ -55,6 +62,7 @@ export class LinkTable implements LinkView {
     if (!this.#links.delete(index)) return false
     for (const [key, address] of this.#addresses) if (address.index === index) this.#addresses.delete(key)
     this.#routes = this.#routes.filter(route => route.index !== index)
+    this.#outward = this.#outward.filter(each => each !== index)
     return this.#changed()
   }
 
@@ -71,11 +79,14 @@ export class LinkTable implements LinkView {
     return this.#addresses.delete(keyOf(address)) && this.#changed()
   }
 
-  setRoutes(routes: readonly DefaultRoute[]): boolean {
+  setRoutes(routes: readonly DefaultRoute[], wide: readonly WideRoute[]): boolean {
     const sorted = [...routes].sort((a, b) => a.metric - b.metric)
     const same = sorted.length === this.#routes.length && sorted.every((route, i) => sameValues(route, this.#routes[i]))
-    if (same) return false
+    const leading = wide.filter(({ destination }) => reachesWorld(destination)).flatMap(({ devices }) => devices)
+    const outward = [...new Set(leading)].sort((a, b) => a - b)
+    if (same && outward.join() === this.#outward.join()) return false
     this.#routes = sorted
+    this.#outward = outward
     return this.#changed()
   }
 
@@ -144,6 +155,11 @@ export class LinkTable implements LinkView {
   carriesDefaultRoute(device: string, family: 4 | 6): boolean {
     const index = this.index(device)
     return this.#routes.some(route => route.family === family && route.index === index)
+  }
+
+  leadsToWorld(device: string): boolean {
+    const index = this.index(device)
+    return index !== undefined && this.#outward.includes(index)
   }
 
   #answers(): Answers {

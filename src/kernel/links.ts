@@ -1,13 +1,13 @@
 /**
- * The live table of links, addresses and default routes. Every notice about links and addresses changes the table at
- * once; then the default routes are read anew (the kernel does not tell of routes that go with a link or an address,
+ * The live table of links, addresses and routes to the world. Every notice about links and addresses changes the table at
+ * once; then the routes are read anew (the kernel does not tell of routes that go with a link or an address,
  * fib_frontend.c), and when they are there `changed` is called once for all that happened meanwhile.
  */
 import { KernelError, Malformed, reasonOf } from '../base/fail.ts'
 import type { Log } from '../base/log.ts'
 import type { Platform } from '../platform/platform.ts'
 import type { Message } from '../wire/netlink.ts'
-import type { DefaultRoute, Link, LinkAddress, LinkCounters } from '../wire/rtnetlink.ts'
+import type { DefaultRoute, Link, LinkAddress, LinkCounters, WideRoute } from '../wire/rtnetlink.ts'
 import {
   countersRequest,
   dumpRequest,
@@ -17,6 +17,7 @@ import {
   readCounters,
   readDefaultRoutes,
   readLink,
+  readWideRoute,
   switchRequest,
 } from '../wire/rtnetlink.ts'
 import { Follower } from './follow.ts'
@@ -80,7 +81,7 @@ class LinkWatch implements Links {
     )
     try {
       this.#unsettled = false
-      this.#table.setRoutes(await this.#routes(follower))
+      await this.#readRoutes(follower)
     } catch (error) {
       follower.close()
       throw error
@@ -155,8 +156,7 @@ class LinkWatch implements Links {
     while (this.#unsettled && this.#follower !== undefined) {
       this.#follower.catchUp()
       this.#unsettled = false
-      const routes = await this.#routes(this.#follower)
-      if (this.#table.setRoutes(routes)) this.#different = true
+      if (await this.#readRoutes(this.#follower)) this.#different = true
       if (!this.#unsettled) this.#tell()
     }
   }
@@ -167,22 +167,26 @@ class LinkWatch implements Links {
     this.#options.changed()
   }
 
-  async #routes(follower: Follower): Promise<readonly DefaultRoute[]> {
+  /** Whether they are others than before. */
+  async #readRoutes(follower: Follower): Promise<boolean> {
     const found: DefaultRoute[] = []
+    const wide: WideRoute[] = []
     for (const family of [4, 6] as const) {
       const parts = await follower.dump('routes', dumpRequest.routes(family, this.#littleEndian))
       // A kernel without IPv6 answers the second question with the routes of all families it has.
       for (const part of parts) {
         found.push(...readDefaultRoutes(part, this.#littleEndian).filter(route => route.family === family))
+        const route = readWideRoute(part, this.#littleEndian)
+        if (route !== undefined) wide.push(route)
       }
     }
-    return found
+    return this.#table.setRoutes(found, wide)
   }
 }
 
 interface Outcome {
   readonly different: boolean
-  /** Default routes may be others now, although the table does not say so. */
+  /** Routes may be others now, although the table does not say so. */
   readonly routes: boolean
 }
 
@@ -196,8 +200,8 @@ const HANDLERS: Readonly<Record<number, Handler>> = {
   [RTM.delLink]: withLink((table, link) => table.dropLink(link.index)),
   [RTM.newAddress]: withAddress((table, address) => table.setAddress(address)),
   [RTM.delAddress]: withAddress((table, address) => table.dropAddress(address)),
-  [RTM.newRoute]: ifDefault,
-  [RTM.delRoute]: ifDefault,
+  [RTM.newRoute]: ifWide,
+  [RTM.delRoute]: ifWide,
 }
 
 function withLink(change: (table: LinkTable, link: Link) => boolean): Handler {
@@ -214,8 +218,9 @@ function withAddress(change: (table: LinkTable, address: LinkAddress) => boolean
   }
 }
 
-function ifDefault(_table: LinkTable, notice: Message, littleEndian: boolean): Outcome {
-  return { different: false, routes: readDefaultRoutes(notice, littleEndian).length > 0 }
+/** A default route is one of them. */
+function ifWide(_table: LinkTable, notice: Message, littleEndian: boolean): Outcome {
+  return { different: false, routes: readWideRoute(notice, littleEndian) !== undefined }
 }
 
 const present = <T>(values: readonly (T | undefined)[]): T[] => values.filter(value => value !== undefined) as T[]

@@ -116,7 +116,7 @@ export function rules(markBit: number, features: Features, littleEndian: boolean
 const IPS_DST_NAT = 0x20 // linux/netfilter/nf_conntrack_common.h
 const IP_CT_DIR_ORIGINAL = 0
 const CT_STATE_NEW = 8 // NF_CT_STATE_BIT(IP_CT_NEW)
-const NFT_LOOKUP_F_INV = 1
+export const NFT_LOOKUP_F_INV = 1 // linux/netfilter/nf_tables.h
 const HAIRPIN = { code: VERDICT.jump, chain: 'hairpin' } as const
 const PINHOLES = { code: VERDICT.jump, chain: 'pinholes' } as const
 

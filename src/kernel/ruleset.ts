@@ -198,6 +198,15 @@ function addSet(batch: Batch, name: SetName, capacity: Settings['capacity'], lit
   })
 }
 
+/** What says that a set holds so many names of devices; `id` is its number within the batch. */
+export const deviceSet = (id: number, size: number, littleEndian: boolean) => ({
+  keyType: IFNAME,
+  keyLength: 16,
+  id,
+  description: { size },
+  userdata: tlv(UDATA_SET.keyByteorder, hostBytes(BYTEORDER.host, littleEndian)),
+})
+
 /** A TLV of nft's userdata: u8 type, u8 length, value. */
 export function tlv(type: number, value: Uint8Array): Uint8Array {
   const bytes = new Uint8Array(2 + value.length)

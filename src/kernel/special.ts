@@ -1,6 +1,6 @@
 /** Which IPv4 addresses mean something else than a host on the internet (RFC 6890 and its successors). */
 import type { Ip, IpRange } from '../base/ip.ts'
-import { inRange, isIpv4, parseIpRange } from '../base/ip.ts'
+import { compareIp, inRange, isIpv4, parseIpRange } from '../base/ip.ts'
 
 /** Whether the world can reach an address, as far as the address tells. */
 export type Reach = 'public' | 'private' | 'shared'
@@ -49,6 +49,12 @@ const GLOBAL_IPV6 = parseIpRange('2000::/3') as IpRange // RFC 4291 §2.4: what 
 
 /** Whether the world can reach an IPv6 address, as far as the address tells; documentation prefixes count. */
 export const isGlobalIpv6 = (ip: Ip): boolean => inRange(ip, GLOBAL_IPV6)
+
+/** Whether there is anybody of the world in a range that a prefix says. */
+export function reachesWorld({ first, last }: IpRange): boolean {
+  if (isIpv4(first)) return !SPECIAL.some(({ range }) => inRange(first, range) && inRange(last, range))
+  return compareIp(first, GLOBAL_IPV6.last) <= 0 && compareIp(GLOBAL_IPV6.first, last) <= 0
+}
 
 function special(range: string, reach: Special['reach']): Special {
   return { range: parseIpRange(range) as IpRange, reach }

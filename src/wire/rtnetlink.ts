@@ -6,12 +6,13 @@
  * wireless event); they throw `Malformed` and nothing else.
  */
 import { Malformed } from '../base/fail.ts'
-import type { Ip, Mac } from '../base/ip.ts'
-import { ANY_IPV4, isIpv4, macFrom } from '../base/ip.ts'
+import type { Ip, IpRange, Mac } from '../base/ip.ts'
+import { ANY_IPV4, isIpv4, macFrom, prefixRange } from '../base/ip.ts'
 import type { Message } from './netlink.ts'
 import { dump, FLAG } from './netlink.ts'
 import { address, attributes, host32, raw, string, u8 } from './netlink-attributes.ts'
 import { format } from './netlink-format.ts'
+import type { NextHop } from './rtnetlink-nexthop.ts'
 import { nextHops } from './rtnetlink-nexthop.ts'
 
 /** `nlmsg_type`, linux/rtnetlink.h. */
@@ -62,7 +63,8 @@ const IFA_F_DADFAILED = 0x8
 const IFA_F_DEPRECATED = 0x20
 const IFA_F_TENTATIVE = 0x40
 
-const RT_TABLE_MAIN = 254 // linux/rtnetlink.h
+const RT_TABLE_UNSPEC = 0 // linux/rtnetlink.h
+const RT_TABLE_MAIN = 254
 const RTN_UNICAST = 1
 const RT_SCOPE_LINK = 253
 
@@ -107,6 +109,13 @@ export interface DefaultRoute {
   readonly gateway: Ip | undefined
   /** The smallest wins; 0 is the kernel's own default. */
   readonly metric: number
+}
+
+/** A route to so many addresses that they are not those of one site: a default route, or a part of what it leads to. */
+export interface WideRoute {
+  readonly destination: IpRange
+  /** Device indices, one a next hop. */
+  readonly devices: readonly number[]
 }
 
 /** What a device has received and sent since it was made. Exact up to 2^53. */
@@ -215,11 +224,11 @@ export const dumpRequest = {
     type: RTM.getAddress,
     payload: addressFormat.encode({}, {}, littleEndian),
   }),
-  /** The main table of one family; kernels without strict checking send all tables. */
+  /** All tables of one family; kernels without strict checking (before 4.20) send routes of all types. */
   routes: (family: 4 | 6, littleEndian: boolean) => ({
     type: RTM.getRoute,
     payload: routeFormat.encode(
-      { family: family === 4 ? AF_INET : AF_INET6, table: RT_TABLE_MAIN, type: RTN_UNICAST },
+      { family: family === 4 ? AF_INET : AF_INET6, table: RT_TABLE_UNSPEC, type: RTN_UNICAST },
       {},
       littleEndian,
     ),
@@ -316,13 +325,36 @@ export function readDefaultRoutes(message: Message, littleEndian: boolean): read
   if ((family !== AF_INET && family !== AF_INET6) || bits !== 0 || type !== RTN_UNICAST) return []
   const { head, attributes } = routeFormat.decode(message.payload, littleEndian)
   if ((attributes.table ?? head.table) !== RT_TABLE_MAIN) return []
-  const own = attributes.device === undefined ? [] : [{ index: attributes.device, gateway: attributes.gateway }]
-  return [...own, ...(attributes.hops ?? [])].map(({ index, gateway }) => ({
+  return hopsOf(attributes).map(({ index, gateway }) => ({
     family: family === AF_INET ? 4 : 6,
     index,
     gateway,
     metric: attributes.metric ?? 0,
   }))
+}
+
+/**
+ * Longest prefixes that are wide. Who leaves private networks out of a VPN writes the rest as prefixes of 5 to 8 bits
+ * and longer; of IPv6 no site has a prefix as short as this, RFC 4291 §2.4 has 2000::/3 for the world.
+ */
+const WIDE = { [AF_INET]: 8, [AF_INET6]: 12 } as const
+
+/** Of RTM_NEWROUTE and RTM_DELROUTE, in whatever table; `undefined` for a narrow one, and for what leads nowhere. */
+export function readWideRoute(message: Message, littleEndian: boolean): WideRoute | undefined {
+  const { family, bits, type } = routeFormat.head(message.payload, littleEndian)
+  if ((family !== AF_INET && family !== AF_INET6) || bits > WIDE[family] || type !== RTN_UNICAST) return undefined
+  const { attributes } = routeFormat.decode(message.payload, littleEndian)
+  inFamily(attributes.destination, family)
+  const to = attributes.destination ?? (family === AF_INET ? ANY_IPV4 : ANY_IPV6)
+  return { destination: prefixRange(to, bits), devices: hopsOf(attributes).map(({ index }) => index) }
+}
+
+const ANY_IPV6 = '::' as Ip
+
+type RouteAttributes = ReturnType<(typeof routeFormat)['decode']>['attributes']
+
+function hopsOf({ device, gateway, hops = [] }: RouteAttributes): readonly Pick<NextHop, 'index' | 'gateway'>[] {
+  return device === undefined ? hops : [{ index: device, gateway }, ...hops]
 }
 
 /** Of RTM_NEWNEIGH and RTM_DELNEIGH, IPv4 and IPv6. */

@@ -99,6 +99,57 @@ describe.each(ENGINES)('on %s', engine => {
     for (const flow of flows) await flow.close()
   })
 
+  /** Another device of the router, with the world behind it, which sees the router under another address. */
+  const addWay = async (device: string, net: string) => {
+    const { router, world } = lab
+    await router.must(['ip', '-batch', '-'], {
+      input: `link add ${device} type veth peer name ${device} netns ${world.netns}\naddress add ${net}.2/24 dev ${device}\nlink set ${device} up\n`,
+    })
+    await world.must(['ip', '-batch', '-'], { input: `address add ${net}.1/24 dev ${device}\nlink set ${device} up\n` })
+    await router.must(['sysctl', '-q', `net.ipv4.conf.${device}.rp_filter=0`])
+  }
+  const letThrough = (device: string) =>
+    lab.router.must(['nft', '-f', '-'], {
+      input: `insert rule inet fw4 forward_lan oifname "${device}" accept\nadd rule inet fw4 srcnat oifname "${device}" masquerade\n`,
+    })
+  const seenAs = async (host: Host) => {
+    const heard = await host.tcpAsk([WORLD, 80], 'out', 700)
+    return heard.got === 'reply' ? (/saw ([0-9.]+):/.exec(heard.text)?.[1] ?? heard.text) : heard.got
+  }
+
+  test('a VPN by which some hosts leave is closed too, a network that is not served stays near', async () => {
+    await reload(server, upnpUci({ ...options('1'), more: ROLES.slice(0, ROLES.length / 2) }))
+    await addWay('vpn0', '10.9.0')
+    await Promise.all([letThrough('vpn0'), letThrough('br-guest'), lab.guest.tcpEcho(4100)])
+    await lab.router.must(['ip', '-batch', '-'], {
+      input: `route add default via 10.9.0.1 dev vpn0 table 100\nrule add from ${lab.a.ip} lookup 100\n`,
+    })
+    const neighbour = async () => (await lab.a.tcpAsk([lab.guest.ip, 4100], 'hello', 700)).got
+    // Its own networks a host by a VPN finds in the same table.
+    await lab.router.must(['ip', 'route', 'add', '192.168.99.0/24', 'dev', 'br-guest', 'table', '100'])
+    expect([await seenAs(lab.a), await seenAs(lab.b), await neighbour()]).toEqual(['10.9.0.2', WAN, 'reply'])
+
+    expect(await set(lab.b, 0)).toBe(0)
+    expect([await seenAs(lab.a), await seenAs(lab.b), await neighbour()]).toEqual(['refused', 'refused', 'reply'])
+    expect(await set(lab.b, 1)).toBe(0)
+    expect([await seenAs(lab.a), await seenAs(lab.b), await neighbour()]).toEqual(['10.9.0.2', WAN, 'reply'])
+  })
+
+  test('a new way out is closed before anybody knows it', async () => {
+    expect(await set(lab.a, 0)).toBe(0)
+    server.process.signal('SIGSTOP')
+    await addWay('wan1', '10.8.0')
+    await letThrough('wan1')
+    await lab.router.must(['ip', '-batch', '-'], {
+      input: `route replace default via 10.8.0.1 dev wan1\nroute add ${WORLD} via 10.8.0.1 dev wan1\n`,
+    })
+    expect(await seenAs(lab.a)).toBe('refused')
+    server.process.signal('SIGCONT')
+    expect([await get(lab.a), await seenAs(lab.a)]).toEqual(['0', 'refused'])
+    expect(await set(lab.a, 1)).toBe(0)
+    expect(await seenAs(lab.a)).toBe('10.8.0.2')
+  })
+
   test('each network has its own state, its own subscribers hear of it, and the owner sees it', async () => {
     const [ofLan, ofGuest] = await Promise.all([
       subscribe(lab.b, '/evt/CmnIfCfg', '7001'),

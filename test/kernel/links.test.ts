@@ -190,6 +190,23 @@ test('routes of other tables and other destinations change nothing', async () =>
   expect(links.view.defaultRoutes(4)).toEqual([])
 })
 
+test.each([
+  ['a default route of another table', 'route add default via 11.22.33.1 dev wan0 table 100'],
+  ['a half of the world', 'route add 128.0.0.0/1 via 11.22.33.1 dev wan0 metric 5'],
+  ['a rest of the world', 'route add 11.0.0.0/8 via 11.22.33.1 dev wan0'],
+  ['the world of IPv6, in another table', '-6 route add 2000::/3 dev wan0 table 100'],
+])('the way to the world: %s', async (_what, add) => {
+  sh('addr add 11.22.33.44/24 dev wan0')
+  batch(['route add 10.0.0.0/8 via 11.22.33.1 dev wan0', 'route add unreachable 12.0.0.0/8 table 100'])
+  await eventually('added', () => addresses('wan0').includes(ip('11.22.33.44')))
+  expect(links.view.leadsToWorld('wan0')).toBe(false)
+  sh(add)
+  await eventually('there', () => links.view.leadsToWorld('wan0'))
+  sh(add.replace(' add ', ' del ').replace(/ via \S+/, ''))
+  await eventually('gone', () => !links.view.leadsToWorld('wan0'))
+  sh('route del unreachable 12.0.0.0/8 table 100')
+})
+
 test('a burst of changes is told in few calls', async () => {
   const hosts = Array.from({ length: 200 }, (_, i) => `11.50.0.${i + 1}`)
   batch(hosts.map(host => `addr add ${host}/32 dev wan0`))

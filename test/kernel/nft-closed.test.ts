@@ -15,7 +15,7 @@ import { sentByNft } from '../support/nft-mnl.ts'
 import { sleep, until } from '../support/process.ts'
 
 const FILE = readFileSync(new URL('../vectors/nft/portico-closed.nft', import.meta.url), 'utf8')
-const CLOSING = { closed: ['br-lan'], outside: ['wan0', '6in4-wan6'] }
+const CLOSING = { closed: ['br-lan'], near: ['br-lan', 'br-guest'] }
 
 let opened: Opened
 beforeAll(async () => {
@@ -34,16 +34,16 @@ describe('the table', () => {
     nft('delete', 'table', 'inet', CLOSED_TABLE)
     nftFile(FILE)
     expect(ours).toBe(listing())
-    expect(ours.match(/admin-prohibited/g)).toHaveLength(2)
+    expect(ours.match(/admin-prohibited/g)).toHaveLength(1)
   })
 
   test('is said in the bytes of nft', () => {
     const batch = new Batch(new Writer(true))
-    addClosing(batch, CLOSING)
+    addClosing(batch, CLOSING, true)
     const ours = messages(batch.finish(1), true)
       .filter(({ type }) => nameOf(type) !== undefined)
       .map(message => textOf(decode(message, true)))
-    expect(ours).toHaveLength(6)
+    expect(ours).toHaveLength(8)
     expect(ours).toEqual(sentByNft(FILE).map(textOf))
   })
 
@@ -51,15 +51,15 @@ describe('the table', () => {
     const table = fresh()
     const before = await generation()
     await table.begin()
-    await table.set({ closed: [], outside: ['wan0'] })
+    await table.set({ closed: [], near: ['br-lan'] })
     expect([await generation(), isThere()]).toEqual([before, false])
     await table.set(CLOSING)
     await table.set(CLOSING)
-    await table.set({ ...CLOSING, outside: ['wan1'] })
+    await table.set({ ...CLOSING, near: ['br-lan', 'br-iot'] })
     expect(await generation()).toBe(before + 2)
-    expect(listing()).toContain('iifname "wan1" oifname "br-lan" drop')
-    expect(listing()).not.toContain('wan0')
-    await table.set({ closed: [], outside: ['wan1'] })
+    expect(listing()).toContain('br-iot')
+    expect(listing()).not.toContain('br-guest')
+    await table.set({ closed: [], near: ['br-lan'] })
     expect([await generation(), isThere()]).toEqual([before + 3, false])
   })
 
@@ -82,7 +82,7 @@ describe('the table', () => {
       await batch(doing, what)
       throw new KernelError(doing, 'ENOBUFS', 'replies were lost')
     }
-    await expect(table.set({ closed: [], outside: [] })).rejects.toThrow('replies were lost')
+    await expect(table.set({ closed: [], near: [] })).rejects.toThrow('replies were lost')
     expect(isThere()).toBe(false)
     expect([await table.restore(), listing()]).toEqual([[], before])
   })
@@ -96,6 +96,16 @@ const TAMPERING: readonly (readonly [what: string, command: string, difference: 
 ]
 
 describe('somebody else', () => {
+  test.each(['add element inet portico_closed near { wan0 }', 'flush set inet portico_closed closed'])(
+    'cannot say: %s',
+    async command => {
+      await fresh().set(CLOSING)
+      const before = listing()
+      expect(() => nftFile(command)).toThrow('busy')
+      expect(listing()).toBe(before)
+    },
+  )
+
   test.each(TAMPERING)('%s: noticed, told and mended', async (_what, command, difference) => {
     const table = fresh()
     await table.set(CLOSING)

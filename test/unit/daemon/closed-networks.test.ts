@@ -11,7 +11,7 @@ import { FakeClock } from '../../support/router.ts'
 
 const A = { ip: '192.168.88.10' as Ip, mac: '02:00:00:00:00:0a' as Mac }
 const GUEST = { ip: '192.168.99.10' as Ip, mac: undefined }
-const PLAN: ClosingPlan = { closable: ['br-lan', 'br-guest'], outside: ['wan0', '6in4-wan6'] }
+const PLAN: ClosingPlan = { closable: ['br-lan', 'br-guest'], near: ['br-lan', 'br-guest', 'br-iot'] }
 
 class Networks {
   /** What the kernel was told, in order. */
@@ -49,8 +49,8 @@ class Networks {
     return Array.from(this.networks.closed, ([device, by]) => `${device} by ${by}`).join()
   }
 
-  async #set({ closed, outside }: Closing): Promise<void> {
-    this.told.push(`${closed.join(' ')} | ${outside.join(' ')}`)
+  async #set({ closed, near }: Closing): Promise<void> {
+    this.told.push(`${closed.join(' ')} | ${near.join(' ')}`)
     await this.confirmed
     const { refusal } = this
     this.refusal = undefined
@@ -59,14 +59,17 @@ class Networks {
 }
 
 describe('a network', () => {
-  test('is closed for all ways out, and no other is', async () => {
+  test('is closed for all but what is near, and no other is', async () => {
     const router = await Networks.start()
     expect(await router.networks.switch('br-lan', false, A)).toBe('done')
-    expect([router.told, router.closed]).toEqual([['br-lan | wan0 6in4-wan6'], 'br-lan by 192.168.88.10'])
+    expect([router.told, router.closed]).toEqual([['br-lan | br-lan br-guest br-iot'], 'br-lan by 192.168.88.10'])
     expect(await router.networks.switch('br-guest', false, GUEST)).toBe('done')
-    expect(router.told.at(-1)).toBe('br-lan br-guest | wan0 6in4-wan6')
+    expect(router.told.at(-1)).toBe('br-lan br-guest | br-lan br-guest br-iot')
     expect(await router.networks.switch('br-lan', true, A)).toBe('done')
-    expect([router.told.at(-1), router.closed]).toEqual(['br-guest | wan0 6in4-wan6', 'br-guest by 192.168.99.10'])
+    expect([router.told.at(-1), router.closed]).toEqual([
+      'br-guest | br-lan br-guest br-iot',
+      'br-guest by 192.168.99.10',
+    ])
     expect(router.lines).toEqual([
       'network br-lan is cut off from the Internet: asked by 192.168.88.10 (02:00:00:00:00:0a)',
       'network br-guest is cut off from the Internet: asked by 192.168.99.10',
@@ -115,11 +118,11 @@ describe('a network', () => {
 })
 
 describe('what the configuration and the links say', () => {
-  test('another way out is closed too', async () => {
+  test('what is near no more is closed too', async () => {
     const router = await Networks.start()
     await router.networks.switch('br-lan', false, A)
-    await router.networks.follow({ ...PLAN, outside: ['pppoe-wan'] })
-    expect([router.told.at(-1), router.closed]).toEqual(['br-lan | pppoe-wan', 'br-lan by 192.168.88.10'])
+    await router.networks.follow({ ...PLAN, near: ['br-lan', 'br-guest'] })
+    expect([router.told.at(-1), router.closed]).toEqual(['br-lan | br-lan br-guest', 'br-lan by 192.168.88.10'])
   })
 
   test('who may be closed no more is open again', async () => {
@@ -127,9 +130,12 @@ describe('what the configuration and the links say', () => {
     await router.networks.switch('br-lan', false, A)
     await router.networks.switch('br-guest', false, GUEST)
     await router.networks.follow({ ...PLAN, closable: ['br-guest'] })
-    expect([router.told.at(-1), router.closed]).toEqual(['br-guest | wan0 6in4-wan6', 'br-guest by 192.168.99.10'])
+    expect([router.told.at(-1), router.closed]).toEqual([
+      'br-guest | br-lan br-guest br-iot',
+      'br-guest by 192.168.99.10',
+    ])
     await router.networks.follow({ ...PLAN, closable: [] })
-    expect([router.told.at(-1), router.closed]).toEqual([' | wan0 6in4-wan6', ''])
+    expect([router.told.at(-1), router.closed]).toEqual([' | br-lan br-guest br-iot', ''])
     expect(router.lines.slice(2)).toEqual([
       'network br-lan reaches the Internet again: no device may cut it off any more',
       'network br-guest reaches the Internet again: no device may cut it off any more',

@@ -1,6 +1,7 @@
 /** Where UPnP answers: which addresses of which devices. */
 import { describe, expect, test } from 'vitest'
-import type { Mac } from '../../../src/base/ip.ts'
+import type { Ip, Mac } from '../../../src/base/ip.ts'
+import { prefixRange } from '../../../src/base/ip.ts'
 import type { Config } from '../../../src/config/config.ts'
 import { fileNames, load } from '../../../src/config/load.ts'
 import { situationOf } from '../../../src/daemon/situation.ts'
@@ -99,10 +100,13 @@ describe('situationOf() knows both ways out', () => {
     const table = links(address(2, '11.22.33.44', 24), address(3, '2a01:488:88::1', 64))
     const mac = undefined
     table.setLink({ index: 9, name: '6in4-wan6', up: true, carrier: true, loopback: false, pointToPoint: true, mac })
-    table.setRoutes([
-      { family: 4, index: 2, metric: 0, gateway: undefined },
-      { family: 6, index: gateway6, metric: 1024, gateway: undefined },
-    ])
+    table.setRoutes(
+      [
+        { family: 4, index: 2, metric: 0, gateway: undefined },
+        { family: 6, index: gateway6, metric: 1024, gateway: undefined },
+      ],
+      [],
+    )
     const { uplink, uplink6, settings, isFirewallEnabled } = situationOf(
       configOf(INTERFACES + more, firewall),
       undefined,
@@ -128,7 +132,6 @@ describe('situationOf() knows both ways out', () => {
 })
 
 describe('situationOf() says which networks a client may cut off, and from what', () => {
-  const closing = (...options: readonly string[]) => situationOf(upnp(...options), undefined, links(), []).closing
   const YES = "allow_disable_internal_interface '1'"
 
   test.each([
@@ -136,17 +139,27 @@ describe('situationOf() says which networks a client may cut off, and from what'
     ['none while the owner does not let them', ["enabled '1'"], []],
     ['none while UPnP is off', ["enabled '0'", YES], []],
   ] as const)('%s', (_, options, expected) => {
-    expect(closing(...options)).toEqual({ closable: expected, outside: ['wan'] })
+    expect(situationOf(upnp(...options), undefined, links(), []).closing.closable).toEqual(expected)
   })
 
-  test('both ways out, where there are two', () => {
-    const tunnel = "config interface\n\toption interface '6in4-wan6'\n\toption type 'external'\n"
-    const table = links(address(2, '11.22.33.44', 24))
-    const mac = undefined
-    table.setLink({ index: 9, name: '6in4-wan6', up: true, carrier: true, loopback: false, pointToPoint: true, mac })
-    table.setRoutes([{ family: 6, index: 9, metric: 1024, gateway: undefined }])
-    const { outside } = situationOf(configOf(INTERFACES + tunnel), undefined, table, []).closing
-    expect(outside).toEqual(['wan', '6in4-wan6'])
+  const SECOND = "config interface\n\toption interface 'eth9'\n\toption type 'external'\n"
+  const wide = { destination: prefixRange('0.0.0.0' as Ip, 1), devices: [9] }
+  test.each([
+    ['a network that is not served is near', '', [address(9, '192.168.9.1', 24)], [], true],
+    ['one of IPv6', '', [address(9, '2001:db8:9::1', 64)], [], true],
+    ['a device without an address is not', '', [], [], false],
+    ['one that has only come up is not', '', [address(9, 'fe80::9', 64, { scope: 'link' })], [], false],
+    ['a VPN that takes the place of the uplink is not', '', [address(9, '10.9.0.2', 24)], [wide], false],
+    ['a second uplink is not, while it is idle too', SECOND, [address(9, '192.168.9.2', 24)], [], false],
+  ] as const)('%s', (_, more, addresses, routes, isNear) => {
+    const table = links(address(2, '11.22.33.44', 24), ...addresses)
+    const [loopback, mac] = [false, undefined]
+    table.setLink({ index: 9, name: 'eth9', up: true, carrier: true, loopback, pointToPoint: true, mac })
+    table.setLink({ index: 1, name: 'lo', up: true, carrier: true, loopback: true, pointToPoint: false, mac })
+    table.setAddress(address(1, '11.22.33.5', 32))
+    table.setRoutes([{ family: 4, index: 2, metric: 0, gateway: undefined }], routes)
+    const { near } = situationOf(configOf(INTERFACES + more), undefined, table, []).closing
+    expect(near).toEqual(['br-lan', 'br-guest', ...(isNear ? ['eth9'] : [])])
   })
 })
 

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
-import type { Ip } from '../../../src/base/ip.ts'
+import type { Ip, IpRange } from '../../../src/base/ip.ts'
+import { parseIpRange } from '../../../src/base/ip.ts'
 import { LinkTable } from '../../../src/kernel/link-table.ts'
-import type { DefaultRoute, Link } from '../../../src/wire/rtnetlink.ts'
+import type { DefaultRoute, Link, WideRoute } from '../../../src/wire/rtnetlink.ts'
 import { linkAddress as address } from '../../support/links.ts'
 
 const ip = (text: string) => text as Ip
@@ -24,6 +25,11 @@ const route = (index: number, metric: number, family: 4 | 6 = 4): DefaultRoute =
   metric,
 })
 
+const wide = (text: string, ...devices: number[]): WideRoute => ({
+  destination: parseIpRange(text) as IpRange,
+  devices,
+})
+
 function home(): LinkTable {
   const table = new LinkTable()
   table.setAll(
@@ -42,7 +48,7 @@ function home(): LinkTable {
       address(5, '10.0.0.1', 31),
     ],
   )
-  table.setRoutes([route(3, 10), route(3, 512, 6)])
+  table.setRoutes([route(3, 10), route(3, 512, 6)], [wide('0.0.0.0/0', 3), wide('::/0', 3)])
   return table
 }
 
@@ -113,9 +119,28 @@ describe('LinkTable: other questions', () => {
     expect(home().carriesDefaultRoute('eth9', 4)).toBe(false)
   })
 
+  test.each([
+    ['a default route', ['0.0.0.0/0'], true],
+    ['halves of the address space (OpenVPN)', ['0.0.0.0/1', '128.0.0.0/1'], true],
+    ['what is not private (WireGuard)', ['11.0.0.0/8'], true],
+    ['the world of IPv6', ['2000::/3'], true],
+    ['a half of IPv6', ['::/1'], true],
+    ['a provider of IPv6', ['2a00::/12'], true],
+    ['private networks', ['10.0.0.0/8', 'fc00::/7'], false],
+    ['multicast', ['224.0.0.0/4', 'ff00::/8'], false],
+    ['nothing', [], false],
+  ])('knows which devices lead to the world: %s', (_name, routes, expected) => {
+    const table = home()
+    table.setRoutes(
+      [],
+      routes.map(each => wide(each, 3, 5)),
+    )
+    expect([table.leadsToWorld('guest'), table.leadsToWorld('br-lan')]).toEqual([expected, false])
+  })
+
   test('sorts default routes by metric', () => {
     const table = home()
-    table.setRoutes([route(3, 20), route(2, 5)])
+    table.setRoutes([route(3, 20), route(2, 5)], [])
     expect(table.defaultRoutes(4).map(({ index }) => index)).toEqual([2, 3])
     expect(table.defaultRoutes(6)).toEqual([])
   })
@@ -134,6 +159,9 @@ describe('LinkTable: changes', () => {
     expect(table.dropLink(3)).toBe(true)
     expect(table.isOwn(ip('11.22.33.44'))).toBe(false)
     expect(table.defaultRoutes(4)).toEqual([])
+    table.setLink(link(3, 'pppoe-wan'))
+    expect(table.leadsToWorld('pppoe-wan')).toBe(false)
+    expect(table.dropLink(3)).toBe(true)
     expect(table.dropLink(3)).toBe(false)
   })
 
@@ -157,7 +185,7 @@ describe('LinkTable: changes', () => {
     const table = home()
     expect(table.setLink(link(2, 'br-lan'))).toBe(false)
     expect(table.setAddress(address(5, '10.0.0.1', 31))).toBe(false)
-    expect(table.setRoutes([route(3, 10), route(3, 512, 6)])).toBe(false)
+    expect(table.setRoutes([route(3, 10), route(3, 512, 6)], [wide('0.0.0.0/0', 3), wide('::/0', 3)])).toBe(false)
     expect(table.dropAddress(address(5, '10.0.0.9', 31))).toBe(false)
     expect(
       table.setAll(

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import type { Ip } from '../../../src/base/ip.ts'
-import { isGlobalIpv6, isUnicast, reachOf } from '../../../src/kernel/special.ts'
+import type { Ip, IpRange } from '../../../src/base/ip.ts'
+import { parseIpRange } from '../../../src/base/ip.ts'
+import { isGlobalIpv6, isUnicast, reachesWorld, reachOf } from '../../../src/kernel/special.ts'
 
 describe('reachOf()', () => {
   test.each([
@@ -77,5 +78,31 @@ describe('isGlobalIpv6()', () => {
     ['192.0.2.1', false],
   ])('%s: %s', (ip, global) => {
     expect(isGlobalIpv6(ip as Ip)).toBe(global)
+  })
+})
+
+describe('reachesWorld()', () => {
+  test.each([
+    ['0.0.0.0/0', true],
+    ['0.0.0.0/1', true],
+    ['128.0.0.0/1', true],
+    ['8.0.0.0/7', true],
+    ['11.0.0.0/8', true],
+    ['10.0.0.0/8', false],
+    ['10.0.0.0/7', true],
+    ['127.0.0.0/8', false],
+    ['192.168.0.0/16', false],
+    ['224.0.0.0/4', false],
+    ['240.0.0.0/4', false],
+    ['::/0', true],
+    ['::/1', true],
+    ['8000::/1', false],
+    ['2000::/3', true],
+    ['3fff::/16', true],
+    ['4000::/2', false],
+    ['fc00::/7', false],
+    ['ff00::/8', false],
+  ])('%s: %s', (range, world) => {
+    expect(reachesWorld(parseIpRange(range) as IpRange)).toBe(world)
   })
 })

@@ -31,7 +31,7 @@ function router(wan: Wan): LinkTable {
     [{ ...free, secondary: false, deprecated: false, index: 2, ip: ip('192.168.1.1') }, ...addresses],
   )
   const routes: DefaultRoute[] = [{ family: 4, index: 3, gateway: wan.gateway, metric: 0 }]
-  table.setRoutes(routes)
+  table.setRoutes(routes, [])
   return table
 }
 

@@ -14,6 +14,7 @@ import {
   readDefaultRoutes,
   readLink,
   readNeighbour,
+  readWideRoute,
   resolveRequest,
   routeFormat,
   statisticsFormat,
@@ -207,6 +208,39 @@ describe('readDefaultRoutes()', () => {
   })
 })
 
+describe('readWideRoute()', () => {
+  const route = (head: object, values: object) => framed(RTM.newRoute, routeFormat.encode(head, values, true))
+
+  test('of a default route, with all its devices', () => {
+    const destination = { first: '0.0.0.0', last: '255.255.255.255' }
+    const reading = readWideRoute(reply('route default by two next hops, metric 7'), true)
+    expect(reading).toEqual({ destination, devices: [4, 3] })
+    const six = readWideRoute(reply('route default of IPv6 via fe80::1, metric 512'), true)
+    expect([six?.destination.first, six?.devices]).toEqual(['::', [3]])
+    expect(readWideRoute(bigReply('route default via 192.168.1.253, metric 20'), false)?.devices).toEqual([3])
+  })
+
+  test.each([
+    ['a half of IPv4', { family: 2, bits: 1, type: 1 }, { destination: '128.0.0.0' as Ip }, '128.0.0.0'],
+    ['of another table', { family: 2, bits: 8, type: 1 }, { destination: '11.0.0.0' as Ip, table: 1001 }, '11.0.0.0'],
+    ['the world of IPv6', { family: 10, bits: 3, type: 1 }, { destination: '2000::' as Ip }, '2000::'],
+  ])('%s', (_name, head, values, first) => {
+    expect(readWideRoute(route(head, { ...values, device: 3 }), true)).toMatchObject({
+      destination: { first },
+      devices: [3],
+    })
+  })
+
+  test.each([
+    ['a network', { family: 2, bits: 9, type: 1 }, { destination: '11.0.0.0' as Ip }],
+    ['a network of IPv6', { family: 10, bits: 13, type: 1 }, { destination: '2a00::' as Ip }],
+    ['an unreachable route', { family: 10, type: 7 }, {}],
+    ['a family of its own (MPLS)', { family: 28, type: 1 }, {}],
+  ])('not of %s', (_name, head, values) => {
+    expect(readWideRoute(route(head, { ...values, device: 3 }), true)).toBeUndefined()
+  })
+})
+
 describe('readNeighbour()', () => {
   test.each([
     ['neighbour 192.168.1.10 reachable', { index: 3, ip: '192.168.1.10', mac: '02:00:00:00:00:0a' }],
@@ -272,7 +306,7 @@ describe('formats', () => {
       const { payload, ...head } = only(bytes, true)
       for (let length = 0; length < payload.length; length++) {
         const cut = { ...head, payload: payload.subarray(0, length) }
-        for (const read of [readLink, readAddress, readDefaultRoutes, readNeighbour]) {
+        for (const read of [readLink, readAddress, readDefaultRoutes, readWideRoute, readNeighbour]) {
           expect(failure(() => read(cut, true))).toMatch(/^(none|Malformed)$/)
         }
       }
@@ -284,8 +318,8 @@ describe('dumpRequest', () => {
   test.each([
     ['links', dumpRequest.links(true), 18],
     ['addresses', dumpRequest.addresses(true), 22],
-    ['routes of IPv4, main table', dumpRequest.routes(4, true), 26],
-    ['routes of IPv6, main table', dumpRequest.routes(6, true), 26],
+    ['routes of IPv4, all tables', dumpRequest.routes(4, true), 26],
+    ['routes of IPv6, all tables', dumpRequest.routes(6, true), 26],
     ['neighbours of IPv4', dumpRequest.neighbours(4, true), 30],
   ])('%s as the kernel took it', (name, request, type) => {
     expect(request.type).toBe(type)
@@ -294,7 +328,7 @@ describe('dumpRequest', () => {
 
   test('on a big-endian machine', () => {
     expect(hexOf(dumpRequest.links(false).payload)).toBe(`${'00'.repeat(16)}0008001d00000008`)
-    expect(hexOf(dumpRequest.routes(4, false).payload)).toBe('02000000fe00000100000000')
+    expect(hexOf(dumpRequest.routes(4, false).payload)).toBe('020000000000000100000000')
   })
 })
 
