@@ -1,7 +1,7 @@
 /**
  * The daemon on the bus: keeps a connection to ubusd, one object of ours on it, and subscriptions to others. A
- * connection that breaks is made anew, later each time; where there is no ubusd at all nobody is asked again until
- * `again`, so that a machine without OpenWrt is not woken for it.
+ * connection that breaks is made anew, and what ubusd refuses is asked for again, later each time; where there is no
+ * ubusd at all nobody is asked again until `again`, so that a machine without OpenWrt is not woken for it.
  */
 
 import { Backoff } from '../base/backoff.ts'
@@ -18,6 +18,7 @@ import type { Timed } from './timers.ts'
 import type { UbusAnswer } from './ubus-calls.ts'
 import { UbusCalls } from './ubus-calls.ts'
 import { UbusLink } from './ubus-link.ts'
+import { UbusRefusals } from './ubus-refusals.ts'
 
 export interface UbusObject {
   readonly name: string
@@ -66,8 +67,7 @@ export class UbusClient implements Timed {
   readonly #backoff = new Backoff(FIRST_RETRY, LAST_RETRY)
   /** Why there is no connection. */
   #trouble: string | undefined
-  /** What ubusd refuses us on this one. */
-  readonly #refusals = new Set<string>()
+  readonly #refusals: UbusRefusals
   #object: UbusObject | undefined
   #objectId: number | undefined
   #listenerId: number | undefined
@@ -77,20 +77,22 @@ export class UbusClient implements Timed {
 
   constructor(parts: UbusClientParts) {
     this.#parts = parts
+    const { platform, log, rearm } = parts
+    this.#refusals = new UbusRefusals({ now: () => platform.clock.now(), log, rearm })
   }
 
   get state(): UbusState {
-    const refusals = this.#refusals.size === 0 ? undefined : [...this.#refusals].join('; ')
-    return { connected: this.#isUp, trouble: this.#trouble ?? refusals }
+    return { connected: this.#isUp, trouble: this.#trouble ?? this.#refusals.trouble }
   }
 
   get wakeAt(): Instant | undefined {
-    return earliest([this.#backoff.wakeAt, this.#link?.wakeAt, this.#calls?.wakeAt])
+    return earliest([this.#backoff.wakeAt, this.#refusals.wakeAt, this.#link?.wakeAt, this.#calls?.wakeAt])
   }
 
   wake(now: Instant): void {
     this.#link?.wake(now)
     this.#calls?.wake(now)
+    this.#refusals.wake(now)
     if (this.#backoff.isDue(now)) this.#connect()
   }
 
@@ -104,7 +106,7 @@ export class UbusClient implements Timed {
 
   /** Somebody believes that there may be a bus now, or more rights on it. */
   again(): void {
-    if (this.#refusals.size > 0) this.#link?.fail('ubusd may let us do more now')
+    this.#refusals.again()
     if (this.#link === undefined && !this.#connecting) this.#connect()
   }
 
@@ -237,9 +239,11 @@ export class UbusClient implements Timed {
 
   #addObject(): void {
     const { name, signature } = this.#object as UbusObject
+    const what = `the object ${name}`
     this.#link?.request(UBUS.addObject, { path: name, signature }, ({ status, messages }) => {
-      if (status === UBUS_STATUS.ok) this.#objectId = messages[0]?.object
-      else this.#refused(`ubusd does not take the object ${name} (status ${status}): is there another, or no right to?`)
+      const refusal = `ubusd does not take ${what} (status ${status}): is there another, or no right to?`
+      if (this.#isRefused(status, what, refusal, () => this.#addObject())) return
+      this.#objectId = messages[0]?.object
     })
   }
 
@@ -253,11 +257,19 @@ export class UbusClient implements Timed {
       const object = messages[0]?.object
       if (status !== UBUS_STATUS.ok || object === undefined) return
       this.#listenerId = object
-      const data = { object: object | 0, pattern: OBJECT_ADDED }
-      this.#link?.request(UBUS.invoke, { object: EVENT_OBJECT, method: 'register', data }, ({ status: told }) => {
-        if (told !== UBUS_STATUS.ok) this.#refused(`ubusd does not tell us of ${OBJECT_ADDED} (status ${told})`)
-      })
+      this.#register(object)
       this.#subscribeAll()
+    })
+  }
+
+  #register(object: number): void {
+    const data = { object: object | 0, pattern: OBJECT_ADDED }
+    this.#link?.request(UBUS.invoke, { object: EVENT_OBJECT, method: 'register', data }, ({ status }) => {
+      const again = () => {
+        this.#register(object)
+        this.#subscribeAll() // what came meanwhile was told to nobody
+      }
+      this.#isRefused(status, OBJECT_ADDED, `ubusd does not tell us of ${OBJECT_ADDED} (status ${status})`, again)
     })
   }
 
@@ -271,10 +283,12 @@ export class UbusClient implements Timed {
   #subscribeTo(subscription: Subscription, target: number | undefined): void {
     const object = this.#listenerId
     if (target === undefined || object === undefined || subscription.target !== undefined) return
+    const { path, heard } = subscription
     subscription.target = target
     this.#link?.request(UBUS.subscribe, { object, target }, ({ status }) => {
-      if (status === UBUS_STATUS.ok) subscription.heard()
-      else this.#refused(`ubusd does not let us subscribe to ${subscription.path} (status ${status})`)
+      const refusal = `ubusd does not let us subscribe to ${path} (status ${status})`
+      if (!this.#isRefused(status, `news of ${path}`, refusal, () => this.#subscribeAll())) heard()
+      else if (subscription.target === target) subscription.target = undefined
     })
   }
 
@@ -285,7 +299,9 @@ export class UbusClient implements Timed {
     return new Promise(resolve =>
       link.request(UBUS.lookup, { path }, ({ status, messages }) => {
         // What a user may call nothing of is not shown to it, and no error either (ubusd_proto.c, ubusd_send_obj).
-        if (status === UBUS_STATUS.ok && messages.length === 0) this.#refused(`ubusd does not let us call ${path}`)
+        const isHidden = status === UBUS_STATUS.ok && messages.length === 0
+        if (isHidden) this.#refusals.refused(path, `ubusd does not let us call ${path}`, () => this.#subscribeAll())
+        else this.#refusals.granted(path)
         resolve(messages.find(message => message.path === path)?.object)
       }),
     )
@@ -329,10 +345,10 @@ export class UbusClient implements Timed {
     })
   }
 
-  /** Said once. */
-  #refused(trouble: string): void {
-    if (this.#refusals.has(trouble)) return
-    this.#refusals.add(trouble)
-    this.#parts.log('warning', 'ubus', trouble)
+  /** What has not been answered when the connection ends was not refused, and will be asked for on the next one. */
+  #isRefused(status: number, what: string, refusal: string, ask: () => void): boolean {
+    if (status === UBUS_STATUS.ok) this.#refusals.granted(what)
+    else if (status !== UBUS_STATUS.connectionFailed) this.#refusals.refused(what, refusal, ask)
+    return status !== UBUS_STATUS.ok
   }
 }

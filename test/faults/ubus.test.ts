@@ -292,7 +292,25 @@ describe.each(ENGINES)('on %s', engine => {
     expect(server.output).not.toContain('fault')
   })
 
-  test('without rights: what ubusd refuses is said once each; a reload tries again', async () => {
+  test('a name that another still has: said once, asked for again until it is free, then said again', async () => {
+    bus.publish('portico', () => 4)
+    const server = await start()
+    const asked = () => bus.received.filter(({ type, attributes }) => type === 6 && attributes.has(2)).length
+    await until('it asks again', async () => asked() > 2 || undefined)
+    expect(server.output.match(/ubusd does not take the object portico/g)).toHaveLength(1)
+    expect((await server.console('status')).stdout).toContain(
+      'connected: ubusd does not take the object portico (status 2)',
+    )
+    bus.withdraw('portico')
+    await published()
+    await server.process.waitFor('ubusd gives us the object portico now')
+    expect(await call('status')).toMatchObject({ ubus: { connected: true } })
+    expect((await server.console('status')).stdout).toMatch(/ubus: connected$/m)
+    expect(bus.connections).toBe(1)
+    expect(server.output.match(/ubusd does not take/g)).toHaveLength(1)
+  })
+
+  test('without rights: what ubusd refuses is said once each; rights that come later are used', async () => {
     bus.publish('network.interface', () => dump('wan0'))
     Object.assign(bus.rights, { publish: false, listen: false, access: false })
     const server = await start()
@@ -309,9 +327,10 @@ describe.each(ENGINES)('on %s', engine => {
       expect(server.output.split(each)).toHaveLength(2)
     }
     Object.assign(bus.rights, { publish: true, listen: true, access: true })
-    server.process.signal('SIGHUP')
     await published()
     await until('subscribed', async () => (bus.subscribers('network.interface') === 1 ? true : undefined))
+    await server.process.waitFor('ubusd gives us ubus.object.add now')
+    for (const each of said) expect(server.output.split(each)).toHaveLength(2)
     expect(await call('status')).toMatchObject({ ubus: { connected: true } })
   })
 
