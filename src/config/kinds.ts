@@ -3,6 +3,7 @@
  * in JSON schema and in words what is allowed. Reading makes a value of the right shape where it can and `undefined`
  * where it cannot; whether the value lies in range is the schema's business (`validate.generated.ts`).
  */
+import { directoryOf } from '../base/files.ts'
 import type { Ip, IpRange, Mac, Port, PortRange } from '../base/ip.ts'
 import { parseIpRange, parseIpv4, parseMac } from '../base/ip.ts'
 import type { Service } from '../core/mapping.ts'
@@ -153,14 +154,28 @@ export const text: Kind<string> = {
   print: value => value,
 }
 
-/** An absolute path, or `none`. */
+/**
+ * A file that is replaced (written beside and renamed), or `none`. So the daemon must be able to write to its folder,
+ * and in its jail gets all of it: no folder of the system or of many programs.
+ */
 export const path: Kind<string> = {
   name: 'path',
-  expected: 'none, or the whole path of a file such as /etc/portico/leases',
+  expected: 'none, or the whole path of a file in a folder of its own, such as /etc/portico/leases',
   schema: { type: 'string', pattern: '^(none|/[A-Za-z0-9_./+-]{1,200})$' },
-  read: value => value,
+  read: value => (value === 'none' || hasOwnFolder(value) ? value : undefined),
   print: value => value,
 }
+
+/** Each name is one: nothing leads upwards. */
+const PLAIN = /^(\/(?!\.{1,2}(\/|$))[A-Za-z0-9_.+-]+)+$/
+/** The root and what stands in it, /etc, /root and /tmp among them; and the like of /var/run and /tmp/lib. */
+const SHARED = /^\/[^/]*$|^\/(tmp|var)\/(cache|etc|lib|lock|log|run|spool|state)$/
+/** With all that they hold. /etc/init.d, /etc/rc.d and the like are meant by `.d`. */
+const SYSTEM =
+  /^\/(bin|boot|dev|lib|lib32|lib64|overlay|proc|rom|sbin|sys|usr)\/|^\/etc\/([^/]+\.d|apk|capabilities|config|crontabs|dropbear|opkg|ssl|uci-defaults)(\/|$)/
+
+const hasOwnFolder = (file: string): boolean =>
+  PLAIN.test(file) && !SHARED.test(directoryOf(file)) && !SYSTEM.test(file.replace(/[^/]*$/, ''))
 
 const BITS = Array.from({ length: 32 }, (_, bit) => 2 ** bit)
 

@@ -164,7 +164,7 @@ export const system = {
     },
   ),
   lease_file: optional(path, {
-    help: 'Where leases are kept over a reboot. Unset: in RAM, beside the control socket, so over a restart only. On flash: /etc/portico/leases, for instance. none: nowhere.',
+    help: 'Where leases are kept over a reboot. Unset: in RAM, beside the control socket, so over a restart only. On flash: /etc/portico/leases, which sysupgrade keeps. In a folder of its own, since the file is replaced and the daemon may write to all of the folder, and to little else in its jail. none: nowhere.',
     since: WITH_UPNP,
     routeros: 'lease-file',
     extension: true,

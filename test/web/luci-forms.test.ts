@@ -494,6 +494,8 @@ config mapping
       ['services', '_upnp_http_port', '0'],
       ['advanced', '_system_mark', '3'],
       ['advanced', '_system_lease_file', 'leases'],
+      ['advanced', '_system_lease_file', '/etc/leases'],
+      ['advanced', '_system_lease_file', '/etc/config/leases'],
     ])('%s: %s %s is not taken', async (tab, name, value) => {
       const luci = await openLuci(browser, '/view/portico/settings')
       await luci.page.click(`.cbi-tabmenu [data-tab="${tab}"]`)

@@ -43,9 +43,60 @@ const WRONG: Record<KindName, readonly string[]> = {
   mac: ['00:11:22:aa:bb', '00:11:22:aa:bb:cc:dd', '001122aabbcc', '0:1:2:3:4:5', '00:11:22:aa:bb:gg'],
   name: ['br lan', 'eth0;reboot', 'a/b', 'eth0:1', '$(x)', 'x'.repeat(65), 'küche'],
   text: [],
-  path: ['leases', 'etc/leases', '/etc/a b', '/etc/$(x)', '/', 'None'],
+  path: [
+    ...['leases', 'etc/portico/leases', '/etc/portico/a b', '/etc/portico/$(x)', '/', 'None'],
+    ...[
+      '/etc/portico/',
+      '/etc//leases',
+      '/etc/portico/../leases',
+      '/etc/./leases',
+      '/etc/portico/..',
+      `/a/${'x'.repeat(200)}`,
+    ],
+    // Folders of the system and of many programs.
+    ...[
+      '/leases',
+      '/etc/leases',
+      '/etc/portico.leases',
+      '/tmp/leases',
+      '/var/leases',
+      '/var/run/miniupnpd.leases',
+      '/root/x',
+    ],
+    ...['/etc/config/leases', '/etc/init.d/leases', '/etc/hotplug.d/iface/x', '/dev/shm/x', '/proc/sys/x', '/sys/a/x'],
+    ...[
+      '/usr/bin/x',
+      '/usr/lib/a/x',
+      '/bin/x',
+      '/sbin/x',
+      '/lib/a/x',
+      '/overlay/upper/etc/portico/leases',
+      '/rom/etc/a/x',
+    ],
+  ],
   mark: ['0', '3', '0x3', '0x100000000', '-1', '0x', '1.5', '0b1'],
 }
+
+describe('a file that is replaced', () => {
+  test.each([
+    'none',
+    '/etc/portico/leases',
+    '/etc/portico/a/b',
+    '/mnt/usb/leases',
+    '/var/run/portico/x',
+    '/tmp/a/x',
+    '/srv/a..b/x',
+  ])('may be %s', place => {
+    const { config, problems } = loaded(file('system', 'lease_file', place))
+    expect(problems).toEqual([])
+    expect(config?.system.lease_file).toBe(place)
+  })
+  test('is told its place', () => {
+    expect(loaded(file('system', 'lease_file', '/etc/leases')).problems.map(inWords)).toEqual([
+      "/etc/config/portico:2: option lease_file '/etc/leases': expected none, or the whole path of a file in a folder of its own, such as /etc/portico/leases",
+    ])
+  })
+})
 
 describe('the option table', () => {
   test.each(all)('%s: its example is accepted', (_title, id, name, option) => {

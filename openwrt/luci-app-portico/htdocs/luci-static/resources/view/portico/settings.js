@@ -15,8 +15,21 @@ const callInterfaces = rpc.declare({
 const PORT = 'and(port,min(1))';
 const WHOLE = 'and(uinteger,range(%d,%d))';
 const NETWORK = /^[A-Za-z0-9_.@-]+$/;
-const PLACE = /^(none|\/[A-Za-z0-9_.\/+-]{1,200})$/;
+const PLACE = /^(\/(?!\.{1,2}(\/|$))[A-Za-z0-9_.+-]+)+$/;
 const ADDRESS = /^https?:\/\/[^\s\/]/;
+
+/*
+ * As src/config/kinds.ts of the daemon reads it: the service gets all of the folder to write to, so it must be none of
+ * the system or of other programs.
+ */
+const SHARED = /^\/[^\/]*$|^\/(tmp|var)\/(cache|etc|lib|lock|log|run|spool|state)$/;
+const SYSTEM = /^\/(bin|boot|dev|lib|lib32|lib64|overlay|proc|rom|sbin|sys|usr)\/|^\/etc\/([^\/]+\.d|apk|capabilities|config|crontabs|dropbear|opkg|ssl|uci-defaults)(\/|$)/;
+
+function hasOwnFolder(file) {
+	const folder = file.replace(/\/[^\/]*$/, '');
+
+	return file.length <= 201 && PLACE.test(file) && !SHARED.test(folder || '/') && !SYSTEM.test(folder + '/');
+}
 
 function isBit(text) {
 	const value = /^(0x[0-9a-f]{1,8}|[0-9]{1,10})$/i.test(text) ? Number(text) : 0;
@@ -166,7 +179,8 @@ return view.extend({
 		o.value('/etc/portico/leases', _('on flash: /etc/portico/leases'));
 		o.value('none', _('not kept at all'));
 		o.placeholder = _('in memory');
-		o.validate = (section_id, value) => value === '' || PLACE.test(value) || _('The whole path of a file, or none.');
+		o.validate = (section_id, value) => value === '' || value === 'none' || hasOwnFolder(value) ||
+			_('The whole path of a file in a folder of its own, such as /etc/portico/leases, or none.');
 
 		o = put(form.Value, 'system', 'lease_file_interval', _('Written every'),
 			_('Minutes between two writings of that file, when something has changed. 0: only when the service stops.'));
