@@ -7,8 +7,14 @@ import type { UciFile, UciSection } from '../wire/uci.ts'
 import { flag } from './kinds.ts'
 import { single, words } from './network-file.ts'
 
+export type Family = 'ipv4' | 'ipv6'
+export const FAMILIES: readonly Family[] = ['ipv4', 'ipv6']
+
 export interface Zone {
   readonly name: string
+  /** What it is about; packets of the other family are in no zone. One at least. */
+  readonly families: readonly Family[]
+  /** Whether it translates IPv4. */
   readonly masq: boolean
   readonly networks: readonly string[]
   readonly devices: readonly string[]
@@ -48,11 +54,21 @@ export interface FirewallFile {
 
 export function firewallFile(file: UciFile): FirewallFile {
   const enabled = file.sections.filter(section => isTrue(section, 'enabled', '1'))
+  const zones = enabled.filter(({ type }) => type === 'zone').flatMap(section => zone(section) ?? [])
+  // fw4.uc infer_family: whatever names a zone is about no more than the zone.
+  const isAbout = (family: Family, name: string): boolean =>
+    zones.find(each => each.name === name)?.families.includes(family) ?? true
   return {
     forward: policy(file.sections.find(({ type }) => type === 'defaults')),
-    forwardings: enabled.filter(({ type }) => type === 'forwarding').flatMap(section => forwarding(section) ?? []),
-    zones: enabled.filter(({ type }) => type === 'zone').flatMap(section => zone(section) ?? []),
-    redirects: enabled.filter(({ type }) => type === 'redirect').flatMap(section => redirect(section) ?? []),
+    forwardings: enabled
+      .filter(({ type }) => type === 'forwarding')
+      .flatMap(section => forwarding(section) ?? [])
+      .filter(({ from, to }) => isAbout('ipv6', from) && isAbout('ipv6', to)),
+    zones,
+    redirects: enabled
+      .filter(({ type }) => type === 'redirect')
+      .flatMap(section => redirect(section) ?? [])
+      .filter(({ from }) => isAbout('ipv4', from)),
   }
 }
 
@@ -61,14 +77,36 @@ const isTrue = (section: UciSection, name: string, otherwise: string): boolean =
 
 function zone(section: UciSection): Zone | undefined {
   const name = single(section, 'name')
-  if (name === undefined) return undefined
+  const families = zoneFamilies(section)
+  if (name === undefined || families === undefined) return undefined
   return {
     name,
-    masq: isTrue(section, 'masq', '0'),
+    families,
+    masq: isTrue(section, 'masq', '0') && families.includes('ipv4'),
     networks: words(section, 'network'),
     devices: words(section, 'device'),
   }
 }
+
+/** fw4.uc parse_family; `undefined` for a word that it does not know: it leaves the whole section out. */
+function familiesOf(section: UciSection): readonly Family[] | undefined {
+  const word = single(section, 'family') ?? 'any'
+  if (['any', 'all', '*'].includes(word)) return FAMILIES
+  if (word === 'inet' || word.includes('4')) return ['ipv4']
+  return word.includes('6') ? ['ipv6'] : undefined
+}
+
+/** fw4.uc parse_zone: subnets of one family alone make it the zone's; a family that contradicts them leaves no zone. */
+function zoneFamilies(section: UciSection): readonly Family[] | undefined {
+  const subnets = words(section, 'subnet').map(text => text.replace(/^!/, ''))
+  const named = FAMILIES.filter(family => subnets.length === 0 || subnets.some(text => mayBe(family, text)))
+  const families = familiesOf(section)?.filter(family => named.includes(family))
+  return families?.length === 0 ? undefined : families
+}
+
+/** An address, a prefix or a range; or the name of a network, which may have addresses of both. */
+const mayBe = (family: Family, subnet: string): boolean =>
+  subnet.includes(':') ? family === 'ipv6' : !/^[0-9./-]+$/.test(subnet) || family === 'ipv4'
 
 /** fw4.uc parse_policy: any beginning of the word, in either case; `drop` where there is none. */
 function policy(defaults: UciSection | undefined): FirewallFile['forward'] {
@@ -82,7 +120,8 @@ const POLICIES = ['accept', 'reject', 'drop'] as const
 function forwarding(section: UciSection): Forwarding | undefined {
   const from = single(section, 'src')
   const to = single(section, 'dest')
-  return from === undefined || to === undefined || isIpv4Only(section) ? undefined : { from, to }
+  const isIpv6 = familiesOf(section)?.includes('ipv6') ?? false
+  return from === undefined || to === undefined || !isIpv6 ? undefined : { from, to }
 }
 
 /** fw4.uc parse_redirect; what it skips with a warning is skipped here too. */
@@ -90,7 +129,7 @@ function redirect(section: UciSection): Redirect | undefined {
   const from = single(section, 'src')
   // fw4.uc parse_enum: any beginning of the word, in either case.
   const target = (single(section, 'target') ?? 'dnat').toLowerCase()
-  if (from === undefined || 'snat'.startsWith(target) || isIpv6Only(section)) return undefined
+  if (from === undefined || 'snat'.startsWith(target) || !familiesOf(section)?.includes('ipv4')) return undefined
   const protocol = transports(words(section, 'proto'))
   const external = externalPorts(single(section, 'src_dport'), protocol.any)
   const internalPorts = ports(single(section, 'dest_port'))
@@ -124,10 +163,6 @@ const RESTRICTIONS = [
   'weekdays',
   'monthdays',
 ]
-
-const isIpv4Only = (section: UciSection): boolean => ['4', 'ipv4', 'inet'].includes(single(section, 'family') ?? '')
-
-const isIpv6Only = (section: UciSection): boolean => ['6', 'ipv6', 'inet6'].includes(single(section, 'family') ?? '')
 
 /** fw4.uc parse_protocol; the default of a redirect is both. `any` has no ports: such a redirect takes all of them. */
 function transports(names: readonly string[]): { readonly transports: readonly Transport[]; readonly any: boolean } {

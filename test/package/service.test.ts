@@ -114,6 +114,26 @@ describe('what the firewall is told', () => {
     expect(output).toMatch(/Handle flows"\n\s*iifname "guest0" [^\n]*5351[^\n]*accept[^\n]*\n\s*iifname "lan0" jump/)
   })
 
+  test('a zone of IPv6: firewall4 takes IPv4 for that of no zone, so it comes in by the device', async () => {
+    router.write('etc/config/portico', `${ON}config portico 'upnp'\n\toption enabled '1'\n`)
+    const lan = "\toption name 'lan'\n"
+    const firewall = router.read('etc/config/firewall')
+    router.write('etc/config/firewall', firewall.replace(lan, `${lan}\toption family 'ipv6'\n`))
+    const output = await router.run(`
+      mkdir -p /usr/sbin; ln -s /bin/nft /usr/sbin/nft; ${START}; ${DATA}
+      /etc/init.d/firewall start; nft list chain inet fw4 input`)
+    expect(output).toContain(
+      'firewall.3.name\tPortico: requests from lan0\nfirewall.3.src\t*\nfirewall.3.device\tlan0\nfirewall.3.family\tipv4\nfirewall.3.proto\tudp\nfirewall.3.dest_port\t5351\n',
+    )
+    const [before = '', after = ''] = output
+      .slice(output.indexOf('Handle flows'))
+      .split('meta nfproto ipv6 iifname "lan0" jump')
+    for (const port of ['1900', '5000', '5351']) {
+      expect(before).toMatch(new RegExp(`meta nfproto ipv4 iifname "lan0" [^\\n]*${port}[^\\n]*accept`))
+    }
+    expect(after).not.toContain('lan0')
+  })
+
   test('firewall4 accepts the mark before any zone decides, and the requests within their zone', async () => {
     const roles = ['lan', 'guest'].map(
       name => `config interface\n\toption interface '${name}'\n\toption type 'internal'\n`,

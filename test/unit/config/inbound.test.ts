@@ -32,6 +32,15 @@ describe('stopsInbound()', () => {
     ],
     ['lan to wan is forwarded', forwarding("src 'lan'", "dest 'wan'")],
     ['only IPv4 is forwarded', forwarding("src 'wan'", "dest 'lan'", "family 'ipv4'")],
+    [
+      'the forwarding is of a zone of IPv4',
+      `config zone\n\toption name 'wan'\n\toption family 'inet'\n${forwarding("src 'wan'", "dest 'lan'")}`,
+    ],
+    [
+      'the forwarding leads to a zone of IPv4',
+      `config zone\n\toption name 'lan'\n\tlist subnet '192.168.1.0/24'\n${forwarding("src 'wan'", "dest 'lan'")}`,
+    ],
+    ['the forwarding has a family that firewall4 does not know', forwarding("src 'wan'", "dest 'lan'", "family 'x'")],
     ['the forwarding is off', forwarding("src 'wan'", "dest 'lan'", "enabled '0'")],
     ['the forwarding leads elsewhere', forwarding("src 'wan'", "dest 'dmz'")],
   ])('yes, where %s', (_what, text) => expect(stops(text)).toBe(true))
@@ -40,6 +49,10 @@ describe('stopsInbound()', () => {
     ['the policy accepts', defaults('ACCEPT')],
     ['the policy accepts, in short', defaults('a')],
     ['wan to lan is forwarded', forwarding("src 'wan'", "dest 'lan'")],
+    [
+      'wan to lan is forwarded, zones of IPv6',
+      `config zone\n\toption name 'wan'\n\toption family 'ipv6'\n${forwarding("src 'wan'", "dest 'lan'")}`,
+    ],
     ['all is forwarded to lan', forwarding("src '*'", "dest 'lan'")],
     ['wan is forwarded everywhere', forwarding("src 'wan'", "dest '*'", "family 'ipv6'")],
   ])('no, where %s', (_what, text) => expect(stops(text)).toBe(false))

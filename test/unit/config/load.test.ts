@@ -7,6 +7,7 @@ import firewallText from '../../vectors/uci/firewall.txt?raw'
 import networkText from '../../vectors/uci/network.txt?raw'
 import porticoText from '../../vectors/uci/portico.txt?raw'
 
+const BOTH = ['ipv4', 'ipv6']
 const NAMES = fileNames('/etc/config')
 const loaded = (text: string) => load({ portico: utf8Encode(text) }, NAMES)
 const told = (text: string) => loaded(text).problems.map(inWords)
@@ -270,9 +271,9 @@ describe("load() of the router's own files", () => {
   })
   test('finds the zones that are enabled', () => {
     expect(good?.firewall?.zones).toEqual([
-      { name: 'lan', masq: false, networks: ['lan'], devices: [] },
-      { name: 'wan', masq: true, networks: ['wan', 'wan6'], devices: [] },
-      { name: 'vpn', masq: true, networks: ['wg0', 'other'], devices: ['tun0'] },
+      { name: 'lan', families: BOTH, masq: false, networks: ['lan'], devices: [] },
+      { name: 'wan', families: BOTH, masq: true, networks: ['wan', 'wan6'], devices: [] },
+      { name: 'vpn', families: BOTH, masq: true, networks: ['wg0', 'other'], devices: ['tun0'] },
     ])
   })
   test('keeps the last good one of a file that does not parse', () => {

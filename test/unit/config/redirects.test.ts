@@ -40,6 +40,16 @@ describe('staticRedirects() takes', () => {
   test('one for another address while our own is not known', () => {
     expect(staticRedirects(file, WAN, undefined).taken('tcp', port(9005))).toBe('another address')
   })
+  test.each([
+    ['all families', '', 'host'],
+    ['IPv4', "\toption family 'ipv4'\n", 'host'],
+    ['IPv6, of which firewall4 makes nothing', "\toption family 'ipv6'\n", undefined],
+  ])('one from a zone of %s', (_what, family, name) => {
+    const zone = `config zone\n\toption name 'wan'\n${family}`
+    const redirect =
+      "config redirect\n\toption src 'wan'\n\toption name 'host'\n\toption src_dport '80'\n\toption dest_ip '192.168.1.9'\n"
+    expect(staticRedirects(firewall(zone + redirect), WAN, OURS).taken('tcp', port(80))).toBe(name)
+  })
   test('every port, by a redirect without ports', () => {
     const all = staticRedirects(
       firewall(

@@ -20,6 +20,7 @@ function plan(portico: string, firewall: string): string {
   return planText(servicePlan(config ?? defaultConfig(), parseUci(bytes.firewall, 'firewall'), undefined))
 }
 
+const IPV6 = "\toption family 'ipv6'\n"
 const MARK = 'mark 0x40000000\n'
 
 describe('servicePlan()', () => {
@@ -82,6 +83,42 @@ describe('servicePlan()', () => {
       `${zone('lan', 'lan', 'REJECT')}\toption enabled '0'\n`,
       'input * udp 5351 br-lan\n',
     ],
+    [
+      'a zone of IPv6 has no IPv4, whatever its policy: NAT-PMP comes in by the device',
+      NAT_PMP,
+      zone('lan', 'lan', 'ACCEPT') + IPV6,
+      'input * udp 5351 br-lan ipv4\n',
+    ],
+    [
+      'UPnP speaks both: by the zone for its family, by the device for the other one',
+      UPNP,
+      zone('lan', 'lan', 'REJECT') + IPV6,
+      'input lan udp 1900\ninput * udp 1900 br-lan ipv4\ninput lan tcp 5555\ninput * tcp 5555 br-lan ipv4\n',
+    ],
+    [
+      'a zone of IPv4 that lets all in: only what UPnP hears by IPv6',
+      NAT_PMP + UPNP,
+      `${zone('lan', 'lan', 'ACCEPT')}\toption family 'ipv4'\n`,
+      'input * udp 1900 br-lan ipv6\ninput * tcp 5555 br-lan ipv6\n',
+    ],
+    [
+      'a zone for each family of one device: nothing by the device',
+      NAT_PMP + UPNP,
+      `${zone('lan4', 'lan', 'ACCEPT')}\toption family 'ipv4'\n${zone('lan6', 'lan', 'REJECT')}${IPV6}`,
+      'input lan6 udp 1900\ninput lan6 tcp 5555\n',
+    ],
+    [
+      'subnets of one family are the family of the zone',
+      NAT_PMP + UPNP,
+      `${zone('lan', 'lan', 'ACCEPT')}\tlist subnet 'fd00::/8'\n`,
+      'input * udp 1900 br-lan ipv4\ninput * tcp 5555 br-lan ipv4\ninput * udp 5351 br-lan ipv4\n',
+    ],
+    [
+      'subnets of the other family: fw4 leaves the zone out',
+      NAT_PMP,
+      `${zone('lan', 'lan', 'ACCEPT')}${IPV6}\tlist subnet '192.168.1.0/24'\n`,
+      'input * udp 5351 br-lan\n',
+    ],
     ['a name that is no word is not handed to a shell', NAT_PMP, zone('a b', 'lan', 'REJECT'), ''],
     ['without a firewall', NAT_PMP, '', ''],
   ])('%s', (_, portico, firewall, expected) => {
@@ -91,8 +128,7 @@ describe('servicePlan()', () => {
   test.each([
     ['/etc/portico/leases', 'writes /etc/portico\n'],
     ['/mnt/usb-1/a.b/leases', 'writes /mnt/usb-1/a.b\n'],
-    ['/leases', ''],
-    ['/etc/../leases', ''],
+    ['none', ''],
   ])('a lease file %s', (path, expected) => {
     expect(plan(`${NAT_PMP}config portico 'system'\n\toption lease_file '${path}'\n`, '')).toBe(expected + MARK)
   })

@@ -56,6 +56,17 @@ function collect(   i, s, n, w, j, name) {
   }
 }
 
+# A zone may be about one family only; a rule of the zone is about no more, and packets of the other family are in none.
+function family(word) {
+  if (word == "inet" || word ~ /4/) return "meta nfproto ipv4 "
+  return word ~ /6/ ? "meta nfproto ipv6 " : ""
+}
+
+function familyOf(name,   i) {
+  for (i = 1; i <= zones; i++) if (option[zone[i], "name"] == name) return family(option[zone[i], "family"])
+  return ""
+}
+
 # Those from a zone are in the chain of the zone, those from everywhere (`*`) in the base chain, before any zone.
 function rules(name, chain,   i, id, forward, text) {
   for (i = 1; i <= publishedCount; i++) {
@@ -64,8 +75,12 @@ function rules(name, chain,   i, id, forward, text) {
     if (pub[id, "src"] != name) continue
     forward = (id SUBSEP "dest") in pub
     if (forward != (chain == "forward")) continue
-    text = ""
-    if (pub[id, "family"] == "ipv4") text = "meta nfproto ipv4 "
+    # A rule for the one family in a zone of the other one is left out.
+    text = familyOf(name)
+    if (family(pub[id, "family"]) != "") {
+      if (text != "" && text != family(pub[id, "family"])) continue
+      text = family(pub[id, "family"])
+    }
     if (pub[id, "device"] != "") text = text "iifname " set(pub[id, "device"]) " "
     if (pub[id, "dest_port"] != "") text = text protocols(pub[id, "proto"]) " th dport { " pub[id, "dest_port"] " } "
     if (pub[id, "mark"] != "") text = text marked(pub[id, "mark"]) " "
@@ -129,7 +144,7 @@ function base(chain, policy,   i, name) {
   rules("*", chain)
   for (i = 1; i <= zones; i++) {
     name = option[zone[i], "name"]
-    line("iifname " set(devices[name]) " jump " chain "_" name)
+    line(family(option[zone[i], "family"]) "iifname " set(devices[name]) " jump " chain "_" name)
   }
   if (low(option[defaults, chain]) != "accept") line("jump handle_reject")
   else line("accept")
