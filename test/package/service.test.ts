@@ -153,38 +153,57 @@ describe('what the firewall is told', () => {
     expect(output.match(/rule 0/g)).toHaveLength(1)
   })
 
-  test('up to 23.05 it has to be told, and is told only when the rules are others', async () => {
+  /** firewall4's init script, which writes down what it is told, and what the rules are then. */
+  const hears = () => {
     router.write('etc/procd-tells-nobody', '')
-    const remark = `printf "config portico 'system'\\n\\toption mark '0x20000000'\\n" >>/etc/config/portico`
-    const told = 'grep -c firewall /tmp/changed'
-    const output = await router.run(
-      `: >/tmp/changed; ${START}; ${told}; ${INIT} reload; ${told}; ${remark}; ${INIT} reload; ${told}; ${INIT} stop; ${told}`,
+    router.write(
+      'etc/init.d/firewall',
+      '#!/bin/sh\nubus call service get_data >/tmp/seen; echo "$1" >>/tmp/told\n',
+      0o755,
     )
-    expect(output).toBe('1\n1\n2\n3\n')
+  }
+  const told = (times: number) => `soon sh -c '[ "$(grep -c reload /tmp/told)" = ${times} ]'`
+
+  test('up to 23.05 it has to be told, and is told only when the rules are others', async () => {
+    hears()
+    const remark = `printf "config portico 'system'\\n\\toption mark '0x20000000'\\n" >>/etc/config/portico`
+    const output = await router.run(`
+      ${START}; ${INIT} reload; ${told(1)} && echo start; ${remark}; ${INIT} reload; ${told(2)} && echo reload
+      ${INIT} stop; ${told(3)} && echo stop; usleep 500000; cat /tmp/told`)
+    expect(output).toBe('start\nreload\nstop\nreload\nreload\nreload\n')
   })
 
   test('told of a stop, it finds the rules gone: procd shows them until the program has ended', async () => {
-    router.write('etc/procd-tells-nobody', '')
-    const seen = 'procd_set_config_changed() { ubus call service get_data >/tmp/seen; }'
-    router.write('lib/functions/procd.sh', `${router.read('lib/functions/procd.sh')}\n${seen}\n`)
-    const output = await router.run(`${START}; grep -c mark /tmp/seen; ${INIT} stop; grep -c mark /tmp/seen`)
+    hears()
+    const output = await router.run(`
+      ${START}; ${told(1)}; grep -c mark /tmp/seen; ${INIT} stop; ${told(2)}; grep -c mark /tmp/seen`)
     expect(output).toBe('1\n0\n')
   })
 
-  test('told while procd still runs the reload of before, which drops that, it is told once more', async () => {
+  test('it is told by its own script: procd may drop what it hears of a script that it is running', async () => {
     router.write('etc/procd-tells-nobody', '')
-    const drops =
-      'procd_set_config_changed() { [ ! -e /tmp/dropped ] && : >/tmp/dropped || /etc/init.d/firewall reload; }'
-    router.write('lib/functions/procd.sh', `${router.read('lib/functions/procd.sh')}\n${drops}\n`)
+    router.write(
+      'lib/functions/procd.sh',
+      `${router.read('lib/functions/procd.sh')}\nprocd_set_config_changed() { :; }\n`,
+    )
     const accepts = "nft list table inet fw4 | grep 'mark.*accept'"
     const output = await router.run(`mkdir -p /usr/sbin; ln -s /bin/nft /usr/sbin/nft; /etc/init.d/firewall start
-      ${START}; ${accepts}; soon sh -c "${accepts}" && echo accepts; pidof portico | wc -w`)
+      ${START}; soon sh -c "${accepts}" && echo accepts; pidof portico | wc -w`)
     expect(output).toBe('accepts\n1\n')
   })
 
+  test('its rules are no change of configuration: it is not reloaded for them itself', async () => {
+    hears()
+    const output = await router.run(`
+      : >/tmp/changed; ${START}; ${told(1)} && echo told; cat /tmp/changed
+      usleep 2000000; told | grep -c 'reading the configuration again'`)
+    expect(output).toBe('told\n0\n')
+  })
+
   test('as shipped it is told nothing, not even at every boot', async () => {
+    hears()
     router.write('etc/config/portico', router.read('etc/config/portico').replace("'1'", "'0'"))
-    expect(await router.run(`: >/tmp/changed; ${INIT} boot; cat /tmp/changed`)).toBe('')
+    expect(await router.run(`${INIT} boot; usleep 500000; ls /tmp/told 2>/dev/null`)).toBe('')
   })
 
   test('nothing once the service has stopped', async () => {

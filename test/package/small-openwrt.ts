@@ -128,7 +128,7 @@ export class SmallOpenWrt {
       mkdirSync(join(this.directory, folder), { recursive: true })
     }
     symlinkSync('tmp', join(this.directory, 'var'))
-    for (const program of ['busybox', 'nft', 'ip', 'setpriv', 'conntrack', 'unshare']) this.#program(program)
+    for (const program of ['busybox', 'nft', 'ip', 'setpriv', 'conntrack', 'unshare', 'flock']) this.#program(program)
     for (const applet of execFileSync('busybox', ['--list'], { encoding: 'utf8' }).split('\n')) {
       const link = join(this.directory, 'bin', applet)
       if (applet !== '' && !existsSync(link)) symlinkSync('/bin/busybox', link)

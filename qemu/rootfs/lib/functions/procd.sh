@@ -3,7 +3,7 @@
 # (/usr/libexec/supervise) runs each. A start that changes nothing restarts nothing. To stop is to ask: until the program
 # has ended, or was killed after five seconds, its instance is there, runs, and shows its data, as in procd; a start in
 # that time runs it again afterwards. A change of data reloads the firewall, as since OpenWrt 24.10, unless there is a
-# file /etc/procd-tells-nobody.
+# file /etc/procd-tells-nobody. Of its triggers it has those for a changed configuration.
 . /lib/functions/json.sh
 
 PROCD=/tmp/procd
@@ -50,7 +50,7 @@ procd_close_data() { json_lines >>"$_instance/data"; }
 procd_close_instance() { :; }
 procd_open_trigger() { :; }
 procd_close_trigger() { :; }
-procd_add_reload_trigger() { printf '%s\n' "$@" >>"$_service.new/triggers"; }
+procd_add_reload_trigger() { local each; for each in "$@"; do mkdir -p "$_service.new/triggers/$each"; done; }
 procd_add_reload_interface_trigger() { :; }
 procd_add_interface_trigger() { :; }
 procd_add_raw_trigger() { :; }
@@ -77,11 +77,42 @@ procd_add_jail() {
 procd_add_jail_mount() { local each; for each in "$@"; do printf -- '-r %s ' "$each" >>"$_instance/jail-mount"; done; }
 procd_add_jail_mount_rw() { local each; for each in "$@"; do printf -- '-w %s ' "$each" >>"$_instance/jail-mount"; done; }
 
-# What reload_config and LuCI say: the firewall's init script is the only one with a trigger here.
+# What reload_config and LuCI say. The firewall's init script, which is no service here, hears it at once.
 procd_set_config_changed() {
   [ ! -e /tmp/changed ] || echo "$1" >>/tmp/changed
-  [ "$1" = firewall ] && ( /etc/init.d/firewall reload </dev/null >/dev/null 2>&1 & )
-  return 0
+  [ "$1" != firewall ] || procd_reload_firewall
+  procd_event "$1"
+}
+
+procd_reload_firewall() { ( /etc/init.d/firewall reload </dev/null >/dev/null 2>&1 1000>&- & ); }
+
+# As service/trigger.c: the script is run a second after the last event. While it runs, further events for the trigger
+# are dropped. A `set` makes the triggers anew: what waits is forgotten, and the next event is heard, run or not.
+procd_event() {
+  local trigger
+  for trigger in "$PROCD"/*/triggers/"$1"; do
+    [ -d "$trigger" ] || continue
+    ls "$trigger" | grep -q pending || ( procd_delay "$trigger" </dev/null >/dev/null 2>&1 1000>&- & )
+  done
+}
+
+procd_delay() {
+  local waiting pending service=${1%/triggers/*}
+  rm -f "$1"/waiting-*
+  waiting=$(mktemp "$1/waiting-XXXXXX") || return
+  pending=$1/pending-${waiting##*-}
+  sleep 1
+  mv "$waiting" "$pending" 2>/dev/null || return
+  ( exec <&- >&- 2>&-; exec "/etc/init.d/${service##*/}" reload )
+  rm -f "$pending"
+}
+
+# One call of an init script at a time, whatever it calls, until all that has its descriptor has ended.
+procd_lock() {
+  command -v flock >/dev/null || return 0
+  mkdir -p /var/lock
+  exec 1000>"/var/lock/procd_$service_name.lock"
+  flock 1000
 }
 
 # procd does one thing after the other. Who dies with the lock is waited for two seconds.
@@ -97,14 +128,15 @@ procd_locked() {
   return $waited
 }
 
-procd_data_changed() { [ -e /etc/procd-tells-nobody ] || procd_set_config_changed firewall; }
+procd_data_changed() { [ -e /etc/procd-tells-nobody ] || procd_reload_firewall; }
 
 procd_close_service() {
   local old=$_service new=$_service.new instance name
   type service_triggers >/dev/null 2>&1 && service_triggers
   mkdir -p "$old"
   rm -f "$old/deleted"
-  cp "$new/triggers" "$old/triggers" 2>/dev/null
+  rm -rf "$old/triggers"
+  mv "$new/triggers" "$old/triggers" 2>/dev/null
   for instance in "$new"/instance-*; do
     [ -d "$instance" ] || continue
     name=${instance##*/}
@@ -152,7 +184,7 @@ procd_replace() {
   cp "$1"/* "$2"/
 }
 
-procd_run() { ( setsid /usr/libexec/supervise "$1" </dev/null >/dev/null 2>&1 3>&- & ); }
+procd_run() { ( setsid /usr/libexec/supervise "$1" </dev/null >/dev/null 2>&1 3>&- 1000>&- & ); }
 
 procd_alive() { [ -s "$1/supervisor" ] && kill -0 "$(cat "$1/supervisor" 2>/dev/null)" 2>/dev/null; }
 
@@ -168,7 +200,7 @@ procd_end() {
   [ -z "$2" ] || : >"$1/again"
   pid=$(cat "$1/pid" 2>/dev/null)
   [ -z "$pid" ] || kill "$pid" 2>/dev/null
-  ( procd_watch "$1" "$pid" </dev/null >/dev/null 2>&1 3>&- & )
+  ( procd_watch "$1" "$pid" </dev/null >/dev/null 2>&1 3>&- 1000>&- & )
 }
 
 # What becomes of the instance then is the supervisor's to see to.
