@@ -275,6 +275,58 @@ describe('reload', () => {
     )
   })
 
+  /** procd is told, as by reload_config. */
+  const CHANGED = `ubus call service event '{"type":"config.change","data":{"package":"portico"}}'`
+
+  test('procd reloads it when it hears that its file has changed', async () => {
+    const output = await router.run(`
+      ${START}; ${REMARK}; ${CHANGED}; soon sh -c 'nft list table inet portico | grep -q 0x20000000' && echo reloaded`)
+    expect(output).toBe('reloaded\n')
+  })
+
+  describe('a change while the script has read the file and procd has not been given the service yet', () => {
+    /** The program's answer to the script is held back while there is a file /tmp/hold. */
+    const HELD = `mv /usr/bin/portico /usr/bin/real; cat >/usr/bin/portico <<'END'
+#!/bin/sh
+[ "$1" = service ] || exec /usr/bin/real "$@"
+/usr/bin/real "$@"; status=$?
+while [ -e /tmp/hold ]; do : >/tmp/asked; usleep 20000; done
+exit $status
+END
+      chmod 755 /usr/bin/portico`
+    const ASKED = 'soon ls /tmp/asked'
+    const data = (mark: string) => `soon grep -q ${mark} /tmp/procd/portico/instance-instance1/data && echo ${mark}`
+
+    test('by an event that procd drops: it is read all the same', async () => {
+      const output = await router.run(`
+        ${HELD}; ${START}; : >/tmp/hold; ${REMARK}; ${CHANGED}; ${ASKED}
+        sed -i s/0x20000000/0x10000000/ /etc/config/portico; ${CHANGED}; ls /tmp/procd/portico/triggers/portico | cut -d- -f1
+        rm /tmp/hold; ${data('0x10000000')}; soon sh -c 'nft list table inet portico | grep -q 0x10000000' && echo kernel`)
+      expect(output).toBe('pending\n0x10000000\nkernel\n')
+    })
+
+    test('switched on while it is being switched off: it runs', async () => {
+      const output = await router.run(`
+        ${HELD}; ${START}; : >/tmp/hold; sed -i s/'1'/'0'/ /etc/config/portico; ${CHANGED}; ${ASKED}
+        sed -i s/'0'/'1'/ /etc/config/portico; ${CHANGED}; rm /tmp/hold
+        soon sh -c '[ ! -e /tmp/procd/portico/triggers/portico/pending-* ]'; usleep 1500000; ${INIT} status`)
+      expect(output).toBe('running\n')
+    })
+
+    test('of another file, by an event that waits when a reload by hand makes the triggers anew', async () => {
+      const other = CHANGED.replace('"package":"portico"', '"package":"firewall"')
+      router.write(
+        'etc/config/portico',
+        `${ON}config interface\n\toption interface 'guest'\n\toption type 'internal'\n`,
+      )
+      const output = await router.run(`
+        ${HELD}; ${START}; : >/tmp/hold; rm -f /tmp/asked; ( ${INIT} reload & ); ${ASKED}
+        sed -i "/'guests'/,/input/s/'REJECT'/'ACCEPT'/" /etc/config/firewall; ${other}; rm /tmp/hold
+        soon sh -c '! grep -q guests /tmp/procd/portico/instance-instance1/data' && echo open`)
+      expect(output).toBe('open\n')
+    })
+  })
+
   test('an interface that came or went reloads a running service and starts no other', async () => {
     const hotplug = '( ACTION=ifup INTERFACE=wan DEVICE=wan0; . /etc/hotplug.d/iface/95-portico )'
     const output = await router.run(`
