@@ -62,6 +62,13 @@ const BREAKS = {
     instead: 'input) ;;',
     row: 'the second LAN is served',
   },
+  offload: {
+    fault: 'flows of a network that is cut off go on where a flow table carries them',
+    file: 'src/daemon/daemon.ts',
+    text: 'conntrack.endOffloaded(mayBeClosed(closing, links.view)),',
+    instead: 'void closing,',
+    row: 'flows end when their network is cut off',
+  },
   features: {
     fault: 'every kernel is believed to extend leases when elements are added again',
     file: 'src/kernel/probe.ts',

@@ -7,7 +7,8 @@ import { basename, join } from 'node:path'
 const WANTED =
   `crc32c_generic virtio_pci virtio_blk virtio_net virtio_console virtio_ccw squashfs overlay ext4 nf_tables
   nft_chain_nat nft_nat nft_masq nft_redir nft_ct nft_counter nft_objref nft_limit nft_fib_inet nft_reject_inet nft_log
-  nft_hash nft_numgen nft_socket nf_conntrack_netlink nf_log_syslog bridge 8021q veth dummy macvlan tun`.split(/\s+/)
+  nft_hash nft_numgen nft_socket nf_flow_table_inet nft_flow_offload nf_conntrack_netlink nf_log_syslog bridge 8021q
+  veth dummy macvlan tun`.split(/\s+/)
 
 export interface KernelModule {
   readonly name: string

@@ -3,7 +3,7 @@ import type { Instant } from '../base/time.ts'
 import { controlHandler } from '../control/server.ts'
 import type { ControlWorld } from '../control/world.ts'
 import type { Change } from '../core/mapping.ts'
-import { ClosedTable } from '../kernel/closed-table.ts'
+import { ClosedTable, mayBeClosed } from '../kernel/closed-table.ts'
 import { openConntrack } from '../kernel/conntrack.ts'
 import { Exchange } from '../kernel/exchange.ts'
 import { KernelFirewall } from '../kernel/firewall.ts'
@@ -130,7 +130,10 @@ export class Daemon {
     const counts = this.#kept(await openTraffic(platform, log, kernel))
     traffic.counts = counts
     const links = this.#kept(await openLinks(platform, { log, changed: () => running?.linksChanged() }))
-    const closedTable = new ClosedTable(exchange, platform)
+    // Flows that a flow table carries do not come by its chain.
+    const closedTable = new ClosedTable(exchange, platform, closing =>
+      conntrack.endOffloaded(mayBeClosed(closing, links.view)),
+    )
     running = new Running(this, { kernel, closedTable, features, links, traffic: counts, conntrack })
     this.#running = running
     this.#closing.push(() => running?.close())

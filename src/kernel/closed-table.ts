@@ -10,6 +10,8 @@
  *             nobody knows yet is closed too.
  */
 
+import type { Ip } from '../base/ip.ts'
+import type { Flow } from '../wire/conntrack.ts'
 import { FLAG } from '../wire/netlink.ts'
 import { hex, Writer } from '../wire/netlink-attributes.ts'
 import { Batch, FAMILY, GENERIC_SIZE, HOOK, SET_FLAG } from '../wire/nftables.ts'
@@ -19,6 +21,7 @@ import type { Exchange, Machine } from './exchange.ts'
 import type { Difference } from './firewall-read.ts'
 import { objectsOf } from './firewall-read.ts'
 import { addRemoval, commit } from './firewall-table.ts'
+import type { LinkView } from './link-table.ts'
 import { deviceSet, text, tlv, UDATA_COMMENT } from './ruleset.ts'
 import { meta, NFT_LOOKUP_F_INV } from './ruleset-rules.ts'
 import { deviceKey } from './ruleset-state.ts'
@@ -36,13 +39,16 @@ export interface Closing {
 export class ClosedTable {
   readonly #exchange: Exchange
   readonly #machine: Machine
+  readonly #closes: (closing: Closing) => void
   #told: Closing = OPEN
   /** As the kernel showed it after it was written, handles included; `undefined`: nobody knows what is there. */
   #shown: string | undefined
 
-  constructor(exchange: Exchange, machine: Machine) {
+  /** `closes`: called when the kernel has confirmed that something is closed, each time that it is written. */
+  constructor(exchange: Exchange, machine: Machine, closes: (closing: Closing) => void) {
     this.#exchange = exchange
     this.#machine = machine
+    this.#closes = closes
   }
 
   /** Takes away what a process before us left; whether there was something. Rejects with `KernelError`. */
@@ -82,6 +88,7 @@ export class ClosedTable {
     if (closing.closed.length > 0) addClosing(batch, closing, littleEndian)
     await commit(this.#exchange, 'closing networks', batch)
     this.#told = closing
+    if (closing.closed.length > 0) this.#closes(closing)
     // It is committed: what cannot be read now is compared, and written once more, when somebody asks.
     this.#shown = await this.#look().catch(() => undefined)
   }
@@ -93,6 +100,16 @@ export class ClosedTable {
     const rules = await objectsOf(this.#exchange, littleEndian, CLOSED_TABLE, 'getRule')
     return [...chains, ...rules].map(({ payload }) => hex(payload, GENERIC_SIZE)).join('\n')
   }
+}
+
+/**
+ * Which flows may be those between a closed network and the world: all but those that have an end in another network
+ * nearby. Conntrack names no devices, and a network that is reached through a closed one is on no link of ours.
+ */
+export function mayBeClosed({ closed, near }: Closing, links: Pick<LinkView, 'isOnLink'>): (flow: Flow) => boolean {
+  const open = near.filter(device => !closed.includes(device))
+  const isOpen = (ip: Ip): boolean => open.some(device => links.isOnLink(ip, device))
+  return ({ original, reply }) => !isOpen(original.source.ip) && !isOpen(reply.source.ip)
 }
 
 const OPEN: Closing = { closed: [], near: [] }

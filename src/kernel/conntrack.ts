@@ -1,12 +1,17 @@
 /**
  * Ends the running flows of mappings that are no more: a flow's translation lives in its conntrack entry, so it would
- * go on for as long as it talks (RFC 6886 leaves that open; a permission that was withdrawn must not).
+ * go on for as long as it talks (RFC 6886 leaves that open; a permission that was withdrawn must not). And those of
+ * networks that are cut off, where the forward hook does not see them.
  *
  * Flows through an IPv6 pinhole are those that began outside towards its endpoint. One that another pinhole or rule lets
  * in as well loses its entry, and gets a new one with its next packet.
  *
+ * Those that a flow table carries (nft `flow add`, firewall4's `flow_offloading`) end in the same way, at once: it takes
+ * no packet of an entry that dies (nf_flow_table_core.c, flow_offload_lookup); hardware lets go of it within a second.
+ *
  * What cannot be ended from here: an internal host that goes on sending after its mapping went begins a new outbound
- * flow, as any host may; and before Linux 6.4 an entry that a flow table has taken over stays until it goes idle.
+ * flow, as any host may; and kernels before June 2023 (6.4, 6.1.32, 5.15.115, 5.10.182) refuse to delete an entry that a
+ * flow table carries (EBUSY), which then stays until it goes idle.
  */
 import { reasonOf } from '../base/fail.ts'
 import type { Endpoint, Ip } from '../base/ip.ts'
@@ -35,6 +40,11 @@ export interface Conntrack {
   endFlows(removed: readonly Mapping[]): Promise<{ readonly ended: number }>
   /** The same for who does not want to know how it went. */
   end(removed: readonly Way[]): void
+  /**
+   * Ends those of the flows that a flow table carries: what the forward hook forbids now they would do all the same.
+   * Those that `which` does not name go on.
+   */
+  endOffloaded(which: (flow: Flow) => boolean): void
   /** When `wake` should be called next; `undefined` while there is nothing to wait for. */
   readonly wakeAt: Instant | undefined
   wake(now: Instant): void
@@ -90,6 +100,7 @@ class FlowEnder implements Conntrack {
   readonly #log: Log
   readonly #rearm: (() => void) | undefined
   #ways = new Map<string, Way>()
+  #offloaded: ((flow: Flow) => boolean) | undefined
   #waiting: Waiting[] = []
   #busy = false
   /** End of the pause. */
@@ -113,23 +124,37 @@ class FlowEnder implements Conntrack {
 
   end(removed: readonly Way[]): void {
     if (removed.length === 0) return
-    const first = this.#ways.size === 0
+    const isDue = this.#isDue
     for (let i = 0; i < removed.length; i++) {
       const way = removed[i] as Way
       this.#ways.set(wayKey(way), way)
     }
-    if (!first) return // a search for them is due already
+    if (!isDue) this.#gather()
+  }
+
+  endOffloaded(which: (flow: Flow) => boolean): void {
+    const isDue = this.#isDue
+    this.#offloaded = which // what was asked before is history
+    if (!isDue) this.#gather()
+  }
+
+  /** There is something to search for, and a search will be. */
+  get #isDue(): boolean {
+    return this.#ways.size > 0 || this.#offloaded !== undefined
+  }
+
+  #gather(): void {
     const now = this.#clock.now()
     if (this.#rearm !== undefined && this.#notBefore < now + GATHER) this.#notBefore = afterMs(now, GATHER)
     this.wake(now)
   }
 
   get wakeAt(): Instant | undefined {
-    return this.#busy || this.#ways.size === 0 ? undefined : this.#notBefore
+    return this.#busy || !this.#isDue ? undefined : this.#notBefore
   }
 
   wake(now: Instant): void {
-    if (this.#busy || this.#ways.size === 0) return
+    if (this.#busy || !this.#isDue) return
     if (now >= this.#notBefore) void this.#work()
     else this.#rearm?.()
   }
@@ -144,13 +169,16 @@ class FlowEnder implements Conntrack {
     const start = this.#clock.now()
     const ways = this.#ways
     const waiting = this.#waiting
+    const offloaded = this.#offloaded
     this.#ways = new Map()
+    this.#offloaded = undefined
     this.#waiting = []
     const ended = new Map<string, number>()
     try {
-      await this.#end(ways, ended)
+      if (ways.size > 0) await this.#end(flowsBy(ways, this.#littleEndian), ended)
+      if (offloaded !== undefined) await this.#end(flowsPast(offloaded, this.#littleEndian), ended)
     } catch (error) {
-      this.#log('warning', 'conntrack', 'flows of removed mappings could not be ended', { why: reasonOf(error) })
+      this.#log('warning', 'conntrack', 'flows could not be ended', { why: reasonOf(error) })
     }
     for (const { keys, done } of waiting) done({ ended: keys.reduce((sum, key) => sum + (ended.get(key) ?? 0), 0) })
     this.#busy = false
@@ -161,34 +189,31 @@ class FlowEnder implements Conntrack {
   }
 
   /** Counts in `ended` by the key of the way. */
-  async #end(ways: ReadonlyMap<string, Way>, ended: Map<string, number>): Promise<void> {
-    for (const request of requestsFor([...ways.values()], this.#littleEndian)) {
+  async #end(wanted: Wanted, ended: Map<string, number>): Promise<void> {
+    for (const request of wanted.requests) {
       for (let round = 0; round < MOST_ROUNDS; round++) {
-        const { flows, more } = await this.#search(request, ways)
-        const deleted = await this.#delete(flows, ended)
+        const { flows, more } = await this.#search(request, wanted)
+        const deleted = await this.#delete(flows, wanted.are, ended)
         if (!more || deleted === 0) break
       }
     }
   }
 
-  async #search(request: Request, ways: ReadonlyMap<string, Way>): Promise<{ flows: [string, Flow][]; more: boolean }> {
+  async #search(request: Request, { keyOf }: Wanted): Promise<{ flows: [string, Flow][]; more: boolean }> {
     const flows: [string, Flow][] = []
     let more = false
     const build = (sequence: number) => this.#datagram(request, FLAG.request | FLAG.dump, sequence)
-    const inside = insideOf(ways)
     await this.#exchange.scan('listing flows', build, entry => {
-      if (isOthers(entry, inside, this.#littleEndian)) return
-      const flow = readFlow(entry, this.#littleEndian)
-      const key = flow && wayOf(flow, ways)
-      if (flow === undefined || key === undefined) return
-      if (flows.length < MOST_FLOWS) flows.push([key, flow])
+      const found = keyOf(entry)
+      if (found === undefined) return
+      if (flows.length < MOST_FLOWS) flows.push(found)
       else more = true
     })
     return { flows, more }
   }
 
   /** Resolves with the number deleted. */
-  async #delete(flows: readonly [string, Flow][], ended: Map<string, number>): Promise<number> {
+  async #delete(flows: readonly [string, Flow][], are: string, ended: Map<string, number>): Promise<number> {
     let deleted = 0
     const refused = new Map<string, number>()
     for (let at = 0; at < flows.length; at += AT_ONCE) {
@@ -204,7 +229,7 @@ class FlowEnder implements Conntrack {
     }
     refused.delete('ENOENT') // it ended by itself meanwhile
     for (const [code, count] of refused) {
-      this.#log('warning', 'conntrack', 'flows of a removed mapping go on', { flows: count, errno: code })
+      this.#log('warning', 'conntrack', `flows of ${are} go on`, { flows: count, errno: code })
     }
     return deleted
   }
@@ -225,6 +250,39 @@ class FlowEnder implements Conntrack {
 }
 
 const NONE = new Uint8Array(0)
+
+/** Which flows are to end. */
+interface Wanted {
+  /** What they are, for the log. */
+  readonly are: string
+  /** The dumps whose answers hold all of them. */
+  readonly requests: readonly Request[]
+  /** The key to count it by, and the flow; `undefined` for an entry that is none of them. Throws `Malformed`. */
+  readonly keyOf: (entry: Message) => [key: string, flow: Flow] | undefined
+}
+
+function flowsBy(ways: ReadonlyMap<string, Way>, littleEndian: boolean): Wanted {
+  const inside = insideOf(ways)
+  return {
+    are: 'a removed mapping',
+    requests: requestsFor([...ways.values()], littleEndian),
+    keyOf(entry) {
+      if (isOthers(entry, inside, littleEndian)) return undefined
+      const flow = readFlow(entry, littleEndian)
+      const key = flow && wayOf(flow, ways)
+      return flow === undefined || key === undefined ? undefined : [key, flow]
+    },
+  }
+}
+
+const flowsPast = (which: (flow: Flow) => boolean, littleEndian: boolean): Wanted => ({
+  are: 'a network that is cut off',
+  requests: [conntrackDump.offloaded(littleEndian)],
+  keyOf(entry) {
+    const flow = readFlow(entry, littleEndian)
+    return flow !== undefined && (flow.status & IPS.offloaded) !== 0 && which(flow) ? ['', flow] : undefined
+  },
+})
 
 /**
  * The key of the way that a flow takes, `undefined` when it takes none of `ways`. Inbound: the world dialled the

@@ -31,7 +31,7 @@ export const IPS = {
   confirmed: 0x8, // IPS_CONFIRMED
   sourceTranslated: 0x10, // IPS_SRC_NAT
   destinationTranslated: 0x20, // IPS_DST_NAT
-  offloaded: 0x4000, // IPS_OFFLOAD: kept in a flow table; before Linux 6.4 such an entry cannot be deleted (EBUSY)
+  offloaded: 0x4000, // IPS_OFFLOAD: in a flow table, so that its packets do not come by the forward hook
 } as const
 
 /** Multicast group of entries that end (NFNLGRP_CONNTRACK_DESTROY, linux/netfilter/nfnetlink.h). */
@@ -158,6 +158,15 @@ export const conntrackDump = {
     payload: conntrackFormat.encode(
       { family: FAMILY[family] },
       { status: IPS.destinationTranslated, statusMask: IPS.destinationTranslated },
+      littleEndian,
+    ),
+  }),
+  /** Every entry that a flow table carries. */
+  offloaded: (littleEndian: boolean) => ({
+    type: IPCTNL.get,
+    payload: conntrackFormat.encode(
+      { family: AF_UNSPEC },
+      { status: IPS.offloaded, statusMask: IPS.offloaded },
       littleEndian,
     ),
   }),

@@ -12,7 +12,7 @@ import { COMMAND, reload, type Server } from '../support/server.ts'
 import {
   addMapping,
   httpRaw,
-  request,
+  networkSoap,
   type Subscriber,
   soap,
   startUpnp,
@@ -48,11 +48,11 @@ describe.each(ENGINES)('on %s', engine => {
   })
   afterEach(() => lab?.close())
 
-  const call = (host: Host, at: string, action: string, inner = '') => httpRaw(host, at, common(at, action, inner))
+  const call = (host: Host, at: string, action: string, args = {}) => httpRaw(host, at, networkSoap(action, args, at))
   const get = async (host: Host, at = LAN) =>
     /<NewEnabledForInternet>(\d)</.exec(await call(host, at, 'GetEnabledForInternet'))?.[1]
   const set = async (host: Host, to: 0 | 1, at = LAN) =>
-    upnpCode(await call(host, at, 'SetEnabledForInternet', `<NewEnabledForInternet>${to}</NewEnabledForInternet>`))
+    upnpCode(await call(host, at, 'SetEnabledForInternet', { NewEnabledForInternet: to }))
   const reaches = async (host: Host, to: string) => (await host.tcpAsk([to, 80], 'out', 700)).got
   const table = async () =>
     (await lab.router.run(['nft', 'list', 'table', 'inet', 'portico_closed'])).status === 0 ? 'there' : 'gone'
@@ -220,10 +220,3 @@ const told = ({ events }: Subscriber): string | undefined =>
     .map(({ values }) => values['EnabledForInternet'])
     .filter(value => value !== undefined)
     .at(-1)
-
-function common(at: string, action: string, inner: string): string {
-  const service = 'urn:schemas-upnp-org:service:WANCommonInterfaceConfig:1'
-  const body = `<?xml version="1.0"?><s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body><u:${action} xmlns:u="${service}">${inner}</u:${action}></s:Body></s:Envelope>`
-  const fields = { 'Content-Type': 'text/xml', SOAPAction: `"${service}#${action}"` }
-  return request('POST', '/ctl/CmnIfCfg', fields, body, `${at}:5000`)
-}

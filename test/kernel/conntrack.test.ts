@@ -176,6 +176,16 @@ test('calls that come together are done together, and each is told its own count
   expect([await one, await two]).toEqual([{ ended: 1 }, { ended: 2 }])
 })
 
+test('what no flow table carries does not end with what one does', async () => {
+  const flow = await world.udpFlow()
+  await flow.ask([WAN, 4001], 'one')
+  const before = await entries()
+  conntrack.endOffloaded(() => true)
+  // Done together with that, or after it.
+  expect(await conntrack.endFlows([mapping('udp', 4002, OTHER, 4000)])).toEqual({ ended: 0 })
+  expect(await entries()).toBe(before)
+})
+
 test('with a timer, searches have pauses, and what comes meanwhile is done after them', async () => {
   let now = 1000
   let rearmed = 0

@@ -23,7 +23,10 @@ beforeAll(async () => {
 })
 afterEach(() => void nftFile(`table inet ${CLOSED_TABLE} {}\ndelete table inet ${CLOSED_TABLE}`))
 
-const fresh = () => new ClosedTable(opened.exchange, opened.platform)
+/** What was closed, each time that the kernel was told so. */
+let confirmed: string[] = []
+const fresh = () =>
+  new ClosedTable(opened.exchange, opened.platform, ({ closed }) => void confirmed.push(closed.join()))
 const isThere = () => nft('list', 'tables').includes(CLOSED_TABLE)
 const listing = () => nft('list', 'table', 'inet', CLOSED_TABLE)
 
@@ -50,6 +53,7 @@ describe('the table', () => {
   test('is there while something is closed, and a change is one commit', async () => {
     const table = fresh()
     const before = await generation()
+    confirmed = []
     await table.begin()
     await table.set({ closed: [], near: ['br-lan'] })
     expect([await generation(), isThere()]).toEqual([before, false])
@@ -61,6 +65,7 @@ describe('the table', () => {
     expect(listing()).not.toContain('br-guest')
     await table.set({ closed: [], near: ['br-lan'] })
     expect([await generation(), isThere()]).toEqual([before + 3, false])
+    expect(confirmed).toEqual(['br-lan', 'br-lan'])
   })
 
   test('of a process that was killed goes with the next start', async () => {
@@ -109,6 +114,7 @@ describe('somebody else', () => {
   test.each(TAMPERING)('%s: noticed, told and mended', async (_what, command, difference) => {
     const table = fresh()
     await table.set(CLOSING)
+    confirmed = []
     const before = listing()
     const noticed: (ForeignChange | 'unknown')[] = []
     const watch = await openWatch(opened.platform, { writers: [opened.exchange], changed: by => noticed.push(by) })
@@ -118,6 +124,8 @@ describe('somebody else', () => {
     const told = (await table.restore()).map(({ where, is, what }) => `${where} ${is} ${what}`)
     expect([told, listing()]).toEqual([[difference], before])
     expect(await table.restore()).toEqual([])
+    // Flows may have been handed to a flow table meanwhile.
+    expect(confirmed).toEqual(['br-lan'])
     await sleep(20)
     expect(noticed).toHaveLength(1) // not of what we did ourselves
     watch.close()

@@ -112,6 +112,16 @@ export function soap(action: string, args: Readonly<Record<string, string | numb
   return request('POST', '/ctl/IPConn', fields, body)
 }
 
+const COMMON_INTERFACE = 'urn:schemas-upnp-org:service:WANCommonInterfaceConfig:1'
+
+/** An action of WANCommonInterfaceConfig:1, at whichever address of the router. */
+export function networkSoap(action: string, args: Readonly<Record<string, string | number>> = {}, at = LAN): string {
+  const inner = Object.entries(args).map(([name, value]) => `<${name}>${value}</${name}>`)
+  const body = `<?xml version="1.0"?><s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body><u:${action} xmlns:u="${COMMON_INTERFACE}">${inner.join('')}</u:${action}></s:Body></s:Envelope>`
+  const fields = { 'Content-Type': 'text/xml', SOAPAction: `"${COMMON_INTERFACE}#${action}"` }
+  return request('POST', '/ctl/CmnIfCfg', fields, body, `${at}:${HTTP_PORT}`)
+}
+
 const FIREWALL_CONTROL = 'urn:schemas-upnp-org:service:WANIPv6FirewallControl:1'
 
 /** An action of WANIPv6FirewallControl:1, asked over IPv6. */
