@@ -4,7 +4,7 @@ import { LAN6, WORLD6 } from '../ipv6.ts'
 import { LAN, WORLD } from '../lab.ts'
 import { mapReply, mapRequest, PORT } from '../natpmp.ts'
 import { monotonic } from '../process.ts'
-import { HTTP_PORT, pinholeSoap, soap, statusOf } from '../upnp.ts'
+import { HTTP_PORT, networkSoap, pinholeSoap, soap, statusOf } from '../upnp.ts'
 import type { Dice } from './dice.ts'
 import type { Fits, Model, Spot, Told } from './model.ts'
 
@@ -42,6 +42,7 @@ export class Client {
       [4, () => this.#addPinhole()],
       [2, () => this.#changePinhole()],
       [1, () => this.#read()],
+      [2, () => this.#switch()],
     ])
     const said = await deed()
     this.#tired = said.includes('nothing') ? 100 : 0
@@ -331,6 +332,18 @@ export class Client {
       else this.#model.granted({ ...(before as Told), ...end })
     }
     return `${text}: ${said.code}`
+  }
+
+  /** Cuts the network off, or opens it. */
+  async #switch(): Promise<string> {
+    const enabled = this.#dice.chance(0.55)
+    const to = enabled ? 'open' : 'closed'
+    const sent = monotonic()
+    const said = await this.#call(networkSoap('SetEnabledForInternet', { NewEnabledForInternet: enabled ? 1 : 0 }))
+    if (said?.code === 0) this.#model.closing.cause(to, sent, monotonic())
+    // Not so where it is refused.
+    else if (said === undefined || said.code === 501) this.#model.closing.cause(to, sent)
+    return `network ${to}: ${said?.code ?? 'nothing'}`
   }
 
   async #read(): Promise<string> {

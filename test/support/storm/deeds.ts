@@ -2,7 +2,7 @@
 import type { Host } from '../host.ts'
 import { A6, B6, LAN6, WAN6, WORLD6 } from '../ipv6.ts'
 import { LAN, type Lab, WAN, WORLD } from '../lab.ts'
-import { must, sleep } from '../process.ts'
+import { monotonic, must, sleep } from '../process.ts'
 import { type Engine, launchDaemon, type Server } from '../server.ts'
 import type { Dice } from './dice.ts'
 import { CALM, type Law, someLaw, uciOf } from './law.ts'
@@ -229,9 +229,12 @@ export class Router {
   }
 
   async start(): Promise<void> {
+    const began = monotonic()
     this.restarts++
     this.server = launchDaemon(this.lab, { engine: this.engine, uci: uciOf(this.model.law) })
     await this.server.process.waitFor(/\bready\b/, 30_000)
+    // What was closed is open, whoever closed it and whatever ended the one before.
+    this.model.closing.cause('open', began, monotonic())
   }
 
   async #remove(): Promise<void> {

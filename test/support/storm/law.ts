@@ -35,6 +35,8 @@ export interface Law {
   readonly httpPort: 5000 | 5001
   /** Roles written down, and what the LAN is served with. */
   readonly roles: 'none' | 'both' | 'nat_pmp' | 'upnp'
+  /** Whether clients may cut their network off (`allow_disable_internal_interface`). */
+  readonly mayClose: boolean
 }
 
 export const CALM: Law = {
@@ -51,6 +53,7 @@ export const CALM: Law = {
   forcedIp: undefined,
   httpPort: 5000,
   roles: 'none',
+  mayClose: true,
 }
 
 export const FORCED = '11.22.33.99'
@@ -100,6 +103,7 @@ export function someLaw(dice: Dice, before: Law): Law {
     forcedIp: maybe(0.15, () => FORCED),
     httpPort: dice.one([5000, 5000, 5001]),
     roles: dice.one(['none', 'none', 'both', 'nat_pmp', 'upnp']),
+    mayClose: dice.chance(0.8),
   }
   // Mostly a part of it changes, as owners do it.
   const names = Object.keys(drawn) as (keyof Law)[]
@@ -145,7 +149,12 @@ export function uciOf(law: Law): Uci {
       requests_per_second: 0,
     },
     natPmp: { enabled: flag(law.natPmp[0]), allow_port_forwarding: flag(law.natPmp[1]) },
-    upnp: { enabled: flag(law.upnp[0]), nat_traversal: flag(law.upnp[1]), http_port: String(law.httpPort) },
+    upnp: {
+      enabled: flag(law.upnp[0]),
+      nat_traversal: flag(law.upnp[1]),
+      http_port: String(law.httpPort),
+      allow_disable_internal_interface: flag(law.mayClose),
+    },
     more: [...rules, ...statics, lan, wan].join(''),
   })
   const { redirect } = law

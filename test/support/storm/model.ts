@@ -1,4 +1,5 @@
 /** What the clients were told, and which differences between that and the daemon's list can be explained. */
+import { Closing } from './closing.ts'
 import { denied, type Law } from './law.ts'
 import { type Row, shown, type View } from './view.ts'
 
@@ -32,6 +33,7 @@ export const keyOf = ({ host, transport, external, pinhole }: Spot): string =>
 
 export class Model {
   readonly held = new Map<string, Told>()
+  readonly closing = new Closing()
   /** In force since the last judgement; the last one is in force now. */
   laws: Law[]
   /** Requests that nobody answered: either outcome is right. */
@@ -209,7 +211,8 @@ export class Model {
   }
 
   /** What is listed now is what everybody knows. */
-  accept({ asked, at, rows }: View, isUp: boolean): void {
+  accept({ asked, at, rows, isClosed }: View, isUp: boolean): void {
+    this.closing.accept(isClosed ? 'closed' : 'open')
     this.#counts = countsOf(rows)
     this.laws = [this.law]
     this.#unsure = []

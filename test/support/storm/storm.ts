@@ -13,7 +13,7 @@ import { Dice } from './dice.ts'
 import { guestTries } from './guest.ts'
 import { CALM, uciOf } from './law.ts'
 import { Model } from './model.ts'
-import { SERVED, Traffic } from './traffic.ts'
+import { OUTSIDE, SERVED, Traffic } from './traffic.ts'
 import { Watcher } from './watcher.ts'
 
 export interface StormOptions {
@@ -33,6 +33,8 @@ export interface Course {
   readonly deeds: number
   readonly restarts: number
   readonly knocks: number
+  /** Looks while the LAN was cut off. */
+  readonly closed: number
   /** Seconds until all agreed, the longest. */
   readonly slowest: number
   /** Of the daemon, every ten rounds, under the same configuration. */
@@ -88,7 +90,7 @@ class Storm {
     const echoes = [lab.a, lab.b].flatMap(host =>
       SERVED.flatMap(port => [host.udpEcho(port, '::'), host.tcpEcho(port, '::')]),
     )
-    await Promise.all(echoes)
+    await Promise.all([...echoes, lab.world.udpEcho(OUTSIDE)])
     const hosts: Readonly<Record<string, string>> = { [lab.a.ip]: 'a', [lab.b.ip]: 'b', [A6]: 'a', [B6]: 'b' }
     const model = new Model(CALM, ip => hosts[ip])
     const { engine } = this.#options
@@ -132,6 +134,7 @@ class Storm {
       deeds,
       restarts,
       knocks: this.#traffic.knocks,
+      closed: this.#traffic.closed,
       slowest: this.#watcher.slowest,
       descriptors: this.#descriptors,
       kilobytes: this.#kilobytes,
@@ -193,6 +196,7 @@ async function stateOf({ a, b, router, world }: Lab): Promise<string> {
     ...[router, world, a, b].flatMap(host => ['ip -6 route', 'ip neigh'].map(line => [host, line] as const)),
     [router, 'ip address'] as const,
     [router, 'nft list table inet portico'] as const,
+    [router, 'nft list table inet portico_closed'] as const,
   ]
   const said = await Promise.all(asked.map(([host, line]) => host.run(line.split(' '))))
   return asked.map(([{ name }, line], n) => `${name}: ${line}\n${said[n]?.stdout}${said[n]?.stderr}`).join('\n')

@@ -13,6 +13,8 @@ export const SERVED = [4000, 4001, 4002, 4003, 4004, 4005]
 const SOON = 8
 /** Running flows at one time. */
 const FLOWS = 3
+/** Port behind which the world answers. */
+export const OUTSIDE = 53
 
 const isOpen = (row: Row): boolean => row.state === 'on' && ['', WORLD, WORLD6].includes(row.remote)
 const isServed = (row: Row): boolean => SERVED.includes(row.internalPort)
@@ -26,11 +28,17 @@ const sameWay = (a: Row, b: Row): boolean =>
   a.external === b.external &&
   (a.pinhole === undefined ? b.pinhole === undefined : a.ip === b.ip)
 
+const isAlive = ({ left }: Row, { at }: View): boolean => left === undefined || left - (monotonic() - at) > SOON
+
 export class Traffic {
   readonly #router: Router
   readonly #dice: Dice
   #flows: { readonly row: Row; readonly flow: UdpFlow; readonly kills: number }[] = []
   knocks = 0
+  /** Looks at a LAN that was cut off. */
+  closed = 0
+  /** So that nobody takes an old answer for a new one. */
+  #words = 0
 
   constructor(router: Router, dice: Dice) {
     this.#router = router
@@ -40,19 +48,36 @@ export class Traffic {
   /** What is wrong, in words. */
   async look(view: View): Promise<string[]> {
     if (!this.#router.isUp) return []
-    const alive = view.rows.filter(row => row.left === undefined || row.left - (monotonic() - view.at) > SOON)
+    if (view.isClosed) this.closed++
+    const alive = view.rows.filter(row => isAlive(row, view))
     const open = alive.filter(row => isOpen(row) && isServed(row))
     // Several flows may lead to one endpoint of IPv6.
     const shut = alive.filter(row => !isOpen(row) && !view.rows.some(each => each !== row && sameWay(each, row)))
     const some = (of: readonly Row[]) => (of.length === 0 ? [] : [this.#dice.one(of)])
     const wrong = await Promise.all([
-      ...[...some(open), ...some(open), ...some(open)].map(row => this.#through(row)),
+      ...[...some(open), ...some(open), ...some(open)].map(row =>
+        view.isClosed ? this.#stopped(row.transport, dialled(row), row) : this.#through(row),
+      ),
+      this.#out(this.#router.lab.a, !view.isClosed),
+      this.#out(this.#router.lab.guest, true),
       ...some(shut).map(row => this.#stopped(row.transport, dialled(row), row)),
       this.#unlisted(view),
       this.#flowsOf(view, open),
     ])
     this.knocks += wrong.length
     return wrong.flat()
+  }
+
+  /** Whether a host gets out, and only where it may. */
+  async #out(host: Host, may: boolean): Promise<string[]> {
+    for (let attempt = 0; attempt < 4; attempt++) {
+      const word = `out ${this.#words++}`
+      const heard = await host.udpAsk([WORLD, OUTSIDE], word, may ? 1000 : 250)
+      const isThrough = heard.got === 'reply' && heard.text.endsWith(word)
+      if (!may) return isThrough ? [`${host.name} gets out of a network that is cut off`] : []
+      if (isThrough) return []
+    }
+    return [`${host.name} does not get out`]
   }
 
   async #through(row: Row): Promise<string[]> {
@@ -62,8 +87,11 @@ export class Traffic {
       if (said.startsWith(`${nameOf(this.#router.lab, row)} saw `)) return []
     }
     // On a machine with much to do its lease may have ended meanwhile.
-    const still = (await listed(this.#router.server)).rows.some(each => sameWay(each, row) && (each.left ?? SOON) > 2)
-    return still ? [`the world does not get through: ${shown(row)}`] : []
+    return (await this.#isListed(row)) ? [`the world does not get through: ${shown(row)}`] : []
+  }
+
+  async #isListed(row: Row): Promise<boolean> {
+    return (await listed(this.#router.server)).rows.some(each => sameWay(each, row) && (each.left ?? SOON) > 2)
   }
 
   async #stopped(transport: Row['transport'], to: readonly [string, number], row?: Row): Promise<string[]> {
@@ -90,13 +118,17 @@ export class Traffic {
     for (const each of [...this.#flows]) {
       const now = view.rows.find(row => sameWay(row, each.row))
       const goesOn = now !== undefined && isOpen(now) && now.ip === each.row.ip && now.address === each.row.address
-      if (goesOn && now.internalPort === each.row.internalPort) continue
+      if (goesOn && now.internalPort === each.row.internalPort) {
+        if (isAlive(now, view)) wrong.push(...(await this.#passes(each.flow, now, !view.isClosed)))
+        continue
+      }
       this.#flows = this.#flows.filter(other => other !== each)
       // Of what ended while a killed daemon was away nobody knows (docs/decisions/008).
       if (kills === each.kills && !goesOn && now?.ip !== each.row.ip)
         wrong.push(...(await this.#ends(each.row, each.flow)))
       await each.flow.close()
     }
+    if (view.isClosed) return wrong
     const row =
       this.#flows.length < FLOWS ? open.find(each => each.transport === 'udp' && each.pinhole === undefined) : undefined
     if (row === undefined || this.#flows.some(each => sameWay(each.row, row))) return wrong
@@ -105,6 +137,18 @@ export class Traffic {
     if (heard.got === 'reply') this.#flows.push({ row, flow, kills })
     else await flow.close()
     return wrong
+  }
+
+  /** A flow that nobody ended is silent while the network is cut off, and goes on afterwards. */
+  async #passes(flow: UdpFlow, row: Row, may: boolean): Promise<string[]> {
+    for (let attempt = 0; attempt < 4; attempt++) {
+      const word = `on ${this.#words++}`
+      const heard = await flow.ask(dialled(row), word, may ? 1000 : 250)
+      const isThrough = heard.got === 'reply' && heard.text.endsWith(word)
+      if (!may) return isThrough ? [`a flow goes on in a network that is cut off: ${shown(row)}`] : []
+      if (isThrough) return []
+    }
+    return (await this.#isListed(row)) ? [`a flow does not go on: ${shown(row)}`] : []
   }
 
   async #ends(row: Row, flow: UdpFlow): Promise<string[]> {

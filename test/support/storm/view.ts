@@ -26,6 +26,8 @@ export interface View {
   readonly asked: number
   readonly at: number
   readonly rows: readonly Row[]
+  /** Whether the LAN is cut off. */
+  readonly isClosed: boolean
 }
 
 /** One line to the control socket, without a program in between: it is asked very often. */
@@ -58,7 +60,7 @@ export async function listed(server: Server): Promise<View> {
   const { exit, text } = await control(server, '/ip upnp mappings print')
   if (exit !== 0) throw new Error(`mappings print: ${exit} ${text}`)
   const rows = JSON.parse(text) as readonly Readonly<Record<string, unknown>>[]
-  return { asked, at: monotonic(), rows: rows.map(rowOf) }
+  return { asked, at: monotonic(), rows: rows.map(rowOf), isClosed: await isCutOff(server) }
 }
 
 const rowOf = (row: Readonly<Record<string, unknown>>): Row => ({
@@ -76,6 +78,16 @@ const rowOf = (row: Readonly<Record<string, unknown>>): Row => ({
   mac: row['mac'] as string | undefined,
 })
 
+/** Whether the daemon says that the LAN is cut off. */
+export async function isCutOff(server: Server): Promise<boolean> {
+  const { exit, text } = await control(server, 'status')
+  if (exit !== 0) throw new Error(`status: ${exit} ${text}`)
+  const { closed } = JSON.parse(text) as { closed: readonly { readonly device: string }[] }
+  const devices = closed.map(({ device }) => device).join()
+  if (devices !== '' && devices !== 'br-lan') throw new Error(`cut off is ${devices}`)
+  return devices !== ''
+}
+
 export const shown = (row: Row): string =>
   `${row.pinhole === undefined ? '' : `pinhole ${row.pinhole} `}${row.transport} ${row.address}:${row.external} -> ${row.ip}:${row.internalPort}${row.remote === '' ? '' : ` from ${row.remote}`} ${row.service} ${row.state} ${row.left ?? 'ever'} ${row.mac ?? '-'}`
 
@@ -89,23 +101,32 @@ export interface Kernel {
   readonly at: number
   /** By name of the set; undefined where there is no table. */
   readonly sets: ReadonlyMap<string, readonly Element[]> | undefined
+  /** What is cut off, and what it reaches all the same; '' where there is no such table. */
+  readonly closed: string
 }
 
 const SETS = ['dnat4', 'dnat4from', 'idle4', 'pinhole6', 'idle6', 'snat4', 'taken']
 const DEVICES = ['internal', 'external', 'external6']
+const CUT = ['closed', 'near']
 
 export async function held(lab: Lab): Promise<Kernel> {
-  const { status, stdout } = await lab.router.run(['nft', '-j', 'list', 'table', 'inet', 'portico'])
-  const at = monotonic()
-  if (status !== 0) return { at, sets: undefined }
+  const [sets, cut] = await Promise.all([setsOf(lab, 'portico'), setsOf(lab, 'portico_closed')])
+  const devices = (name: string) => (cut?.get(name) ?? []).map(({ key }) => key).sort()
+  const closed = cut === undefined ? '' : `${devices('closed').join()} near ${devices('near').join()}`
+  return { at: monotonic(), sets, closed }
+}
+
+async function setsOf(lab: Lab, table: string): Promise<ReadonlyMap<string, readonly Element[]> | undefined> {
+  const { status, stdout } = await lab.router.run(['nft', '-j', 'list', 'table', 'inet', table])
+  if (status !== 0) return undefined
   const { nftables } = JSON.parse(stdout) as { nftables: readonly { map?: NftSet; set?: NftSet }[] }
   const sets = new Map<string, Element[]>()
   for (const entry of nftables) {
     const set = entry.map ?? entry.set
-    if (set !== undefined && [...SETS, ...DEVICES].includes(set.name))
+    if (set !== undefined && [...SETS, ...DEVICES, ...CUT].includes(set.name))
       sets.set(set.name, (set.elem ?? []).map(elementOf))
   }
-  return { at, sets }
+  return sets
 }
 
 interface NftSet {
@@ -126,11 +147,13 @@ const textOf = (value: unknown): string =>
 const SLACK = 3
 
 /** Where the kernel is not what the list says. */
-export function contradictions({ at, rows }: View, kernel: Kernel, isUp: boolean): string[] {
+export function contradictions({ at, rows, isClosed }: View, kernel: Kernel, isUp: boolean): string[] {
   const { sets } = kernel
   if (sets === undefined) return ['there is no table in the kernel']
   const passed = kernel.at - at
   const found: string[] = []
+  const cut = isClosed ? 'br-lan near br-guest,br-lan' : ''
+  if (kernel.closed !== cut) found.push(`cut off is ${kernel.closed || 'nothing'}, not ${cut || 'nothing'}`)
   const wanted = new Map<string, { data: string; left: number | undefined }>()
   const out = new Map<string, Row[]>()
   for (const row of rows) {

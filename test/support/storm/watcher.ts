@@ -13,7 +13,7 @@ export class Watcher {
   readonly #lab: Lab
   readonly #router: Router
   readonly #model: Model
-  view: View = { asked: 0, at: 0, rows: [] }
+  view: View = { asked: 0, at: 0, rows: [], isClosed: false }
   /** Seconds until all agreed, the longest. */
   slowest = 0
   /** How much of the log has been read. */
@@ -50,10 +50,20 @@ export class Watcher {
       this.view = await listed(router.server)
       const kernel = await held(this.#lab)
       const address = router.isUp ? router.address : undefined
-      return [...this.#model.judge(this.view, address), ...contradictions(this.view, kernel, router.isUp)]
+      return [
+        ...this.#model.judge(this.view, address),
+        ...this.#closing(),
+        ...contradictions(this.view, kernel, router.isUp),
+      ]
     } catch (error) {
       return [`cannot be asked: ${error}`]
     }
+  }
+
+  #closing(): string[] {
+    const state = this.view.isClosed ? 'closed' : 'open'
+    const possible = this.#model.closing.possible(this.#model.laws)
+    return possible.has(state) ? [] : [`the LAN is ${state}, it can only be ${[...possible].join()}`]
   }
 
   #complaints(): string[] {
