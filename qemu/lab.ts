@@ -1,6 +1,6 @@
 /**
  * The router's surroundings, in a private network namespace that ends with the process: nothing to clean up, nothing
- * that others see. Run within `unshare -nm` (root) or `unshare -Urnm` (anybody).
+ * that others see. Run within `unshare -nm` (root) or `unshare -Urnm` (anybody), as main.ts does.
  *
  *     a 192.168.88.10 ──┐                             ┌── world 11.22.33.1, 55.66.77.1
  *     b 192.168.88.11 ──┼─ brl ─ tapl ═ router ═ tapw ─ brw

@@ -115,10 +115,13 @@ async function enterShell(name: string): Promise<void> {
   await inside(prepare(name), [process.execPath, join(BUILD, 'main.mjs'), 'inside'])
 }
 
-/** Root needs no user namespace; anybody else gets one. */
+/**
+ * In namespaces of its own. Root needs no user namespace; anybody else gets one. When this process ends, however it does,
+ * the first process in there ends with it, and with that the kernel ends every other one: no emulator is left behind.
+ */
 function inside(given: Given, command: readonly string[]): Promise<number> {
-  const unshare = ['unshare', process.getuid?.() === 0 ? '-nm' : '-Urnm', '--', ...command]
-  const child = spawn(unshare[0] as string, unshare.slice(1), {
+  const namespaces = ['-nmpf', '--mount-proc', '--kill-child', ...(process.getuid?.() === 0 ? [] : ['-Ur'])]
+  const child = spawn('setpriv', ['--pdeathsig', 'KILL', 'unshare', ...namespaces, '--', ...command], {
     cwd: root,
     stdio: 'inherit',
     env: { ...process.env, PORTICO_QEMU: JSON.stringify(given) },

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { until } from '../../test/support/process.ts'
 import { SERVES } from '../ready.ts'
 import { startStream } from './stream.ts'
-import { expectNoReach, expectReach, figure, map, natpmpc, router, serving, WAN } from './support.ts'
+import { DAEMON, expectNoReach, expectReach, figure, map, natpmpc, router, serving, WAN } from './support.ts'
 
 const it = router('ready')
 
@@ -13,13 +13,13 @@ test('killed, it is started again by procd; no packet is lost and no mapping', a
   await map(b, 'tcp', 6301)
   await serving(a, 'udp', 6300, async () => {
     const stream = await startStream(world, WAN, 6300, 10)
-    const pid = Number(await it.vm.must('pidof portico'))
+    const pid = Number(await it.vm.must(`echo ${DAEMON}`))
     await it.vm.must(`kill -9 ${pid}`)
     await expectReach(world, 'udp', 6300, a)
     const began = Date.now()
     await until('it answers again', async () => ((await natpmpc(a)).status === 0 ? true : undefined), 120_000, 200)
     figure('kill -9 to the next answer (procd waits 5 s)', (Date.now() - began) / 1000, 's')
-    expect(Number(await it.vm.must('pidof portico'))).not.toBe(pid)
+    expect(Number(await it.vm.must(`echo ${DAEMON}`))).not.toBe(pid)
     const { sent, lost } = await stream.done()
     figure(`kill -9: lost of ${sent} datagrams`, lost)
     expect(lost).toBeLessThan(sent / 100)

@@ -6,7 +6,7 @@ import { beforeAll, expect, test } from 'vitest'
 import { until } from '../../test/support/process.ts'
 import { SERVES } from '../ready.ts'
 import { askMany } from './many.ts'
-import { expectReach, figure, given, map, router, serving, WAN } from './support.ts'
+import { DAEMON, expectReach, figure, given, map, router, serving, WAN } from './support.ts'
 
 const it = router('ready')
 
@@ -56,7 +56,7 @@ test(`a new WAN address moves ${MOST}, with little memory`, async () => {
 
 test(`killed with ${MOST}, it takes all of them over`, async () => {
   const { a, world } = it.lab
-  await it.vm.must('kill -9 $(pidof portico)')
+  await it.vm.must(`kill -9 ${DAEMON}`)
   const began = Date.now()
   await serving(a, 'udp', LAST, () => expectReach(world, 'udp', LAST, a, outside))
   // Not by its console, which would need the processor that the daemon is short of.
@@ -73,7 +73,7 @@ test(`killed with ${MOST}, it takes all of them over`, async () => {
 
 /** Kilobytes: the daemon's own, the most it ever held, and what the router has left. */
 async function memory(when: string) {
-  const text = await it.vm.must('grep -E "VmHWM|VmRSS" /proc/$(pidof portico)/status; grep MemAvailable /proc/meminfo')
+  const text = await it.vm.must(`grep -E "VmHWM|VmRSS" /proc/${DAEMON}/status; grep MemAvailable /proc/meminfo`)
   const [most = 0, daemon = 0, left = 0] = [...text.matchAll(/(\d+) kB/g)].map(([, number]) => Number(number))
   figure(`memory of the daemon, ${when}`, daemon, 'kB')
   figure(`most memory it held, ${when}`, most, 'kB')
@@ -124,7 +124,7 @@ echo $! >/tmp/watch`)
 }
 
 /** Seconds of wall clock from its start to now, and of processor time: /proc counts both in hundredths (USER_HZ). */
-const TIMES = `set -- $(cut -d' ' -f14,15,22 /proc/$(pidof portico)/stat) $(cut -d' ' -f1 /proc/uptime)
+const TIMES = `set -- $(cut -d' ' -f14,15,22 /proc/${DAEMON}/stat) $(cut -d' ' -f1 /proc/uptime)
 awk -v u=$1 -v s=$2 -v b=$3 -v now=$4 'BEGIN { printf "%.1f %.2f", now - b / 100, (u + s) / 100 }'`
 
 const heard = async (address: string, port: number) =>

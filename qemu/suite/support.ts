@@ -15,6 +15,14 @@ export type Transport = 'udp' | 'tcp'
 export const given = JSON.parse(process.env['PORTICO_QEMU'] ?? '{}') as Given
 export const machine = given.image.facts.machine
 
+/**
+ * The daemon's process, in a script for the router. The console is the same program, and somebody may call it just now:
+ * the init script and hotplug do.
+ */
+export const DAEMON = `$(for p in $(pidof portico); do
+  tr '\\0' ' ' 2>/dev/null <"/proc/$p/cmdline" | grep -q ' daemon' && echo "$p"
+done)`
+
 export interface Situation {
   readonly lab: Surroundings
   readonly vm: Vm
