@@ -33,12 +33,25 @@ install_debian() {
   say "Installing from Debian, $purpose:$missing"
   [ "$(id -u)" = 0 ] || fail "installing needs root. Run the same command as root, or install yourself:$missing"
   keep_services_down
+  look_up
+  # At once, which is quicker by far; one by one after a failure, which names its package.
+  if ! quiet apt_install $missing >/dev/null 2>&1; then
+    for package in $missing; do
+      quiet apt_install "$package" || fail "the package '$package' could not be installed (see above)"
+    done
+  fi
+  for package in $missing; do disable_service "$package"; done
+}
+
+# Once for all groups of this run.
+look_up() {
+  [ -z "${looked_up-}" ] || return 0
   quiet apt-get update -qq || fail "apt-get update failed (see above): the package lists could not be fetched"
-  # One by one, so that a failure names its package; what an earlier one brought along costs nothing.
-  for package in $missing; do
-    quiet apt-get install -y -qq -o DPkg::Lock::Timeout=300 --no-install-recommends "$package" || fail "the package '$package' could not be installed (see above)"
-    disable_service "$package"
-  done
+  looked_up=yes
+}
+
+apt_install() {
+  apt-get install -y -qq -o DPkg::Lock::Timeout=300 --no-install-recommends "$@"
 }
 
 install_npm() {

@@ -67,8 +67,8 @@ const WAITING_LONG = [vitest('faults-lasting', 'test/faults/vitest.config.ts', .
  * foreign processors are the longest line of all, and come before the rest of them.
  */
 const FOREIGN = [plain('unit-cross', 'make', '--no-print-directory', 'unit-cross')]
+const FUZZ = [vitest('fuzz', 'test/fuzz/vitest.config.ts')]
 const PACKED = [
-  vitest('fuzz', 'test/fuzz/vitest.config.ts'),
   step('ipk', 'make', '--no-print-directory', 'ipk', 'ARCH=x86_64'),
   vitest('package', 'test/package/vitest.config.ts'),
   step('qemu-images', 'make', '--no-print-directory', 'qemu-images'),
@@ -95,17 +95,20 @@ mkdirSync('build/test', { recursive: true })
 const wanted = process.argv.slice(2)
 const isWanted = ({ name }) => wanted.length === 0 || wanted.includes(name)
 await install('npm', 'build', 'cross')
-const everythingElse = install('lab', 'clients', 'strangers', 'web', 'package', 'qemu')
+// One after the other, since dpkg is alone; what most suites need comes first, and none waits for more than its own.
+const clients = install('lab', 'clients', 'strangers')
+const packages = clients.then(() => install('package', 'qemu'))
+const pages = packages.then(() => install('web'))
 const first = await together(runAll(FIRST, 'shown'), runAll(BUILT, 'kept'))
-await everythingElse
+await clients
 report([
   ...first,
   ...(await together(
     runAll(WAITING, 'shown'),
     runAll(WAITING_TOO, 'kept'),
-    runAll(WAITING_LONG, 'kept').then(async lasting => [...lasting, ...(await runAll(PAGES, 'beside'))]),
+    runAll(WAITING_LONG, 'kept').then(async results => [...results, ...(await runAll(PAGES, 'beside', pages))]),
     runAll(FOREIGN, 'before'),
-    runAll(PACKED, 'beside'),
+    runAll(FUZZ, 'beside').then(async results => [...results, ...(await runAll(PACKED, 'beside', packages))]),
   )),
   ...(await runAll(ALONE, 'shown')),
 ])
@@ -120,8 +123,9 @@ async function install(...groups) {
   if (status !== 0) process.exit(status)
 }
 
-async function runAll(suites, how) {
+async function runAll(suites, how, installed) {
   const results = []
+  await installed
   for (const suite of suites.filter(isWanted)) results.push(await run(suite, how))
   return results
 }
