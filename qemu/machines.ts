@@ -14,7 +14,7 @@ export interface MachineFacts {
   readonly bus: 'pci' | 'ccw'
   /** Where the agent's port is plugged in, if that matters. */
   readonly portAt?: string
-  /** A saved machine stops some seconds after it was restored (QEMU 7.2): it is booted and set up anew each time. */
+  /** A saved machine stops some seconds after it was restored (QEMU 7.2): it is booted with the saved disk each time. */
   readonly cannotRestore?: true
   /** Debian's name of the processor. */
   readonly debian: string

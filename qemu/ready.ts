@@ -1,5 +1,4 @@
 /** The router as most tests want it: the package installed and switched on by its owner. */
-import { MACHINES } from './machines.ts'
 import type { Vm } from './vm.ts'
 
 export const INSTALL = 'opkg install /share/portico.ipk'
@@ -22,11 +21,12 @@ export async function ready(vm: Vm): Promise<void> {
   if (vm.saved('ready')) {
     await vm.restore('ready')
     await vm.must(`date -s @${Math.floor(Date.now() / 1000)}`)
+    await vm.must(SERVES, 60_000)
     return
   }
   await vm.boot(true)
   await vm.must(INSTALL, 60_000)
   await vm.must(SWITCH_ON, 60_000)
   await vm.must(SERVES, 60_000)
-  if (MACHINES[vm.image.facts.machine].cannotRestore !== true) await vm.save('ready')
+  await vm.save('ready')
 }

@@ -1,12 +1,12 @@
 /** An emulated router: boots, runs scripts, is saved and restored, loses its links and its power. */
-import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { Background, type Finished, must, until } from '../test/support/process.ts'
 import { qemuCommand } from './command.ts'
 import { Console, withoutTalk } from './console.ts'
 import { Agent, type Hand } from './hand.ts'
 import type { Image } from './image.ts'
-import { slowness } from './machines.ts'
+import { MACHINES, slowness } from './machines.ts'
 import { TAKE_OVER } from './openwrt.ts'
 import { Qmp } from './qmp.ts'
 
@@ -96,33 +96,25 @@ export class Vm {
     await this.#qmp?.run('set_link', { name: link, up })
   }
 
-  /** Saves memory and disk under a name; the router goes on. */
+  /** Saves memory and disk under a name; the router goes on. Of a machine that cannot be restored, the disk alone. */
   async save(name: string): Promise<void> {
     await this.sh('sync')
     await this.#qmp?.run('stop')
-    await this.#qmp?.run('migrate', { uri: `exec:cat > '${this.#file(`${name}.ram`)}'` })
-    await until(
-      'the router is saved',
-      async () => {
-        const status = await this.#status('query-migrate')
-        if (status === 'failed') throw new Error('saving failed')
-        return status === 'completed' || undefined
-      },
-      120_000,
-    )
+    if (this.#restorable) await this.#saveMemory(name)
     copyFileSync(this.#disk, this.#file(`${name}.disk`))
     await this.#qmp?.run('cont')
   }
 
   saved(name: string): boolean {
-    return existsSync(this.#file(`${name}.ram`)) && statSync(this.#file(`${name}.ram`)).size > 0
+    return existsSync(this.#file(`${name}.disk`))
   }
 
-  /** As it was when it was saved; seconds that took. */
+  /** As it was when it was saved, or switched on with the disk that it had then; seconds that took. */
   async restore(name: string): Promise<number> {
     const began = process.hrtime.bigint()
     await this.off()
     copyFileSync(this.#file(`${name}.disk`), this.#disk)
+    if (!this.#restorable) return this.boot()
     await this.#launch(['-incoming', `exec:cat '${this.#file(`${name}.ram`)}'`])
     await until(
       'the router is back',
@@ -170,6 +162,23 @@ export class Vm {
     } catch {
       return ''
     }
+  }
+
+  async #saveMemory(name: string): Promise<void> {
+    await this.#qmp?.run('migrate', { uri: `exec:cat > '${this.#file(`${name}.ram`)}'` })
+    await until(
+      'the router is saved',
+      async () => {
+        const status = await this.#status('query-migrate')
+        if (status === 'failed') throw new Error('saving failed')
+        return status === 'completed' || undefined
+      },
+      120_000,
+    )
+  }
+
+  get #restorable(): boolean {
+    return MACHINES[this.image.facts.machine].cannotRestore !== true
   }
 
   async #down(how: 'reboot' | 'poweroff'): Promise<void> {
