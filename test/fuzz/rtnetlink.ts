@@ -15,6 +15,7 @@ import {
   readDefaultRoutes,
   readLink,
   readNeighbour,
+  readWideRoute,
 } from '../../src/wire/rtnetlink.ts'
 
 export function target(bytes: Uint8Array): void {
@@ -38,6 +39,7 @@ function readAll(message: Message, littleEndian: boolean): void {
   tried(() => readCounters(message, littleEndian))
   tried(() => readLink(message, littleEndian))
   tried(() => readDefaultRoutes(message, littleEndian))
+  tried(() => readWideRoute(message, littleEndian))
 }
 
 function tried<T>(read: () => T): T | undefined {
