@@ -63,11 +63,13 @@ const WAITING = [
 const WAITING_TOO = [vitest('clients-upnp', 'test/clients/vitest.config.ts', ...UPNP)]
 const WAITING_LONG = [vitest('faults-lasting', 'test/faults/vitest.config.ts', ...LASTING)]
 /**
- * Those that compute, meanwhile, with what the others leave of the processors; they show themselves when they end. The
- * foreign processors are the longest line of all, and come before the rest of them.
+ * Those that compute, meanwhile, with what the others leave of the processors; they show themselves when they end. Each
+ * line is one process after the other, so the packages have one of their own.
  */
-const FOREIGN = [plain('unit-cross', 'make', '--no-print-directory', 'unit-cross')]
-const FUZZ = [vitest('fuzz', 'test/fuzz/vitest.config.ts')]
+const COMPUTING = [
+  plain('unit-cross', 'make', '--no-print-directory', 'unit-cross'),
+  vitest('fuzz', 'test/fuzz/vitest.config.ts'),
+]
 const PACKED = [
   step('ipk', 'make', '--no-print-directory', 'ipk', 'ARCH=x86_64'),
   vitest('package', 'test/package/vitest.config.ts'),
@@ -84,8 +86,8 @@ const ALONE = [
   plain('qemu', 'make', '--no-print-directory', 'qemu-ci'),
 ]
 
-/** Of suites that run beside others. */
-const NICENESS = { before: '10', beside: '19' }
+/** Before the command of a suite that runs beside others. */
+const BESIDE = ['nice', '-n', '10']
 
 // Who compares with another server, or runs one engine, does so by hand.
 delete process.env.SERVER
@@ -107,8 +109,8 @@ report([
     runAll(WAITING, 'shown'),
     runAll(WAITING_TOO, 'kept'),
     runAll(WAITING_LONG, 'kept').then(async results => [...results, ...(await runAll(PAGES, 'beside', pages))]),
-    runAll(FOREIGN, 'before'),
-    runAll(FUZZ, 'beside').then(async results => [...results, ...(await runAll(PACKED, 'beside', packages))]),
+    runAll(COMPUTING, 'beside'),
+    runAll(PACKED, 'beside', packages),
   )),
   ...(await runAll(ALONE, 'shown')),
 ])
@@ -134,11 +136,7 @@ async function run(suite, how) {
   const heading = `\n=== ${suite.name}`
   if (how === 'shown') console.log(heading)
   const started = process.hrtime.bigint()
-  const nice = NICENESS[how]
-  const { status, output } = await execute(
-    nice === undefined ? suite.command : ['nice', '-n', nice, ...suite.command],
-    how,
-  )
+  const { status, output } = await execute(how === 'beside' ? [...BESIDE, ...suite.command] : suite.command, how)
   if (how !== 'shown') console.log(`${heading}\n${output}`)
   const took = Number(process.hrtime.bigint() - started) / 1e9
   return { name: suite.name, took, ...judged(suite, output, status) }
